@@ -1,0 +1,3 @@
+//! The `grevy` command.
+
+fn main() {}
