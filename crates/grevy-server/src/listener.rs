@@ -1,0 +1,89 @@
+//! Accepting connections and giving each to a worker.
+
+use crate::client::Serve;
+use crate::shared::Shared;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tracing::{info, warn};
+
+/// Opens a listening socket on `address`.
+pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    // A restarted server gets its port back at once.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Accepts until the task is dropped, handing connections to `workers` in turn.
+pub async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle>) {
+    let mut turn = 0;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let worker = &workers[turn % workers.len()];
+                turn = turn.wrapping_add(1);
+                if let Err(error) = admit(&shared, stream, peer, worker) {
+                    info!(%peer, "connection refused: {error}");
+                }
+            }
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                // Mostly: no file descriptors left. Those who wait are served when some are free.
+                warn!("cannot accept connections: {error}; raise the limit of open files");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn admit(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    worker: &Handle,
+) -> io::Result<()> {
+    let limit = shared.config.max_client_connections;
+    if limit > 0 && shared.clients.from_address(peer.ip()) >= limit {
+        return Err(io::Error::other(format!(
+            "{} has {limit} connections, as many as maxClientCnxns allows",
+            peer.ip()
+        )));
+    }
+    let total = shared.config.max_connections;
+    if total > 0 && shared.clients.len() >= total {
+        return Err(io::Error::other(format!(
+            "there are {total} connections, as many as maxCnxns allows"
+        )));
+    }
+    stream.set_nodelay(true)?;
+    if shared.config.tcp_keep_alive {
+        socket2::SockRef::from(&stream).set_keepalive(true)?;
+    }
+    let stream = stream.into_std()?;
+    let id = shared.clients.next_id();
+    // The worker's reactor takes the socket over.
+    let _guard = worker.enter();
+    let stream = TcpStream::from_std(stream)?;
+    worker.spawn(Serve::new(shared.clone(), id, stream, peer));
+    Ok(())
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
