@@ -1,3 +1,5 @@
 #![no_std]
 #![doc = include_str!("../README.md")]
 extern crate alloc;
+
+pub mod permission;
