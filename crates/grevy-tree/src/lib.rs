@@ -1,5 +1,25 @@
 #![no_std]
 #![doc = include_str!("../README.md")]
+
 extern crate alloc;
 
+pub mod apply;
+pub mod change;
+pub mod ephemeral_type;
+pub mod loader;
 pub mod permission;
+pub mod quota;
+pub mod sessions;
+pub mod snapshot;
+pub mod tree;
+pub mod znode;
+
+pub use apply::{Applied, AppliedOp};
+pub use change::{Change, ChangeKind};
+pub use ephemeral_type::EphemeralType;
+pub use loader::{Fed, LoadError, Loader};
+pub use quota::{Quota, QuotaLimits, QuotaUsage, StatsTrack};
+pub use sessions::Sessions;
+pub use snapshot::SnapshotInfo;
+pub use tree::{OrphanEphemeral, Tree, TreeConfig};
+pub use znode::{AclId, Znode};
