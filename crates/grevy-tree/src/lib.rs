@@ -12,14 +12,17 @@ pub mod quota;
 pub mod sessions;
 pub mod snapshot;
 pub mod tree;
+pub mod watch;
 pub mod znode;
 
 pub use apply::{Applied, AppliedOp};
 pub use change::{Change, ChangeKind};
 pub use ephemeral_type::EphemeralType;
 pub use loader::{Fed, LoadError, Loader};
+pub use permission::Schemes;
 pub use quota::{Quota, QuotaLimits, QuotaUsage, StatsTrack};
 pub use sessions::Sessions;
 pub use snapshot::SnapshotInfo;
 pub use tree::{OrphanEphemeral, Tree, TreeConfig};
+pub use watch::{WatchMode, WatchTable, WatcherId, WatcherType};
 pub use znode::{AclId, Znode};
