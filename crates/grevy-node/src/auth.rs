@@ -16,13 +16,12 @@ use sha1::Digest as _;
 pub struct AuthConfig {
     /// Whether there is a `digest` scheme (`DigestAuthenticationProvider.enabled`).
     pub digest_enabled: bool,
-    /// The hash of the `digest` scheme (`DigestAuthenticationProvider.digestAlg`).
-    pub digest_alg: DigestAlg,
     /// `super:` and the hash of whoever may do everything
     /// (`DigestAuthenticationProvider.superDigest`).
     pub super_digest: Option<String>,
-    /// Names by which clients may know this ensemble (`ensembleAuthName`); empty: no such scheme.
-    pub ensemble_names: Vec<String>,
+    /// Names by which clients may know this ensemble (`ensembleAuthName`); an empty list: any.
+    /// `None`: there is no such scheme.
+    pub ensemble_names: Option<Vec<String>>,
     /// Schemes of which a client must have one before it may do anything
     /// (`enforce.auth.schemes`); empty: none.
     pub required_schemes: Vec<String>,
@@ -32,45 +31,10 @@ impl Default for AuthConfig {
     fn default() -> Self {
         Self {
             digest_enabled: true,
-            digest_alg: DigestAlg::Sha1,
             super_digest: None,
-            ensemble_names: Vec::new(),
+            ensemble_names: None,
             required_schemes: Vec::new(),
         }
-    }
-}
-
-/// Hashes for the `digest` scheme, by their names in Java.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestAlg {
-    /// `SHA1`, the default.
-    Sha1,
-    /// `SHA-256`.
-    Sha256,
-    /// `SHA-512`.
-    Sha512,
-}
-
-impl DigestAlg {
-    /// The algorithm that Java calls `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "SHA1" | "SHA-1" => Some(Self::Sha1),
-            "SHA-256" => Some(Self::Sha256),
-            "SHA-512" => Some(Self::Sha512),
-            _ => None,
-        }
-    }
-
-    /// What stands in an access control list for `user:password`: `user:base64(hash)`.
-    pub fn digest(self, user_password: &str) -> String {
-        let user = user_password.split(':').next().unwrap_or_default();
-        let hash = match self {
-            Self::Sha1 => BASE64.encode(sha1::Sha1::digest(user_password)),
-            Self::Sha256 => BASE64.encode(sha2::Sha256::digest(user_password)),
-            Self::Sha512 => BASE64.encode(sha2::Sha512::digest(user_password)),
-        };
-        format!("{user}:{hash}")
     }
 }
 
@@ -98,7 +62,7 @@ pub fn authenticate(
             let Some(auth) = auth else {
                 return Verdict::Fail;
             };
-            let digest = config.digest_alg.digest(&String::from_utf8_lossy(auth));
+            let digest = digest(&String::from_utf8_lossy(auth));
             let mut ids = Vec::new();
             if config.super_digest.as_deref() == Some(&digest) {
                 ids.push(Id::new("super", ""));
@@ -106,15 +70,25 @@ pub fn authenticate(
             ids.push(Id::new("digest", digest));
             Verdict::Add(ids)
         }
-        "ensemble" if !config.ensemble_names.is_empty() => {
+        "ensemble" => {
+            let Some(names) = &config.ensemble_names else {
+                return Verdict::Fail;
+            };
             let name = String::from_utf8_lossy(auth.unwrap_or_default());
-            match name.is_empty() || config.ensemble_names.iter().any(|known| *known == name) {
+            match names.is_empty() || name.is_empty() || names.iter().any(|n| *n == name) {
                 true => Verdict::Add(Vec::new()),
                 false => Verdict::WrongEnsemble,
             }
         }
         _ => Verdict::Fail,
     }
+}
+
+/// What stands in an access control list for `user:password`: `user:base64(SHA-1)`.
+pub fn digest(user_password: &str) -> String {
+    let user = user_password.split(':').next().unwrap_or_default();
+    let hash = BASE64.encode(sha1::Sha1::digest(user_password));
+    format!("{user}:{hash}")
 }
 
 /// The identity that every connection has: its address, written as Java writes it.
@@ -150,19 +124,17 @@ mod tests {
 
     #[test]
     fn digests() {
-        assert_eq!(DigestAlg::Sha1.digest("super:super"), SUPER);
-        assert!(DigestAlg::Sha256.digest("a:b").starts_with("a:"));
-        assert_eq!(DigestAlg::from_name("MD2"), None);
+        assert_eq!(super::digest("super:super"), SUPER);
     }
 
     #[test]
     fn verdicts() {
         let config = AuthConfig {
             super_digest: Some(SUPER.to_string()),
-            ensemble_names: vec!["east".to_string()],
+            ensemble_names: Some(vec!["east".to_string()]),
             ..AuthConfig::default()
         };
-        let digest = |text: &str| Id::new("digest", DigestAlg::Sha1.digest(text));
+        let digest = |text: &str| Id::new("digest", super::digest(text));
         for (scheme, auth, expected) in [
             ("digest", "u:p", Verdict::Add(vec![digest("u:p")])),
             (

@@ -2,7 +2,7 @@
 
 use crate::auth::AuthConfig;
 use core::time::Duration;
-use grevy_proto::ServerId;
+use grevy_proto::{Acl, Id, ServerId};
 use grevy_tree::prepare::PrepareConfig;
 
 /// A node's settings.
@@ -22,6 +22,8 @@ pub struct NodeConfig {
     pub prepare: PrepareConfig,
     /// A snapshot is taken after between half this many and this many transactions (`snapCount`).
     pub snap_count: u64,
+    /// Or after this many bytes of log entries, likewise (`snapSizeLimitInKb`); `None`: no limit.
+    pub snap_size: Option<u64>,
     /// How often containers and TTL znodes are looked at (`znode.container.checkIntervalMs`).
     pub reap_interval: Duration,
     /// How many of them are deleted a minute at most (`znode.container.maxPerMinute`).
@@ -52,6 +54,7 @@ impl Default for NodeConfig {
             auth: AuthConfig::default(),
             prepare: PrepareConfig::default(),
             snap_count: 100_000,
+            snap_size: Some(4 << 30),
             reap_interval: Duration::from_secs(60),
             reap_per_minute: 10_000,
             reap_never_used: Duration::ZERO,
@@ -60,5 +63,12 @@ impl Default for NodeConfig {
             output_limit: 16 << 20,
             seed: 0,
         }
+    }
+}
+
+impl NodeConfig {
+    /// Whether somebody with `ids` has one of the permissions `perm` by the list `acl`.
+    pub fn permits(&self, acl: &[Acl], perm: i32, ids: &[Id]) -> bool {
+        self.prepare.skip_acl || self.prepare.schemes.permits(acl, perm, ids)
     }
 }

@@ -261,6 +261,8 @@ pub struct Connection {
     address: IpAddr,
     ids: Arc<[Id]>,
     state: State,
+    /// The session that was opened here, also when the connection is closing.
+    session: Option<SessionId>,
     /// Whether the client sent the read-only byte, and gets one back.
     read_only_byte: bool,
     timeout: Duration,
@@ -278,6 +280,7 @@ impl Connection {
             address,
             ids: [auth::ip_id(address)].into(),
             state: State::New,
+            session: None,
             read_only_byte: false,
             timeout: Duration::ZERO,
             pending: VecDeque::new(),
@@ -298,6 +301,11 @@ impl Connection {
             State::Open(session) => Some(session),
             _ => None,
         }
+    }
+
+    /// The session that was opened here, even if the connection is closing now.
+    pub fn last_session(&self) -> Option<SessionId> {
+        self.session
     }
 
     /// Its session's negotiated timeout.
@@ -528,6 +536,7 @@ impl Connection {
         let op = reads::short_name(OpCode::CreateSession);
         self.stats.count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
         self.heard = now;
+        self.session = Some(session);
         self.state = State::Open(session);
         true
     }

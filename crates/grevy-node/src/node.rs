@@ -30,7 +30,7 @@ use grevy_proto::txn::{Txn, TxnDigest, TxnHeader, encode_entry};
 use grevy_proto::{Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
 use grevy_tree::prepare::{Context, Pending, Prepared, WriteRequest};
 use grevy_tree::watch::WatcherId;
-use grevy_tree::{Change, SnapshotInfo, Tree, permission};
+use grevy_tree::{Change, SnapshotInfo, Tree};
 use grevy_zab::{BroadcastError, Leader, Majority};
 
 /// What the shell has to do.
@@ -96,6 +96,7 @@ pub struct Node {
     next_session: SessionId,
     reaper: Reaper,
     txns_until_snapshot: u64,
+    bytes_until_snapshot: u64,
     snapshot_running: bool,
     random: u64,
     outputs: VecDeque<Output>,
@@ -128,12 +129,13 @@ impl Node {
             next_session,
             reaper: Reaper::new(&config, now.time),
             txns_until_snapshot: 0,
+            bytes_until_snapshot: 0,
             snapshot_running: false,
             random: config.seed | 1,
             outputs: VecDeque::new(),
             config,
         };
-        node.txns_until_snapshot = node.draw_snapshot_threshold();
+        node.draw_snapshot_thresholds();
         node
     }
 
@@ -296,6 +298,7 @@ impl Node {
         }
         let mut entry = Vec::with_capacity(256);
         encode_entry(&header, &txn, digest, &mut entry);
+        self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
         self.outputs.push_back(Output::Append {
             zxid: header.zxid,
             entry: entry.into(),
@@ -445,8 +448,7 @@ impl Node {
                 };
                 let WatcherId(client) = watcher;
                 clients.with(ClientId(client), |c| {
-                    if self.config.prepare.skip_acl || permission::permits(acl, perms::READ, c.ids())
-                    {
+                    if self.config.permits(acl, perms::READ, c.ids()) {
                         c.send_event(zxid, kind, path, limit);
                     }
                 });
@@ -506,25 +508,30 @@ impl Node {
             return false;
         }
         self.snapshot_running = true;
-        self.txns_until_snapshot = self.draw_snapshot_threshold();
+        self.draw_snapshot_thresholds();
         self.outputs.push_back(Output::Snapshot(tree.start_snapshot()));
         true
     }
 
     fn count_towards_snapshot(&mut self, tree: &mut Tree) {
         self.txns_until_snapshot = self.txns_until_snapshot.saturating_sub(1);
-        if self.txns_until_snapshot == 0 {
+        if self.txns_until_snapshot == 0 || self.bytes_until_snapshot == 0 {
             self.take_snapshot(tree);
         }
     }
 
-    /// Between half of `snapCount` and all of it, so that the servers of an ensemble do not
-    /// take their snapshots together. Source: `SyncRequestProcessor.resetSnapshotStats`.
-    fn draw_snapshot_threshold(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        let half = (self.config.snap_count / 2).max(1);
-        half + self.random % half
+    /// Between half of `snapCount` and all of it, and of the size likewise, so that the servers
+    /// of an ensemble do not take their snapshots together. Source:
+    /// `SyncRequestProcessor.resetSnapshotStats`.
+    fn draw_snapshot_thresholds(&mut self) {
+        let mut draw = |limit: u64| {
+            self.random ^= self.random << 13;
+            self.random ^= self.random >> 7;
+            self.random ^= self.random << 17;
+            let half = (limit / 2).max(1);
+            half + self.random % half
+        };
+        self.txns_until_snapshot = draw(self.config.snap_count);
+        self.bytes_until_snapshot = self.config.snap_size.map_or(u64::MAX, draw);
     }
 }

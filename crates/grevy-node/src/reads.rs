@@ -13,10 +13,10 @@ use grevy_proto::multi::{MultiHeader, MultiOp, decode_multi};
 use grevy_proto::reply::{GetDataResponse, ReplyHeader};
 use grevy_proto::request::{PathOnly, Read, SetWatches, SetWatches2, WatchOf};
 use grevy_proto::{
-    Acl, Decode, DecodeError, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid,
+    Decode, DecodeError, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid,
 };
-use grevy_tree::watch::{WatchMode, WatcherId, WatcherType};
-use grevy_tree::{Znode, permission};
+use grevy_tree::watch::{CatchUp, WatchMode, WatcherId, WatcherType};
+use grevy_tree::Znode;
 
 /// Whether [`answer`] knows the operation.
 pub fn is_read(op: OpCode) -> bool {
@@ -183,13 +183,12 @@ fn record<W: Watches>(
         OpCode::GetAcl => {
             let PathOnly { path } = PathOnly::decode(reader)?;
             let znode = view.tree.get(&path).ok_or(ErrorCode::NoNode)?;
-            check(caller, &znode, perms::READ | perms::ADMIN, view)?;
-            let masked: Vec<Acl>;
-            let acl = match check(caller, &znode, perms::ADMIN, view) {
-                Ok(()) => znode.acl(),
-                Err(_) => {
-                    masked = permission::mask_digests(znode.acl());
-                    &masked
+            let acl = match view.config.prepare.skip_acl {
+                true => Cow::Borrowed(znode.acl()),
+                false => {
+                    let schemes = &view.config.prepare.schemes;
+                    let visible = schemes.visible(znode.acl(), caller.ids);
+                    visible.ok_or(ErrorCode::NoAuth)?
                 }
             };
             acl.encode(caller.output);
@@ -205,11 +204,7 @@ fn record<W: Watches>(
         OpCode::MultiRead => multi_read(caller, reader, view)?,
         OpCode::AddWatch => {
             let WatchOf { path, kind } = WatchOf::decode(reader)?;
-            let mode = match kind {
-                0 => WatchMode::Persistent,
-                1 => WatchMode::PersistentRecursive,
-                _ => return Err(ErrorCode::MarshallingError.into()),
-            };
+            let mode = WatchMode::from_wire(kind).ok_or(ErrorCode::MarshallingError)?;
             add_watch(caller, &path, mode, view);
             0i32.encode(caller.output);
         }
@@ -272,7 +267,7 @@ fn check<W>(
     perm: i32,
     view: View<'_, W>,
 ) -> Result<(), ErrorCode> {
-    match view.config.prepare.skip_acl || permission::permits(znode.acl(), perm, caller.ids) {
+    match view.config.permits(znode.acl(), perm, caller.ids) {
         true => Ok(()),
         false => Err(ErrorCode::NoAuth),
     }
@@ -336,8 +331,18 @@ fn multi_read<W>(
 /// zxid -1.
 fn set_watches<W: Watches>(caller: &mut Caller<'_>, request: &SetWatches2<'_>, view: View<'_, W>) {
     let watcher = WatcherId(caller.id.0);
+    let ids = caller.ids;
+    let mut look = |path: &str| {
+        let znode = view.tree.get(path)?;
+        let stat = znode.persisted();
+        Some(CatchUp {
+            mzxid: stat.mzxid,
+            pzxid: stat.pzxid,
+            readable: view.config.permits(znode.acl(), perms::READ, ids),
+        })
+    };
     view.watches.with(|table| {
-        table.set_watches(watcher, view.tree, request, &mut |kind, path| {
+        table.set_again(watcher, request, &mut look, &mut |kind, path| {
             encode_notification(Zxid(-1), kind, path, caller.output);
             *caller.sent += 1;
         });

@@ -7,7 +7,7 @@
 
 use crate::four_letter;
 use crate::shared::Shared;
-use bytes::Buf;
+use bytes::Buf as _;
 use grevy_node::connection::CloseReason;
 use grevy_node::{Action, ClientId, Connection, View};
 use parking_lot::{Mutex, MutexGuard};
@@ -312,9 +312,10 @@ impl Serve {
                 config: &shared.node_config,
             };
             while wire.conn.is_receptive(&shared.node_config) {
+                let max_buffer = shared.config.limits.max_buffer as usize;
                 let limit = match wire.conn.session() {
-                    Some(_) => shared.config.max_frame,
-                    None => CONNECT_LIMIT.min(shared.config.max_frame),
+                    Some(_) => max_buffer,
+                    None => max_buffer.min(CONNECT_LIMIT),
                 };
                 let Some((frame, after)) = self.split_frame(rest, limit)? else {
                     break;

@@ -52,21 +52,22 @@ fn admit(
     peer: SocketAddr,
     worker: &Handle,
 ) -> io::Result<()> {
-    let limit = shared.config.max_client_connections;
-    if limit > 0 && shared.clients.from_address(peer.ip()) >= limit {
+    let limits = &shared.config.clients;
+    let here = shared.clients.from_address(peer.ip());
+    if let Some(limit) = limits.per_address_limit.filter(|&limit| here >= limit as usize) {
         return Err(io::Error::other(format!(
             "{} has {limit} connections, as many as maxClientCnxns allows",
             peer.ip()
         )));
     }
-    let total = shared.config.max_connections;
-    if total > 0 && shared.clients.len() >= total {
+    let total = shared.clients.len();
+    if let Some(limit) = limits.total_limit.filter(|&limit| total >= limit as usize) {
         return Err(io::Error::other(format!(
-            "there are {total} connections, as many as maxCnxns allows"
+            "there are {limit} connections, as many as maxCnxns allows"
         )));
     }
     stream.set_nodelay(true)?;
-    if shared.config.tcp_keep_alive {
+    if limits.keep_alive {
         socket2::SockRef::from(&stream).set_keepalive(true)?;
     }
     let stream = stream.into_std()?;

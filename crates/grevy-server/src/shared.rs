@@ -46,7 +46,6 @@ pub struct Shared {
 }
 
 /// The table of watches behind a lock.
-#[derive(Debug, Default)]
 pub struct WatchLock(Mutex<WatchTable>);
 
 impl Watches for WatchLock {
@@ -151,13 +150,13 @@ pub struct Parts {
 
 impl From<Parts> for Shared {
     fn from(parts: Parts) -> Self {
-        let newcomers = Deadlines::new(parts.config.newcomer_timeout);
+        let newcomers = Deadlines::new(parts.config.clients.sessionless_timeout);
         Self {
             node_config: Arc::new(parts.node_config),
             clock: parts.clock,
             stats: Stats::default(),
+            watches: WatchLock(Mutex::new(WatchTable::new(parts.tree.config().hash_seed))),
             tree: RwLock::new(parts.tree),
-            watches: WatchLock::default(),
             clients: ClientMap::default(),
             log: LogQueue::default(),
             newcomers,

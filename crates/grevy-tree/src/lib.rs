@@ -8,6 +8,7 @@ pub mod change;
 pub mod ephemeral_type;
 pub mod loader;
 pub mod permission;
+pub mod prepare;
 pub mod quota;
 pub mod sessions;
 pub mod snapshot;
