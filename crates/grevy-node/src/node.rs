@@ -12,6 +12,7 @@
 use crate::clients::Clients;
 use crate::config::NodeConfig;
 use crate::connection::{ClientId, CloseReason, Connect, Request, View};
+use crate::digest_log::DigestLog;
 use crate::reaper::Reaper;
 use crate::reply;
 use crate::session_clock::SessionClock;
@@ -98,6 +99,7 @@ pub struct Node {
     txns_until_snapshot: u64,
     bytes_until_snapshot: u64,
     snapshot_running: bool,
+    digests: DigestLog,
     random: u64,
     outputs: VecDeque<Output>,
 }
@@ -131,6 +133,7 @@ impl Node {
             txns_until_snapshot: 0,
             bytes_until_snapshot: 0,
             snapshot_running: false,
+            digests: DigestLog::default(),
             random: config.seed | 1,
             outputs: VecDeque::new(),
             config,
@@ -152,6 +155,11 @@ impl Node {
     /// The sessions' deadlines.
     pub fn clock(&self) -> &SessionClock {
         &self.clock
+    }
+
+    /// The tree's digests at some zxids; empty if digests are off.
+    pub fn digests(&self) -> &DigestLog {
+        &self.digests
     }
 
     /// Requests that were taken up and not answered.
@@ -185,12 +193,23 @@ impl Node {
             let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
             let origin = Some((ask.client, OpCode::CreateSession));
             let record = timeout.to_be_bytes();
-            self.decide(now, tree, session, Xid(0), OpCode::CreateSession, &record, &[], origin);
+            self.decide(
+                now,
+                tree,
+                session,
+                Xid(0),
+                OpCode::CreateSession,
+                &record,
+                &[],
+                origin,
+            );
             return;
         }
         // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
         if let Some(previous) = self.clock.client(ask.session) {
-            clients.with(previous, |c| c.close(CloseReason::SessionMoved(ask.session)));
+            clients.with(previous, |c| {
+                c.close(CloseReason::SessionMoved(ask.session))
+            });
         }
         let attached = ask.password_matches
             && self
@@ -231,12 +250,24 @@ impl Node {
                 };
                 self.queue.push_back(queued);
             }
-            _ => self.decide(now, tree, session, xid, op, record, &ids, Some((client, op))),
+            _ => self.decide(
+                now,
+                tree,
+                session,
+                xid,
+                op,
+                record,
+                &ids,
+                Some((client, op)),
+            ),
         }
     }
 
     /// Decides a write and proposes what comes of it.
-    #[expect(clippy::too_many_arguments, reason = "all of a request, and where it came from")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of a request, and where it came from"
+    )]
     fn decide(
         &mut self,
         now: Now,
@@ -374,7 +405,10 @@ impl Node {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a transaction, and all that it touches")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a transaction, and all that it touches"
+    )]
     fn apply(
         &mut self,
         now: Now,
@@ -390,6 +424,9 @@ impl Node {
         });
         self.applied = header.zxid;
         self.pending.applied(header.zxid);
+        if tree.config().digest {
+            self.digests.applied(header.zxid, || tree.digest());
+        }
         let view = self.view(now, tree, watches);
         match (txn, origin) {
             (Txn::CreateSession(timeout), origin) => {
@@ -479,7 +516,16 @@ impl Node {
         }
         for (session, _) in self.clock.due(now.time) {
             self.outputs.push_back(Output::Expired(session));
-            self.decide(now, tree, session, Xid(0), OpCode::CloseSession, &[], &[], None);
+            self.decide(
+                now,
+                tree,
+                session,
+                Xid(0),
+                OpCode::CloseSession,
+                &[],
+                &[],
+                None,
+            );
             self.clock.start_closing(session);
         }
         for path in self.reaper.reap(now, tree) {
@@ -509,7 +555,8 @@ impl Node {
         }
         self.snapshot_running = true;
         self.draw_snapshot_thresholds();
-        self.outputs.push_back(Output::Snapshot(tree.start_snapshot()));
+        self.outputs
+            .push_back(Output::Snapshot(tree.start_snapshot()));
         true
     }
 

@@ -7,6 +7,7 @@
 
 use crate::four_letter;
 use crate::shared::Shared;
+use crate::stats::Batch;
 use bytes::Buf as _;
 use grevy_node::connection::CloseReason;
 use grevy_node::{Action, ClientId, Connection, View};
@@ -242,6 +243,13 @@ impl Serve {
 
     fn finish(&mut self, reason: &CloseReason) -> io::Result<()> {
         let peer = self.client.peer;
+        let shared = &self.shared;
+        match reason {
+            CloseReason::AuthFailed | CloseReason::AuthRequired => shared.auth_failures.add(1),
+            CloseReason::WrongEnsemble => shared.metrics.ensemble_auth_failures.add(1),
+            CloseReason::NotServing => shared.metrics.connections_not_served.add(1),
+            _ => {}
+        }
         match reason {
             CloseReason::SessionClosed(_) => debug!(%peer, "closing connection: {reason}"),
             _ => info!(%peer, "closing connection: {reason}"),
@@ -263,6 +271,9 @@ impl Serve {
             ready!(Pin::new(&mut self.socket).poll_read(cx, &mut into))?;
             let bytes = into.filled();
             if bytes.is_empty() {
+                if self.state != State::Draining {
+                    self.shared.metrics.connections_dropped.add(1);
+                }
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
             if self.state == State::Draining {
@@ -285,7 +296,11 @@ impl Serve {
                 four_letter::Parsed::NotYet => return Ok(0),
                 four_letter::Parsed::Word(word) => {
                     let text = four_letter::answer(&self.shared, word, self.client.peer);
-                    self.client.wire().conn.output().extend_from_slice(text.as_bytes());
+                    self.client
+                        .wire()
+                        .conn
+                        .output()
+                        .extend_from_slice(text.as_bytes());
                     self.client.send(&mut self.client.wire())?;
                     self.half_close()?;
                     return Ok(bytes.len());
@@ -305,6 +320,7 @@ impl Serve {
             let mut wire = self.client.wire();
             lend(wire.conn.output());
             before = *wire.conn.stats();
+            let output_before = wire.conn.output().len();
             let view = View {
                 now: now.time,
                 tree: &tree,
@@ -328,9 +344,16 @@ impl Serve {
                     Action::Close(reason) => wire.conn.close(reason),
                 }
             }
-            shared.stats.count(&before, wire.conn.stats());
+            let output = wire.conn.output().len().saturating_sub(output_before);
+            let batch = Batch::Received {
+                bytes: bytes.len() - rest.len(),
+            };
+            shared
+                .stats
+                .count(batch, &before, wire.conn.stats(), output);
         }
         if let Some(ask) = connect {
+            shared.metrics.connection_requests.add(1);
             shared.with_node(|node, port| {
                 node.open_session(now, &shared.tree.read(), port, ask);
             });
@@ -347,7 +370,11 @@ impl Serve {
     }
 
     /// The first whole frame and what follows it.
-    fn split_frame<'b>(&self, bytes: &'b [u8], limit: usize) -> io::Result<Option<(&'b [u8], &'b [u8])>> {
+    fn split_frame<'b>(
+        &self,
+        bytes: &'b [u8],
+        limit: usize,
+    ) -> io::Result<Option<(&'b [u8], &'b [u8])>> {
         let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
             return Ok(None);
         };

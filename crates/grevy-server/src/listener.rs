@@ -33,6 +33,7 @@ pub async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle
                 let worker = &workers[turn % workers.len()];
                 turn = turn.wrapping_add(1);
                 if let Err(error) = admit(&shared, stream, peer, worker) {
+                    shared.metrics.connections_rejected.add(1);
                     info!(%peer, "connection refused: {error}");
                 }
             }
@@ -54,7 +55,10 @@ fn admit(
 ) -> io::Result<()> {
     let limits = &shared.config.clients;
     let here = shared.clients.from_address(peer.ip());
-    if let Some(limit) = limits.per_address_limit.filter(|&limit| here >= limit as usize) {
+    if let Some(limit) = limits
+        .per_address_limit
+        .filter(|&limit| here >= limit as usize)
+    {
         return Err(io::Error::other(format!(
             "{} has {limit} connections, as many as maxClientCnxns allows",
             peer.ip()
