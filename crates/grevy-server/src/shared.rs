@@ -10,8 +10,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadlines::Deadlines;
 use crate::log_queue::LogQueue;
+use crate::setup;
 use crate::stats::Stats;
 use grevy_node::{Node, NodeConfig, Output, Status, Watches};
+use grevy_storage::Dirs;
 use grevy_tree::Tree;
 use grevy_tree::watch::{WatchTable, WatcherId};
 use parking_lot::{Mutex, RwLock};
@@ -41,6 +43,8 @@ pub struct Shared {
     pub newcomers: Deadlines,
     /// Connections that have been told everything.
     pub lingering: Deadlines,
+    /// The text of the configuration file.
+    pub initial_text: String,
     node: Mutex<Node>,
     stopping: AtomicBool,
 }
@@ -123,6 +127,11 @@ impl Shared {
         self.with_node(|node, _| node.client_closed(client.id(), session, heard));
     }
 
+    /// Where snapshots and logs are.
+    pub fn dirs(&self) -> Dirs {
+        setup::dirs(&self.config)
+    }
+
     /// The server is about to end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
@@ -146,6 +155,8 @@ pub struct Parts {
     pub tree: Tree,
     /// The machine.
     pub node: Node,
+    /// The text of the configuration file; empty if there was none.
+    pub initial_text: String,
 }
 
 impl From<Parts> for Shared {
@@ -161,6 +172,7 @@ impl From<Parts> for Shared {
             log: LogQueue::default(),
             newcomers,
             lingering: Deadlines::new(std::time::Duration::from_secs(1)),
+            initial_text: parts.initial_text,
             node: Mutex::new(parts.node),
             stopping: AtomicBool::new(false),
             config: parts.config,
