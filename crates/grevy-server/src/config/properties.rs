@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn entries_as_java_reads_them() {
-        let cases: &[(&str, &[(&str, &str, usize)])] = &[
+        type Entries = &'static [(&'static str, &'static str, usize)];
+        let cases: &[(&str, Entries)] = &[
             ("", &[]),
             ("tickTime=2000", &[("tickTime", "2000", 1)]),
             ("a=1\nb=2\n", &[("a", "1", 1), ("b", "2", 2)]),
