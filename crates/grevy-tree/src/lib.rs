@@ -3,6 +3,13 @@
 
 extern crate alloc;
 
+mod acl_table;
+mod arena;
+mod blobs;
+mod children;
+mod digest;
+mod index;
+
 pub mod apply;
 pub mod change;
 pub mod ephemeral_type;
@@ -16,7 +23,7 @@ pub mod tree;
 pub mod watch;
 pub mod znode;
 
-pub use apply::{Applied, AppliedOp};
+pub use apply::{Applied, AppliedOp, OrphanEphemeral};
 pub use change::{Change, ChangeKind};
 pub use ephemeral_type::EphemeralType;
 pub use loader::{Fed, LoadError, Loader};
@@ -24,6 +31,10 @@ pub use permission::Schemes;
 pub use quota::{Quota, QuotaLimits, QuotaUsage, StatsTrack};
 pub use sessions::Sessions;
 pub use snapshot::SnapshotInfo;
+<<<<<<< HEAD
 pub use tree::{OrphanEphemeral, Tree, TreeConfig};
 pub use watch::{WatchMode, WatchTable, WatcherId, WatcherType};
+=======
+pub use tree::{Tree, TreeConfig};
+>>>>>>> tree
 pub use znode::{AclId, Znode};
