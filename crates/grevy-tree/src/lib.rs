@@ -31,10 +31,6 @@ pub use permission::Schemes;
 pub use quota::{Quota, QuotaLimits, QuotaUsage, StatsTrack};
 pub use sessions::Sessions;
 pub use snapshot::SnapshotInfo;
-<<<<<<< HEAD
-pub use tree::{OrphanEphemeral, Tree, TreeConfig};
 pub use watch::{WatchMode, WatchTable, WatcherId, WatcherType};
-=======
 pub use tree::{Tree, TreeConfig};
->>>>>>> tree
 pub use znode::{AclId, Znode};
