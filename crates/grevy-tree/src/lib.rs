@@ -3,6 +3,13 @@
 
 extern crate alloc;
 
+mod acl_table;
+mod arena;
+mod blobs;
+mod children;
+mod digest;
+mod index;
+
 pub mod apply;
 pub mod change;
 pub mod ephemeral_type;
@@ -15,7 +22,7 @@ pub mod tree;
 pub mod watch;
 pub mod znode;
 
-pub use apply::{Applied, AppliedOp};
+pub use apply::{Applied, AppliedOp, OrphanEphemeral};
 pub use change::{Change, ChangeKind};
 pub use ephemeral_type::EphemeralType;
 pub use loader::{Fed, LoadError, Loader};
@@ -23,6 +30,6 @@ pub use permission::Schemes;
 pub use quota::{Quota, QuotaLimits, QuotaUsage, StatsTrack};
 pub use sessions::Sessions;
 pub use snapshot::SnapshotInfo;
-pub use tree::{OrphanEphemeral, Tree, TreeConfig};
+pub use tree::{Tree, TreeConfig};
 pub use watch::{WatchMode, WatchTable, WatcherId, WatcherType};
 pub use znode::{AclId, Znode};
