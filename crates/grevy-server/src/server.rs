@@ -12,7 +12,7 @@ use crate::snapshot_thread::{self, Snapshotter};
 use crate::timer;
 use crate::workers::Workers;
 use grevy_node::Node;
-use grevy_storage::{Disk, RealDisk};
+use grevy_storage::RealDisk;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -33,7 +33,6 @@ pub struct Server {
     listener: Option<std::net::TcpListener>,
     workers: Workers,
     log_thread: JoinHandle<bool>,
-    disk: Arc<dyn Disk>,
 }
 
 /// Why a server could not start.
@@ -107,9 +106,9 @@ impl Server {
             })?),
             None => None,
         };
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
         let clock = Clock::new();
-        let recovered = recovery::recover(&config, &disk, random()).map_err(StartError::Data)?;
+        let recovered = recovery::recover(&config, Arc::new(RealDisk), random())
+            .map_err(StartError::Data)?;
         let node_config = setup::node_config(&config, random());
         let node = Node::standalone(node_config.clone(), &recovered.tree, clock.now());
         let shared = Arc::new(Shared::from(Parts {
@@ -118,10 +117,11 @@ impl Server {
             clock,
             tree: recovered.tree,
             node,
+            store: recovered.store,
             initial_text: loaded.initial_text,
         }));
         log_thread::announce(&shared);
-        let snapshotter = Snapshotter::start_thread(shared.clone(), disk.clone())?;
+        let snapshotter = Snapshotter::start_thread(shared.clone())?;
         let log_thread = {
             let shared = shared.clone();
             let log = recovered.log;
@@ -152,7 +152,6 @@ impl Server {
             listener,
             workers,
             log_thread,
-            disk,
         };
         server.write_port_file();
         Ok(server)
@@ -180,7 +179,7 @@ impl Server {
         tasks.spawn(timer::run(shared.clone()));
         tasks.spawn(timer::enforce_deadlines(shared.clone()));
         if let Some(every) = shared.config.storage.purge_interval {
-            tasks.spawn(snapshot_thread::purge(shared.clone(), self.disk.clone(), every));
+            tasks.spawn(snapshot_thread::purge(shared.clone(), every));
         }
         stop.await;
         info!("stopping");

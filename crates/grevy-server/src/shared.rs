@@ -10,10 +10,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadlines::Deadlines;
 use crate::log_queue::LogQueue;
-use crate::setup;
 use crate::stats::Stats;
 use grevy_node::{Node, NodeConfig, Output, Status, Watches};
-use grevy_storage::Dirs;
+use grevy_storage::Store;
 use grevy_tree::Tree;
 use grevy_tree::watch::{WatchTable, WatcherId};
 use parking_lot::{Mutex, RwLock};
@@ -43,6 +42,8 @@ pub struct Shared {
     pub newcomers: Deadlines,
     /// Connections that have been told everything.
     pub lingering: Deadlines,
+    /// The directories.
+    pub store: Store,
     /// The text of the configuration file.
     pub initial_text: String,
     node: Mutex<Node>,
@@ -127,11 +128,6 @@ impl Shared {
         self.with_node(|node, _| node.client_closed(client.id(), session, heard));
     }
 
-    /// Where snapshots and logs are.
-    pub fn dirs(&self) -> Dirs {
-        setup::dirs(&self.config)
-    }
-
     /// The server is about to end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
@@ -155,6 +151,8 @@ pub struct Parts {
     pub tree: Tree,
     /// The machine.
     pub node: Node,
+    /// The directories.
+    pub store: Store,
     /// The text of the configuration file; empty if there was none.
     pub initial_text: String,
 }
@@ -172,6 +170,7 @@ impl From<Parts> for Shared {
             log: LogQueue::default(),
             newcomers,
             lingering: Deadlines::new(std::time::Duration::from_secs(1)),
+            store: parts.store,
             initial_text: parts.initial_text,
             node: Mutex::new(parts.node),
             stopping: AtomicBool::new(false),

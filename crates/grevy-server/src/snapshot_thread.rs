@@ -1,10 +1,12 @@
 //! Snapshots while serving: a slice of the tree at a time, each short enough that no request
 //! feels it, and the disk's part outside of any lock.
 
+use crate::recovery;
 use crate::shared::Shared;
-use grevy_storage::{Compression, Disk, SnapshotWriter, purge};
+use grevy_storage::snapshot::SnapshotFile;
+use grevy_storage::{Compression, DiskError};
 use grevy_tree::SnapshotInfo;
-use std::path::PathBuf;
+use parking_lot::RwLockWriteGuard;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,13 +26,13 @@ pub struct Snapshotter {
 
 impl Snapshotter {
     /// Starts the thread.
-    pub fn start_thread(shared: Arc<Shared>, disk: Arc<dyn Disk>) -> std::io::Result<Self> {
+    pub fn start_thread(shared: Arc<Shared>) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("snapshot".to_owned())
             .spawn(move || {
                 for info in received {
-                    snapshot(&shared, &disk, info);
+                    snapshot(&shared, info);
                     shared.with_node(|node, _| node.snapshot_done());
                 }
             })?;
@@ -50,13 +52,14 @@ impl Snapshotter {
     }
 }
 
-fn snapshot(shared: &Shared, disk: &Arc<dyn Disk>, info: SnapshotInfo) {
+fn snapshot(shared: &Shared, info: SnapshotInfo) {
     let start = Instant::now();
-    match write(shared, disk, info) {
-        Ok(Some(path)) => info!(
-            "wrote {} ({} znodes) in {} ms",
-            path.display(),
+    match write(shared, info) {
+        Ok(Some(file)) => info!(
+            "wrote {} ({} znodes, {} bytes) in {} ms",
+            file.path.display(),
             info.znodes,
+            file.bytes,
             start.elapsed().as_millis()
         ),
         Ok(None) => {}
@@ -69,42 +72,43 @@ fn snapshot(shared: &Shared, disk: &Arc<dyn Disk>, info: SnapshotInfo) {
 }
 
 /// `None`: given up because the server stops.
-fn write(
-    shared: &Shared,
-    disk: &Arc<dyn Disk>,
-    info: SnapshotInfo,
-) -> Result<Option<PathBuf>, grevy_storage::SnapshotError> {
-    let dirs = shared.dirs();
-    let digest = shared.config.storage.digest.then_some(info.digest);
-    let mut writer = SnapshotWriter::begin(disk, &dirs.snap_dir, info.zxid, Compression::None)?;
+fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, DiskError> {
+    let mut writer = shared.store.snapshot(info.zxid, Compression::None)?;
     let mut bytes = Vec::with_capacity(WRITE + (64 << 10));
     loop {
-        let more = shared.tree.write().snapshot_slice(SLICE, &mut bytes);
+        let more = {
+            let mut tree = shared.tree.write();
+            let more = tree.snapshot_slice(SLICE, &mut bytes);
+            // Whoever waits for the tree comes before the next slice.
+            RwLockWriteGuard::unlock_fair(tree);
+            more
+        };
         if bytes.len() >= WRITE || !more {
             writer.write(&bytes)?;
             bytes.clear();
         }
         if !more {
-            let digest = digest.map(|digest| (info.zxid, digest));
-            return writer.finish(digest, Some(info.zxid)).map(Some);
+            let trailers = recovery::trailers(&shared.config, info.zxid, info.digest);
+            return writer.finish(trailers).map(Some);
         }
         if shared.is_stopping() {
             shared.tree.write().abandon_snapshot();
-            writer.abandon();
+            writer.abort()?;
             return Ok(None);
         }
     }
 }
 
 /// Deletes snapshots and logs that are not needed, now and then.
-pub async fn purge(shared: Arc<Shared>, disk: Arc<dyn Disk>, every: Duration) {
+pub async fn purge(shared: Arc<Shared>, every: Duration) {
     while !shared.is_stopping() {
-        let keep = shared.config.storage.retained_snapshots as usize;
-        let dirs = shared.dirs();
-        match purge::purge(&*disk, &dirs, keep) {
+        match shared
+            .store
+            .purge(shared.config.storage.retained_snapshots as usize)
+        {
             Ok(purged) => {
-                for path in purged {
-                    info!("deleted {}: newer snapshots make it needless", path.display());
+                for path in purged.removed {
+                    info!("deleted {}: newer files make it needless", path.display());
                 }
             }
             Err(error) => error!("could not delete old snapshots and logs: {error}"),
