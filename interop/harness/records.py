@@ -1,5 +1,7 @@
 """ZooKeeper's client records: requests to bytes, replies to plain values."""
 
+import base64
+import hashlib
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -58,6 +60,12 @@ class Acl(NamedTuple):
 
 
 OPEN = [Acl(31, "world", "anyone")]
+
+
+def digest_id(user: str, password: str) -> str:
+    """The id of the digest scheme for a user with a password."""
+    hashed = hashlib.sha1(f"{user}:{password}".encode()).digest()
+    return f"{user}:{base64.b64encode(hashed).decode()}"
 
 
 class Stat(NamedTuple):

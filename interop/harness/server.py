@@ -71,6 +71,10 @@ class Server:
     def start(self) -> "Server":
         """Starts the process and returns once it serves clients."""
         self.spawn()
+        return self.wait()
+
+    def wait(self) -> "Server":
+        """Returns once the process that was spawned serves clients."""
         wait_until(self._serves_or_died, f"{self} serves", seconds=60)
         if not self.alive():
             raise RuntimeError(f"{self} ended with {self.process.returncode} at its start:\n{self.log_tail()}")
