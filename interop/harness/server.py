@@ -81,9 +81,12 @@ class Server:
         return self
 
     def serves(self) -> bool:
-        """Whether the server answers and says in which mode it serves."""
+        """Whether the server answers and says in which mode it serves.
+
+        A short wait: a Java server that is starting may accept a connection and forget it.
+        """
         try:
-            return "Mode:" in fourletter.ask(self.port, "srvr", timeout=5)
+            return "Mode:" in fourletter.ask(self.port, "srvr", timeout=1)
         except OSError:
             return False
 
