@@ -200,7 +200,8 @@ class Player:
         return event._replace(zxid=self.symbols.zxid(event.zxid)), reply.err
 
     def _body(self, request, reply):
-        if reply.err == 0 and request is not None:
+        # A multiRead that fails half-way carries an error and a record.
+        if request is not None and (reply.err == 0 or reply.body):
             try:
                 return self.symbols.reply(request.op, records.read_reply(request.op, reply.body))
             except Malformed:

@@ -70,7 +70,11 @@ class Requests:
     # Writes
 
     def create_at(self, path, data, flags, acl=pools.OPEN, op=Op.CREATE) -> Request:
-        return Request(op, records.create(path, data, acl, flags), f"{op.name} {show(path)} flags {flags} {_short(acl)}")
+        text = f"{op.name} {show(path)} flags {flags} {_short(acl)}"
+        # Whether it is a container is said twice, by the operation and by the flags. The Java server believes
+        # the flags until the node is made, and the operation from then on.
+        unsettled = (op == Op.CREATE_CONTAINER) != (flags == 4)
+        return Request(op, records.create(path, data, acl, flags), text, unsettled=unsettled)
 
     def create(self) -> Request:
         rng = self.rng
@@ -93,7 +97,8 @@ class Requests:
         flags = rng.choice([5, 5, 5, 6, 6, 0, 1, 4])
         ttl = rng.choice(pools.TTLS * 3 + pools.BAD_TTLS)
         record = records.create_ttl(path, data, acl, flags, ttl)
-        return Request(Op.CREATE_TTL, record, f"CREATE_TTL {show(path)} flags {flags} ttl {ttl} {_short(acl)}")
+        text = f"CREATE_TTL {show(path)} flags {flags} ttl {ttl} {_short(acl)}"
+        return Request(Op.CREATE_TTL, record, text, unsettled=flags not in (5, 6))
 
     def delete(self) -> Request:
         return self._with_version(Op.DELETE, self.own_path())
@@ -105,7 +110,9 @@ class Requests:
 
     def set_acl(self) -> Request:
         path, acl, version = self.own_path(), self.acl(), self.rng.choice(pools.VERSIONS)
-        return Request(Op.SET_ACL, records.set_acl(path, acl, version), f"SET_ACL {show(path)} {_short(acl)} {version}")
+        # The Java server checks later requests against the old ACL until the new one has been applied.
+        text = f"SET_ACL {show(path)} {_short(acl)} {version}"
+        return Request(Op.SET_ACL, records.set_acl(path, acl, version), text, unsettled=True)
 
     def delete_container(self) -> Request:
         path = self.own_path()
@@ -214,7 +221,8 @@ class Requests:
 
     def _multi(self, op: Op, parts: list[Request]) -> Request:
         record = records.multi([(part.op, part.record) for part in parts])
-        return Request(op, record, f"{op.name} [{' | '.join(part.text for part in parts)}]")
+        text = f"{op.name} [{' | '.join(part.text for part in parts)}]"
+        return Request(op, record, text, unsettled=any(part.unsettled for part in parts))
 
     def _with_version(self, op: Op, path) -> Request:
         version = self.rng.choice(pools.VERSIONS)

@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Request:
-    """One request. The record may depend on what the server has said: then it is made from the player's Seen."""
+    """One request. The record may depend on what the server has said: then it is made from the player's Seen.
+
+    `unsettled`: what later requests find depends, in the Java server, on whether this one has been applied
+    or is still under way. Nothing follows it in a burst.
+    """
 
     op: int
     record: bytes | Callable
     text: str
     xid: int | None = None
+    unsettled: bool = False
 
 
 @dataclass(frozen=True)
