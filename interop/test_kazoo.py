@@ -187,9 +187,9 @@ def test_digest_acls(server, client):
     client.create("/secret", b"s", acl=[ann, reader])
     client.create("/open", b"o")
     path = f"{client.chroot}/secret"
-    for action in (lambda: client.get("/secret"), lambda: client.set("/secret", b""), lambda: client.create("/secret/x")):
+    for action, *more in ((client.get,), (client.set, b""), (client.get_children,), (client.get_acls,)):
         with pytest.raises(errors.NoAuthError):
-            action()
+            action("/secret", *more)
     with kazoo(server, auth_data=[("digest", "ann:one")]) as owner, kazoo(server) as other:
         assert owner.get(path)[0] == b"s"
         acls, stat = owner.get_acls(path)

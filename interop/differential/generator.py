@@ -25,10 +25,10 @@ class _Generator:
         self.root = root
         self.length = length
         self.open = []
-        self.requests = Requests(self.rng, root)
         # A quota is checked against what has been applied, not against what is under way. Where there is
         # one, the outcome of writes sent in one piece is a matter of time in the Java server.
-        self.quota = self.rng.random() < 0.25
+        self.quota = self.rng.random() < 0.3
+        self.requests = Requests(self.rng, root, self.quota)
         # What a sequence dwells on: each has its own few favourites.
         self.favourites = self.rng.sample(self.requests.kinds, 4)
 

@@ -10,11 +10,15 @@ from .steps import Request
 
 
 class Requests:
-    """Draws requests on the nodes below a root. `kinds` lists the functions that draw one, each of another kind."""
+    """Draws requests on the nodes below a root. `kinds` lists the functions that draw one, each of another kind.
 
-    def __init__(self, rng: random.Random, root: str):
+    Nodes below /zookeeper/quota are met only with `quota`.
+    """
+
+    def __init__(self, rng: random.Random, root: str, quota: bool):
         self.rng = rng
         self.root = root
+        self._quota = quota
         names = ["a", "b", "c", "a/x", "a/y", "b/x", "a/x/deep", "c/t", "e", "k"]
         self.nodes = [root] + [f"{root}/{name}" for name in names]
         self.kinds = [
@@ -41,11 +45,12 @@ class Requests:
             self.count_children,
             self.who_am_i,
             self.delete_container,
-            self.quota,
             self.reconfig,
             self.ping,
-            self.sasl_free_odd_xid,
+            self.odd_xid,
         ]
+        if quota:
+            self.kinds += [self.quota] * 3
 
     # Paths
 
@@ -56,8 +61,9 @@ class Requests:
             return rng.choice(self.nodes)
         if roll < 0.90:
             return f"{rng.choice(self.nodes)}/n{rng.randrange(5):010}"
-        if roll < 0.92:
-            return f"/zookeeper/quota{rng.choice(self.nodes)}{rng.choice(['', '/zookeeper_limits', '/zookeeper_stats'])}"
+        if roll < 0.92 and self._quota:
+            inner = rng.choice(["", "/zookeeper_limits", "/zookeeper_stats"])
+            return f"/zookeeper/quota{rng.choice(self.nodes)}{inner}"
         if roll < 0.94:
             return rng.choice(pools.SPECIAL_PATHS)
         return pools.bad_path(rng, self.root)
@@ -185,10 +191,11 @@ class Requests:
     def ping(self) -> Request:
         return Request(Op.PING, b"", "PING", self.rng.choice([-2, 5]))
 
-    def sasl_free_odd_xid(self) -> Request:
+    def odd_xid(self) -> Request:
         """An ordinary read under a request id that has a meaning elsewhere."""
         read = self.read()
-        return Request(read.op, read.record, f"{read.text} with an odd xid", self.rng.choice([0, -4, -8, -77, 2**31 - 1]))
+        xid = self.rng.choice([0, -4, -8, -77, 2**31 - 1])
+        return Request(read.op, read.record, f"{read.text} with an odd xid", xid)
 
     # Watches
 

@@ -60,7 +60,9 @@ class Symbols:
     def word(self, word: str, answer: str) -> str:
         """Versions, counters of traffic and latencies are each server's own."""
         if word in ("srvr", "stat"):
-            answer = re.sub(r"(?m)^(Zookeeper version|Latency [^:]*|Received|Sent|Connections): .*$", r"\1: …", answer)
+            # Java counts what is outstanding in two threads, and may be off by some for a moment.
+            own = "Zookeeper version|Latency [^:]*|Received|Sent|Connections|Outstanding"
+            answer = re.sub(rf"(?m)^({own}): .*$", r"\1: …", answer)
             answer = re.sub(r"(?m)^ /.*$\n", "", answer)
             answer = re.sub(r"Zxid: 0x(\w+)", lambda match: f"Zxid: {self.zxid(int(match[1], 16))}", answer)
             # Other sequences may have left nodes behind on one of the servers only.
@@ -83,7 +85,7 @@ def _sorted(items):
 
 
 def _expanded_sorted(acls: list[Acl]):
-    """`auth` expands to the connection's identities in the order of their hashes: neighbours of that kind are sorted."""
+    """`auth` expands to the identities in the order of their hashes: neighbours of that kind are sorted."""
     if acls is None:
         return None
     result, run = [], []

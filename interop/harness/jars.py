@@ -38,7 +38,8 @@ def programs_classpath() -> str:
     if not stamp.exists() or stamp.read_text() != digest:
         shutil.rmtree(classes, ignore_errors=True)
         classes.mkdir(parents=True)
-        subprocess.run(["javac", "-Xlint:deprecation,rawtypes,unchecked", "-d", classes, "-cp", libraries, *sources], check=True)
+        compiler = ["javac", "-Xlint:deprecation,rawtypes,unchecked", "-d", classes, "-cp", libraries]
+        subprocess.run([*compiler, *sources], check=True)
         stamp.write_text(digest)
     return f"{classes}:{libraries}"
 

@@ -5,7 +5,7 @@ import struct
 from typing import NamedTuple
 
 from . import records
-from .jute import Malformed, Reader, int32
+from .jute import Reader, int32
 from .records import Op, Xid
 
 
@@ -155,6 +155,3 @@ def password_of(session: int) -> bytes:
         seed = (seed * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
         password += struct.pack("<I", seed >> 16)
     return password
-
-
-__all__ = ["Closed", "Malformed", "Op", "Reply", "Session", "Wire", "Xid", "frame", "password_of", "read_header", "read_session"]
