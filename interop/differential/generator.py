@@ -77,8 +77,8 @@ class _Generator:
         return Burst(self.rng.choice(self.open), tuple(requests))
 
     def _request(self) -> Request:
-        kind = self.rng.choice(self.favourites) if self.rng.random() < 0.4 else self.rng.choice(self.requests.kinds)
-        return kind()
+        kinds = self.favourites if self.rng.random() < 0.4 else self.requests.kinds
+        return self.rng.choice(kinds)()
 
     def _authenticate(self) -> Burst:
         # Alone: the answer to an auth packet does not wait for those of the requests before it.

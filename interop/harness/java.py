@@ -18,6 +18,7 @@ def run_checks(main: str, *arguments, timeout: float = 120):
     done = run_java(main, *arguments, timeout=timeout)
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert not failed, "\n".join(failed)
-    assert done.returncode == 0, f"{main} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    output = f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, f"{main} ended with {done.returncode}:\n{output}"
     summary = done.stdout.splitlines()[-1]
     assert int(summary.split()[0]) > 0, summary
