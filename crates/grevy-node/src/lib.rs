@@ -1,3 +1,24 @@
 #![no_std]
 #![doc = include_str!("../README.md")]
+
 extern crate alloc;
+
+pub mod auth;
+pub mod clients;
+pub mod config;
+pub mod connection;
+pub mod node;
+pub mod reads;
+pub mod session_clock;
+pub mod time;
+pub mod watches;
+
+mod reaper;
+mod reply;
+
+pub use clients::Clients;
+pub use config::NodeConfig;
+pub use connection::{Action, ClientId, CloseReason, Connection, View};
+pub use node::{Node, Output, Status};
+pub use time::{Now, Time};
+pub use watches::Watches;

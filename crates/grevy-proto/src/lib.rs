@@ -1,3 +1,27 @@
 #![no_std]
 #![doc = include_str!("../README.md")]
+
 extern crate alloc;
+
+#[macro_use]
+pub mod jute;
+
+pub mod acl;
+pub mod code;
+pub mod connect;
+pub mod event;
+pub mod ids;
+pub mod multi;
+pub mod op;
+pub mod path;
+pub mod reply;
+pub mod request;
+pub mod stat;
+pub mod txn;
+
+pub use acl::{Acl, Id};
+pub use code::ErrorCode;
+pub use ids::{Epoch, ServerId, SessionId, Xid, Zxid};
+pub use jute::{Decode, DecodeError, Encode, Reader};
+pub use op::OpCode;
+pub use stat::{Stat, StatPersisted};

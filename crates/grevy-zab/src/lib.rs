@@ -1,3 +1,10 @@
 #![no_std]
 #![doc = include_str!("../README.md")]
+
 extern crate alloc;
+
+pub mod leader;
+pub mod quorum;
+
+pub use leader::{BroadcastError, Leader};
+pub use quorum::Majority;

@@ -1,0 +1,74 @@
+//! How a node is set up. Every duration and count is what ZooKeeper's key of the same name means.
+
+use crate::auth::AuthConfig;
+use core::time::Duration;
+use grevy_proto::{Acl, Id, ServerId};
+use grevy_tree::prepare::PrepareConfig;
+
+/// A node's settings.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// `myid`; 1 for a standalone server without one.
+    pub server_id: ServerId,
+    /// `tickTime`.
+    pub tick: Duration,
+    /// `minSessionTimeout`.
+    pub min_session_timeout: Duration,
+    /// `maxSessionTimeout`.
+    pub max_session_timeout: Duration,
+    /// How auth packets are judged.
+    pub auth: AuthConfig,
+    /// How writes are decided.
+    pub prepare: PrepareConfig,
+    /// A snapshot is taken after between half this many and this many transactions (`snapCount`).
+    pub snap_count: u64,
+    /// Or after this many bytes of log entries, likewise (`snapSizeLimitInKb`); `None`: no limit.
+    pub snap_size: Option<u64>,
+    /// How often containers and TTL znodes are looked at (`znode.container.checkIntervalMs`).
+    pub reap_interval: Duration,
+    /// How many of them are deleted a minute at most (`znode.container.maxPerMinute`).
+    pub reap_per_minute: u32,
+    /// After how long a container that never had a child goes
+    /// (`znode.container.maxNeverUsedIntervalMs`); zero: never.
+    pub reap_never_used: Duration,
+    /// Unanswered requests of one connection before it is not read from
+    /// (`globalOutstandingLimit`).
+    pub max_pending_requests: usize,
+    /// Bytes waiting to be sent to one client before it is not read from.
+    pub output_high_water: usize,
+    /// Bytes waiting to be sent to one client before an event closes its connection.
+    pub output_limit: usize,
+    /// Where the node's own randomness starts.
+    pub seed: u64,
+}
+
+impl Default for NodeConfig {
+    /// ZooKeeper's defaults, with a `tickTime` of 2 s.
+    fn default() -> Self {
+        let tick = Duration::from_secs(2);
+        Self {
+            server_id: ServerId(1),
+            tick,
+            min_session_timeout: tick * 2,
+            max_session_timeout: tick * 20,
+            auth: AuthConfig::default(),
+            prepare: PrepareConfig::default(),
+            snap_count: 100_000,
+            snap_size: Some(4 << 30),
+            reap_interval: Duration::from_secs(60),
+            reap_per_minute: 10_000,
+            reap_never_used: Duration::ZERO,
+            max_pending_requests: 1000,
+            output_high_water: 1 << 20,
+            output_limit: 16 << 20,
+            seed: 0,
+        }
+    }
+}
+
+impl NodeConfig {
+    /// Whether somebody with `ids` has one of the permissions `perm` by the list `acl`.
+    pub fn permits(&self, acl: &[Acl], perm: i32, ids: &[Id]) -> bool {
+        self.prepare.skip_acl || self.prepare.schemes.permits(acl, perm, ids)
+    }
+}

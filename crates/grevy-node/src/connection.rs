@@ -1,0 +1,650 @@
+//! One client's connection: the handshake, its requests in their order, what is to be sent.
+//!
+//! Frames go in with [`Connection::handle_frame`]; reads are answered there and then from the
+//! tree, writes come out as an [`Action`] for the [`Node`](crate::Node), which completes them
+//! with [`Connection::complete`]. A read that comes behind a write of the same connection waits
+//! for it, and is then answered in the very state that the write made: so a client's requests
+//! take effect in the order in which it sent them, reads and writes alike.
+//!
+//! Replies and events are appended to one buffer in the order of the states they tell of. Who
+//! holds the tree's lock (shared to read, exclusive to apply) may touch a connection; that the
+//! event comes before the data follows from it.
+
+use crate::auth::{self, AuthConfig, Verdict};
+use crate::config::NodeConfig;
+use crate::reads;
+use crate::time::Time;
+use crate::watches::Watches;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::IpAddr;
+use core::time::Duration;
+use grevy_proto::connect::{ConnectRequest, ConnectResponse};
+use grevy_proto::event::{EventType, encode_notification};
+use grevy_proto::jute::frame;
+use grevy_proto::reply::{ReplyHeader, encode_reply};
+use grevy_proto::request::{Auth, RequestHeader};
+use grevy_proto::{Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
+use grevy_tree::Tree;
+
+/// Names one connection of a server for as long as anything may still refer to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u32);
+
+/// What a connection looks at while it answers.
+pub struct View<'a, W> {
+    /// The present.
+    pub now: Time,
+    /// The state.
+    pub tree: &'a Tree,
+    /// Where watches are registered.
+    pub watches: &'a W,
+    /// How this server is set up.
+    pub config: &'a NodeConfig,
+}
+
+impl<W> Clone for View<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W> Copy for View<'_, W> {}
+
+/// What a frame asks for beyond what the connection did itself.
+#[derive(Debug)]
+pub enum Action<'f> {
+    /// Nothing.
+    None,
+    /// Pass to [`Node::open_session`](crate::Node::open_session); no further frame until then.
+    Connect(Connect),
+    /// Pass to [`Node::submit`](crate::Node::submit).
+    Submit(Request<'f>),
+    /// Close the connection, saying why in the log. Nothing is sent.
+    Close(CloseReason),
+}
+
+/// A client asks for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connect {
+    /// Who asks.
+    pub client: ClientId,
+    /// The session to resume, or [`SessionId::NONE`].
+    pub session: SessionId,
+    /// Whether the password is that session's.
+    pub password_matches: bool,
+    /// The negotiated timeout.
+    pub timeout: Duration,
+}
+
+/// A request that has to go through the node.
+#[derive(Debug, Clone)]
+pub struct Request<'f> {
+    /// Which connection it came in through.
+    pub client: ClientId,
+    /// Whose it is.
+    pub session: SessionId,
+    /// The client's number for it.
+    pub xid: Xid,
+    /// What it asks for.
+    pub op: OpCode,
+    /// The record behind the header, not yet read.
+    pub record: &'f [u8],
+    /// Who the client is.
+    pub ids: Arc<[Id]>,
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The first frame is not a connect request.
+    BadConnectRequest(grevy_proto::DecodeError),
+    /// A frame is too short for a request header.
+    BadHeader(grevy_proto::DecodeError),
+    /// The client has seen a newer state than this server has.
+    ZxidAhead {
+        /// What the client has seen.
+        seen: Zxid,
+        /// What the server has.
+        last: Zxid,
+    },
+    /// The session has ended, or its password was wrong.
+    SessionRefused(SessionId),
+    /// The client closed its session.
+    SessionClosed(SessionId),
+    /// The session expired.
+    SessionExpired(SessionId),
+    /// The session came back through another connection.
+    SessionMoved(SessionId),
+    /// An auth packet failed.
+    AuthFailed,
+    /// The client must authenticate before it does anything else.
+    AuthRequired,
+    /// The client expected an ensemble of another name.
+    WrongEnsemble,
+    /// The operation does not exist.
+    UnknownOperation(i32),
+    /// The client does not read what it is sent.
+    OutputLimit(usize),
+    /// The server stops, or cannot write to its storage.
+    NotServing,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadConnectRequest(error) => write!(
+                f,
+                "the first frame is not a ZooKeeper connect request ({error}); \
+                 is something else talking to this port?"
+            ),
+            Self::BadHeader(error) => write!(f, "a request has no whole header ({error})"),
+            Self::ZxidAhead { seen, last } => write!(
+                f,
+                "the client has seen zxid {seen} and this server is at {last}; \
+                 it must try another server"
+            ),
+            Self::SessionRefused(session) => write!(
+                f,
+                "session {session} has expired, or its password does not match"
+            ),
+            Self::SessionClosed(session) => write!(f, "session {session} was closed"),
+            Self::SessionExpired(session) => write!(f, "session {session} expired"),
+            Self::SessionMoved(session) => {
+                write!(f, "session {session} came back through another connection")
+            }
+            Self::AuthFailed => f.write_str("authentication failed"),
+            Self::AuthRequired => {
+                f.write_str("the client has none of the identities that this server requires")
+            }
+            Self::WrongEnsemble => f.write_str("the client expected an ensemble of another name"),
+            Self::UnknownOperation(op) => write!(f, "operation {op} does not exist"),
+            Self::OutputLimit(bytes) => {
+                write!(f, "the client does not read: {bytes} bytes wait for it")
+            }
+            Self::NotServing => f.write_str("this server is not serving"),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing received yet.
+    New,
+    /// Waits for the node's word about its session.
+    Opening,
+    Open(SessionId),
+    /// What is in the output buffer is the last that is sent.
+    Closing(CloseReason),
+}
+
+/// A request that has not been answered.
+#[derive(Debug)]
+enum Pending {
+    /// The node will complete it.
+    Submitted {
+        xid: Xid,
+        op: OpCode,
+        received: Time,
+    },
+    /// A read behind it, as a whole frame.
+    Read { frame: Box<[u8]>, received: Time },
+}
+
+/// What operators want to know of a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionStats {
+    /// Frames received.
+    pub received: u64,
+    /// Frames sent.
+    pub sent: u64,
+    /// ZooKeeper's four-letter name of the last operation, empty before the first.
+    pub last_op: &'static str,
+    /// The last request's number.
+    pub last_cxid: Xid,
+    /// The zxid of the last reply.
+    pub last_zxid: Zxid,
+    /// When the last reply was made.
+    pub last_response: Time,
+    /// How long the last request took, in µs.
+    pub last_latency: u64,
+    /// The shortest time that a request took, in µs.
+    pub min_latency: u64,
+    /// The longest, in µs.
+    pub max_latency: u64,
+    /// All requests' times, in µs.
+    pub total_latency: u64,
+    /// Number of requests in `total_latency`.
+    pub replies: u64,
+}
+
+impl ConnectionStats {
+    /// Adds what another connection, or the same one since, has counted.
+    pub fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+        if other.replies > 0 {
+            self.min_latency = match self.replies {
+                0 => other.min_latency,
+                _ => self.min_latency.min(other.min_latency),
+            };
+            self.max_latency = self.max_latency.max(other.max_latency);
+            self.total_latency += other.total_latency;
+            self.replies += other.replies;
+        }
+    }
+
+    fn count_reply(&mut self, op: &'static str, xid: Xid, zxid: Zxid, received: Time, now: Time) {
+        let latency = now.0.saturating_sub(received.0);
+        self.min_latency = match self.replies {
+            0 => latency,
+            _ => self.min_latency.min(latency),
+        };
+        self.max_latency = self.max_latency.max(latency);
+        self.total_latency += latency;
+        self.replies += 1;
+        self.sent += 1;
+        self.last_op = op;
+        self.last_cxid = xid;
+        self.last_zxid = zxid;
+        self.last_response = now;
+        self.last_latency = latency;
+    }
+}
+
+/// One client's connection. See the module's text.
+#[derive(Debug)]
+pub struct Connection {
+    id: ClientId,
+    address: IpAddr,
+    ids: Arc<[Id]>,
+    state: State,
+    /// The session that was opened here, also when the connection is closing.
+    session: Option<SessionId>,
+    /// Whether the client sent the read-only byte, and gets one back.
+    read_only_byte: bool,
+    timeout: Duration,
+    pending: VecDeque<Pending>,
+    output: Vec<u8>,
+    heard: Time,
+    stats: ConnectionStats,
+}
+
+impl Connection {
+    /// A connection from `address`, accepted at `now`.
+    pub fn new(id: ClientId, address: IpAddr, now: Time) -> Self {
+        Self {
+            id,
+            address,
+            ids: [auth::ip_id(address)].into(),
+            state: State::New,
+            session: None,
+            read_only_byte: false,
+            timeout: Duration::ZERO,
+            pending: VecDeque::new(),
+            output: Vec::new(),
+            heard: now,
+            stats: ConnectionStats::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// Its session, once it has one.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.state {
+            State::Open(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The session that was opened here, even if the connection is closing now.
+    pub fn last_session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// Its session's negotiated timeout.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// When the last frame came.
+    pub fn heard(&self) -> Time {
+        self.heard
+    }
+
+    /// Who the client is.
+    pub fn ids(&self) -> &Arc<[Id]> {
+        &self.ids
+    }
+
+    /// What has been counted.
+    pub fn stats(&self) -> &ConnectionStats {
+        &self.stats
+    }
+
+    /// Starts counting anew.
+    pub fn reset_stats(&mut self) {
+        self.stats = ConnectionStats::default();
+    }
+
+    /// Requests that have not been answered.
+    pub fn outstanding(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether the next frame may come: not while the session is being opened, nor while too
+    /// many requests or too much output wait.
+    pub fn is_receptive(&self, config: &NodeConfig) -> bool {
+        match self.state {
+            State::New => true,
+            State::Opening | State::Closing(_) => false,
+            State::Open(_) => {
+                self.pending.len() < config.max_pending_requests
+                    && self.output.len() < config.output_high_water
+            }
+        }
+    }
+
+    /// Why the connection is to be closed once the output is sent.
+    pub fn closing(&self) -> Option<&CloseReason> {
+        match &self.state {
+            State::Closing(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// What is to be sent.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Handles one frame, without its length.
+    pub fn handle_frame<'f, W: Watches>(
+        &mut self,
+        frame: &'f [u8],
+        view: View<'_, W>,
+    ) -> Action<'f> {
+        self.heard = view.now;
+        self.stats.received += 1;
+        match self.state {
+            State::New => self.handle_connect(frame, view),
+            State::Open(session) => self.handle_request(session, frame, view),
+            State::Opening | State::Closing(_) => Action::None,
+        }
+    }
+
+    fn handle_connect<W>(&mut self, frame: &[u8], view: View<'_, W>) -> Action<'static> {
+        let mut reader = Reader::new(frame);
+        let request = match ConnectRequest::decode(&mut reader) {
+            Ok(request) => request,
+            Err(error) => return Action::Close(CloseReason::BadConnectRequest(error)),
+        };
+        let last = view.tree.last_zxid();
+        if request.last_zxid_seen > last {
+            return Action::Close(CloseReason::ZxidAhead {
+                seen: request.last_zxid_seen,
+                last,
+            });
+        }
+        let asked = Duration::from_millis(u64::try_from(request.timeout).unwrap_or(0));
+        self.timeout = asked
+            .max(view.config.min_session_timeout)
+            .min(view.config.max_session_timeout);
+        self.read_only_byte = request.read_only.is_some();
+        self.state = State::Opening;
+        Action::Connect(Connect {
+            client: self.id,
+            session: request.session,
+            password_matches: request.password == Some(&request.session.password()),
+            timeout: self.timeout,
+        })
+    }
+
+    fn handle_request<'f, W: Watches>(
+        &mut self,
+        session: SessionId,
+        frame: &'f [u8],
+        view: View<'_, W>,
+    ) -> Action<'f> {
+        let mut reader = Reader::new(frame);
+        let header = match RequestHeader::decode(&mut reader) {
+            Ok(header) => header,
+            Err(error) => return Action::Close(CloseReason::BadHeader(error)),
+        };
+        let op = OpCode::from_wire(header.op);
+        if op == Some(OpCode::Auth) {
+            return self.handle_auth(header.xid, reader, &view.config.auth);
+        }
+        if !self.is_authenticated(&view.config.auth) {
+            self.reply(header.xid, Zxid::ZERO, ErrorCode::SessionClosedRequireSaslAuth);
+            self.close(CloseReason::AuthRequired);
+            return Action::None;
+        }
+        match op {
+            Some(op) if is_submitted(op) => {
+                self.pending.push_back(Pending::Submitted {
+                    xid: header.xid,
+                    op,
+                    received: view.now,
+                });
+                Action::Submit(Request {
+                    client: self.id,
+                    session,
+                    xid: header.xid,
+                    op,
+                    record: reader.rest(),
+                    ids: self.ids.clone(),
+                })
+            }
+            _ if self.pending.is_empty() => {
+                self.answer(header, reader, view.now, view);
+                Action::None
+            }
+            _ => {
+                self.pending.push_back(Pending::Read {
+                    frame: frame.into(),
+                    received: view.now,
+                });
+                Action::None
+            }
+        }
+    }
+
+    /// Answers a request from the state in `view`.
+    fn answer<W: Watches>(
+        &mut self,
+        header: RequestHeader,
+        reader: Reader<'_>,
+        received: Time,
+        view: View<'_, W>,
+    ) {
+        let zxid = view.tree.last_zxid();
+        let Some(op) = OpCode::from_wire(header.op).filter(|op| reads::is_read(*op)) else {
+            self.reply(header.xid, zxid, ErrorCode::Unimplemented);
+            self.close(CloseReason::UnknownOperation(header.op));
+            return;
+        };
+        let xid = match op {
+            OpCode::Ping => Xid::PING,
+            _ => header.xid,
+        };
+        let mut caller = reads::Caller {
+            id: self.id,
+            session: self.session().unwrap_or(SessionId::NONE),
+            ids: &self.ids,
+            output: &mut self.output,
+            sent: &mut self.stats.sent,
+        };
+        reads::answer(&mut caller, op, xid, reader, view);
+        self.stats
+            .count_reply(reads::short_name(op), xid, zxid, received, view.now);
+    }
+
+    fn handle_auth(
+        &mut self,
+        xid: Xid,
+        mut reader: Reader<'_>,
+        config: &AuthConfig,
+    ) -> Action<'static> {
+        // An undecodable auth packet ends the connection in ZooKeeper too; here the client is
+        // told first.
+        let verdict = match Auth::decode(&mut reader) {
+            Ok(packet) => auth::authenticate(config, self.address, &packet.scheme, packet.auth),
+            Err(_) => Verdict::Fail,
+        };
+        match verdict {
+            Verdict::Add(ids) => {
+                if ids.iter().any(|id| !self.ids.contains(id)) {
+                    let known = self.ids.iter().cloned();
+                    let new = ids.into_iter().filter(|id| !self.ids.contains(id));
+                    self.ids = known.chain(new).collect();
+                }
+                self.reply(xid, Zxid::ZERO, ErrorCode::Ok);
+                Action::None
+            }
+            Verdict::Fail => {
+                self.reply(xid, Zxid::ZERO, ErrorCode::AuthFailed);
+                self.close(CloseReason::AuthFailed);
+                Action::None
+            }
+            Verdict::WrongEnsemble => Action::Close(CloseReason::WrongEnsemble),
+        }
+    }
+
+    fn is_authenticated(&self, config: &AuthConfig) -> bool {
+        config.required_schemes.is_empty()
+            || self
+                .ids
+                .iter()
+                .any(|id| config.required_schemes.iter().any(|s| *s == id.scheme))
+    }
+
+    /// The node has opened or resumed the session. Returns whether the connection takes it; one
+    /// that is closing does not.
+    pub fn session_opened(&mut self, session: SessionId, now: Time) -> bool {
+        if !matches!(self.state, State::Opening) {
+            return false;
+        }
+        let timeout = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX);
+        self.send_connect_response(&ConnectResponse::accept(session, timeout));
+        let op = reads::short_name(OpCode::CreateSession);
+        self.stats.count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
+        self.heard = now;
+        self.session = Some(session);
+        self.state = State::Open(session);
+        true
+    }
+
+    /// The node does not know the session, or its password was wrong.
+    pub fn session_refused(&mut self, session: SessionId) {
+        if !matches!(self.state, State::Opening) {
+            return;
+        }
+        self.send_connect_response(&ConnectResponse::refuse());
+        self.stats.sent += 1;
+        self.close(CloseReason::SessionRefused(session));
+    }
+
+    fn send_connect_response(&mut self, response: &ConnectResponse) {
+        frame(&mut self.output, |out| {
+            response.encode(out);
+            if self.read_only_byte {
+                false.encode(out);
+            }
+        });
+    }
+
+    /// Completes the oldest request that was submitted to the node: sends the reply with a
+    /// record written by `record`, then answers the reads that waited behind it, in the state
+    /// that it left.
+    pub fn complete<W: Watches>(
+        &mut self,
+        code: ErrorCode,
+        record: impl FnOnce(&mut Vec<u8>),
+        view: View<'_, W>,
+    ) {
+        let Some(Pending::Submitted { xid, op, received }) = self.pending.pop_front() else {
+            // Only a connection that is closing forgets its requests.
+            return;
+        };
+        let zxid = view.tree.last_zxid();
+        let header = ReplyHeader {
+            xid,
+            zxid,
+            err: code.wire(),
+        };
+        encode_reply(header, &mut self.output, |out| {
+            if code == ErrorCode::Ok {
+                record(out);
+            }
+        });
+        self.stats
+            .count_reply(reads::short_name(op), xid, zxid, received, view.now);
+        while let Some(Pending::Read { .. }) = self.pending.front() {
+            let Some(Pending::Read { frame, received }) = self.pending.pop_front() else {
+                return;
+            };
+            let mut reader = Reader::new(&frame);
+            if let Ok(header) = RequestHeader::decode(&mut reader) {
+                self.answer(header, reader, received, view);
+            }
+        }
+    }
+
+    /// Sends a watch event. `zxid` is the transaction's.
+    pub fn send_event(&mut self, zxid: Zxid, kind: EventType, path: &str, limit: usize) {
+        if !matches!(self.state, State::Open(_)) {
+            return;
+        }
+        if self.output.len() > limit {
+            let waiting = self.output.len();
+            self.output = Vec::new();
+            return self.close(CloseReason::OutputLimit(waiting));
+        }
+        encode_notification(zxid, kind, path, &mut self.output);
+        self.stats.sent += 1;
+    }
+
+    /// Sends what is in the output buffer and nothing more; unanswered requests are forgotten.
+    pub fn close(&mut self, reason: CloseReason) {
+        if !matches!(self.state, State::Closing(_)) {
+            self.state = State::Closing(reason);
+            self.pending.clear();
+        }
+    }
+
+    fn reply(&mut self, xid: Xid, zxid: Zxid, code: ErrorCode) {
+        let header = ReplyHeader {
+            xid,
+            zxid,
+            err: code.wire(),
+        };
+        encode_reply(header, &mut self.output, |_| {});
+        self.stats.sent += 1;
+    }
+}
+
+/// Whether an operation goes through the node: writes, and what must wait for them.
+fn is_submitted(op: OpCode) -> bool {
+    matches!(
+        op,
+        OpCode::Create
+            | OpCode::Create2
+            | OpCode::CreateContainer
+            | OpCode::CreateTtl
+            | OpCode::Delete
+            | OpCode::DeleteContainer
+            | OpCode::SetData
+            | OpCode::SetAcl
+            | OpCode::Multi
+            | OpCode::Reconfig
+            | OpCode::Sync
+            | OpCode::CloseSession
+    )
+}

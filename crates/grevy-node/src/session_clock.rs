@@ -1,0 +1,235 @@
+//! When sessions expire: the leader's own clockwork, apart from the replicated table of which
+//! sessions exist. Source: `SessionTrackerImpl`, `ExpiryQueue`.
+//!
+//! A session's deadline is rounded up to the next tick, and all of one tick are looked at
+//! together. Hearing of a client costs nothing here: only when a deadline comes is its
+//! connection asked when it last heard something, and the deadline moved on.
+
+use crate::connection::ClientId;
+use crate::time::Time;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+use grevy_proto::SessionId;
+
+/// What is known of one session beside the replicated table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    timeout: Duration,
+    /// The connection that it came in through last, if that is open.
+    client: Option<ClientId>,
+    deadline: Time,
+    /// Its end has been proposed.
+    closing: bool,
+}
+
+/// All sessions' deadlines.
+#[derive(Debug)]
+pub struct SessionClock {
+    tick: Duration,
+    sessions: BTreeMap<SessionId, Entry>,
+    deadlines: BTreeMap<Time, BTreeSet<SessionId>>,
+}
+
+impl SessionClock {
+    /// A clock whose deadlines fall on multiples of `tick` (`tickTime`).
+    pub fn new(tick: Duration) -> Self {
+        Self {
+            tick: tick.max(Duration::from_millis(1)),
+            sessions: BTreeMap::new(),
+            deadlines: BTreeMap::new(),
+        }
+    }
+
+    /// A session opened, or is known from before the start: it has its full timeout from `now`.
+    pub fn open(&mut self, session: SessionId, timeout: Duration, now: Time) {
+        self.remove(session);
+        let deadline = self.deadline(now, timeout);
+        self.sessions.insert(
+            session,
+            Entry {
+                timeout,
+                client: None,
+                deadline,
+                closing: false,
+            },
+        );
+        self.deadlines.entry(deadline).or_default().insert(session);
+    }
+
+    /// The session is served by `client` from now on, with the timeout that it has negotiated.
+    /// Returns the connection that served it before; `None` if the session is not open.
+    pub fn attach(
+        &mut self,
+        session: SessionId,
+        client: ClientId,
+        timeout: Duration,
+        now: Time,
+    ) -> Option<Option<ClientId>> {
+        let entry = self.sessions.get_mut(&session).filter(|e| !e.closing)?;
+        entry.timeout = timeout;
+        let previous = entry.client.replace(client);
+        self.heard(session, now);
+        Some(previous)
+    }
+
+    /// The connection `client` ended; it heard the session last at `heard`.
+    pub fn detach(&mut self, session: SessionId, client: ClientId, heard: Time) {
+        if let Some(entry) = self.sessions.get_mut(&session)
+            && entry.client == Some(client)
+        {
+            entry.client = None;
+            self.heard(session, heard);
+        }
+    }
+
+    /// Moves the session's deadline to its timeout after `heard`, never back.
+    pub fn heard(&mut self, session: SessionId, heard: Time) {
+        let Some(entry) = self.sessions.get(&session).filter(|e| !e.closing) else {
+            return;
+        };
+        let deadline = self.deadline(heard, entry.timeout);
+        if deadline <= entry.deadline {
+            return;
+        }
+        self.unlist(session, entry.deadline);
+        self.deadlines.entry(deadline).or_default().insert(session);
+        if let Some(entry) = self.sessions.get_mut(&session) {
+            entry.deadline = deadline;
+        }
+    }
+
+    /// The session's end has been proposed: it writes nothing more and has no deadline.
+    pub fn start_closing(&mut self, session: SessionId) {
+        if let Some(entry) = self.sessions.get_mut(&session) {
+            entry.closing = true;
+            let deadline = entry.deadline;
+            self.unlist(session, deadline);
+        }
+    }
+
+    /// The session has ended. Returns the connection that served it.
+    pub fn remove(&mut self, session: SessionId) -> Option<ClientId> {
+        let entry = self.sessions.remove(&session)?;
+        self.unlist(session, entry.deadline);
+        entry.client
+    }
+
+    /// Whether the session is open and its end has not been proposed.
+    pub fn is_open(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|e| !e.closing)
+    }
+
+    /// The connection that serves the session.
+    pub fn client(&self, session: SessionId) -> Option<ClientId> {
+        self.sessions.get(&session)?.client
+    }
+
+    /// When [`SessionClock::due`] has something to say next.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.keys().next().copied()
+    }
+
+    /// Sessions whose deadline has come, with the connections that may have heard them since.
+    /// The caller either reports what was heard or proposes the session's end; until then they
+    /// stay due.
+    pub fn due(&self, now: Time) -> Vec<(SessionId, Option<ClientId>)> {
+        self.deadlines
+            .range(..=now)
+            .flat_map(|(_, sessions)| sessions)
+            .filter_map(|session| Some((*session, self.sessions.get(session)?.client)))
+            .collect()
+    }
+
+    /// Deadlines and the sessions that end then unless they are heard of, for operators.
+    pub fn deadlines(&self) -> impl Iterator<Item = (Time, &BTreeSet<SessionId>)> {
+        self.deadlines.iter().map(|(time, ids)| (*time, ids))
+    }
+
+    /// Number of sessions.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    fn deadline(&self, heard: Time, timeout: Duration) -> Time {
+        let tick = u64::try_from(self.tick.as_micros()).unwrap_or(u64::MAX);
+        let at = (heard + timeout).0;
+        Time((at / tick + 1).saturating_mul(tick))
+    }
+
+    fn unlist(&mut self, session: SessionId, deadline: Time) {
+        if let Some(sessions) = self.deadlines.get_mut(&deadline) {
+            sessions.remove(&session);
+            if sessions.is_empty() {
+                self.deadlines.remove(&deadline);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const S: SessionId = SessionId(1);
+    const C: ClientId = ClientId(7);
+
+    fn ms(millis: u64) -> Time {
+        Time(millis * 1000)
+    }
+
+    fn clock() -> SessionClock {
+        let mut clock = SessionClock::new(Duration::from_millis(100));
+        clock.open(S, Duration::from_millis(250), ms(1000));
+        clock
+    }
+
+    #[test]
+    fn deadlines_are_rounded_up_to_ticks() {
+        let clock = clock();
+        assert_eq!(clock.next_deadline(), Some(ms(1300)));
+        assert_eq!(clock.due(ms(1299)), vec![]);
+        assert_eq!(clock.due(ms(1300)), vec![(S, None)]);
+    }
+
+    #[test]
+    fn hearing_moves_the_deadline_on_and_never_back() {
+        let mut clock = clock();
+        clock.heard(S, ms(1200));
+        assert_eq!(clock.next_deadline(), Some(ms(1500)));
+        clock.heard(S, ms(1100));
+        assert_eq!(clock.next_deadline(), Some(ms(1500)));
+    }
+
+    #[test]
+    fn a_closing_session_has_no_deadline_and_cannot_be_resumed() {
+        let mut clock = clock();
+        clock.start_closing(S);
+        assert_eq!(clock.next_deadline(), None);
+        assert!(!clock.is_open(S));
+        assert_eq!(clock.attach(S, C, Duration::from_secs(1), ms(1100)), None);
+    }
+
+    #[test]
+    fn a_session_has_one_connection() {
+        let mut clock = clock();
+        let second = Duration::from_secs(1);
+        assert_eq!(clock.attach(S, C, second, ms(1000)), Some(None));
+        assert_eq!(
+            clock.attach(S, ClientId(8), second, ms(1000)),
+            Some(Some(C))
+        );
+        clock.detach(S, C, ms(5000));
+        assert_eq!(clock.client(S), Some(ClientId(8)));
+        assert_eq!(clock.next_deadline(), Some(ms(2100)));
+        assert_eq!(clock.remove(S), Some(ClientId(8)));
+        assert!(clock.is_empty());
+        assert_eq!(clock.next_deadline(), None);
+    }
+}

@@ -1,0 +1,467 @@
+//! Transactions, as they stand in the log, in proposals and in a commit.
+//!
+//! An entry is a header, a body by type, and (since 3.6) the digest of the tree after it.
+//! Source: `TxnHeader`, `org.apache.zookeeper.txn`, `SerializeUtils.deserializeTxn`.
+
+use crate::acl::Acl;
+use crate::ids::{SessionId, Xid, Zxid};
+use crate::jute::{Decode, DecodeError, Encode, Reader};
+use crate::op::OpCode;
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+record! {
+    /// Before every transaction; 32 bytes.
+    #[derive(Copy)]
+    pub struct TxnHeader {
+        /// Whose request this was.
+        pub session: SessionId,
+        /// The client's number for the request.
+        pub cxid: Xid,
+        /// The transaction's number.
+        pub zxid: Zxid,
+        /// The leader's wall clock in ms since 1970.
+        pub time: i64,
+        /// An operation code; see [`Txn::op`].
+        pub op: i32,
+    }
+}
+
+record! {
+    /// Digest of the whole tree after a transaction; 12 bytes.
+    #[derive(Copy)]
+    pub struct TxnDigest {
+        /// Which algorithm; 2.
+        pub version: i32,
+        /// The sum over all znodes.
+        pub digest: i64,
+    }
+}
+
+/// The algorithm of [`TxnDigest`]s that this software computes (`DigestCalculator.DIGEST_VERSION`).
+pub const DIGEST_VERSION: i32 = 2;
+
+/// One transaction with all that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TxnEntry {
+    /// Who, when, which.
+    pub header: TxnHeader,
+    /// What.
+    pub txn: Txn,
+    /// The tree's digest after it, if the leader computed one.
+    pub digest: Option<TxnDigest>,
+}
+
+/// What a transaction does. Everything that could differ between servers has been decided: the
+/// name of a sequential znode, new versions, the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Txn {
+    /// create, create2, createContainer, createTTL.
+    Create(CreateTxn),
+    /// delete, deleteContainer.
+    Delete(DeleteTxn),
+    /// setData, reconfig.
+    SetData(SetDataTxn),
+    /// setACL.
+    SetAcl(SetAclTxn),
+    /// check; inside a multi only.
+    Check(CheckTxn),
+    /// Several of the above under one zxid. If one is an [`Txn::Error`], none takes effect.
+    Multi(Vec<Txn>),
+    /// A write that failed, with its error code.
+    Error(i32),
+    /// A session opens, with its timeout in ms.
+    CreateSession(i32),
+    /// A session ends. Its ephemeral znodes go: those listed, then any others. `None`: written
+    /// before 3.6, without a list.
+    CloseSession(Option<Vec<Box<str>>>),
+}
+
+/// A znode is created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateTxn {
+    /// Its whole path.
+    pub path: Box<str>,
+    /// Its data.
+    pub data: Option<Box<[u8]>>,
+    /// Its access control list.
+    pub acl: Vec<Acl>,
+    /// What kind of znode.
+    pub kind: CreateKind,
+    /// The parent's stored cversion after this; -1: one more than it is.
+    pub parent_cversion: i32,
+}
+
+/// What kind of znode a transaction creates, and by which operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreateKind {
+    /// create: persistent or ephemeral.
+    Plain {
+        /// Whether the session owns it.
+        ephemeral: bool,
+    },
+    /// create2: likewise, the reply has a Stat.
+    Plain2 {
+        /// Whether the session owns it.
+        ephemeral: bool,
+    },
+    /// createContainer.
+    Container,
+    /// createTTL, with the time to live in ms.
+    Ttl(i64),
+}
+
+/// A znode is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteTxn {
+    /// Its path.
+    pub path: Box<str>,
+    /// Whether the reaper of containers did it.
+    pub container: bool,
+}
+
+/// A znode's data is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetDataTxn {
+    /// Its path.
+    pub path: Box<str>,
+    /// Its new data.
+    pub data: Option<Box<[u8]>>,
+    /// Its version after this.
+    pub version: i32,
+    /// Whether a reconfiguration did it.
+    pub reconfig: bool,
+}
+
+/// A znode's access control list is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAclTxn {
+    /// Its path.
+    pub path: Box<str>,
+    /// Its new list.
+    pub acl: Vec<Acl>,
+    /// Its aversion after this.
+    pub version: i32,
+}
+
+record! {
+    /// A version was checked.
+    pub struct CheckTxn {
+        /// The znode's path.
+        pub path: Box<str>,
+        /// The version that was expected.
+        pub version: i32,
+    }
+}
+
+impl Txn {
+    /// The operation code that the header carries.
+    pub fn op(&self) -> OpCode {
+        match self {
+            Self::Create(create) => match create.kind {
+                CreateKind::Plain { .. } => OpCode::Create,
+                CreateKind::Plain2 { .. } => OpCode::Create2,
+                CreateKind::Container => OpCode::CreateContainer,
+                CreateKind::Ttl(_) => OpCode::CreateTtl,
+            },
+            Self::Delete(delete) if delete.container => OpCode::DeleteContainer,
+            Self::Delete(_) => OpCode::Delete,
+            Self::SetData(set) if set.reconfig => OpCode::Reconfig,
+            Self::SetData(_) => OpCode::SetData,
+            Self::SetAcl(_) => OpCode::SetAcl,
+            Self::Check(_) => OpCode::Check,
+            Self::Multi(_) => OpCode::Multi,
+            Self::Error(_) => OpCode::Error,
+            Self::CreateSession(_) => OpCode::CreateSession,
+            Self::CloseSession(_) => OpCode::CloseSession,
+        }
+    }
+
+    /// Appends the body, without a header.
+    pub fn encode_body(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Create(create) => {
+                create.path.encode(out);
+                create.data.encode(out);
+                create.acl.encode(out);
+                match create.kind {
+                    CreateKind::Plain { ephemeral } | CreateKind::Plain2 { ephemeral } => {
+                        ephemeral.encode(out);
+                        create.parent_cversion.encode(out);
+                    }
+                    CreateKind::Container => create.parent_cversion.encode(out),
+                    CreateKind::Ttl(ttl) => {
+                        create.parent_cversion.encode(out);
+                        ttl.encode(out);
+                    }
+                }
+            }
+            Self::Delete(delete) => delete.path.encode(out),
+            Self::SetData(set) => {
+                set.path.encode(out);
+                set.data.encode(out);
+                set.version.encode(out);
+            }
+            Self::SetAcl(set) => {
+                set.path.encode(out);
+                set.acl.encode(out);
+                set.version.encode(out);
+            }
+            Self::Check(check) => check.encode(out),
+            Self::Multi(txns) => {
+                i32::try_from(txns.len()).unwrap_or(i32::MAX).encode(out);
+                for txn in txns {
+                    txn.op().wire().encode(out);
+                    crate::jute::frame(out, |out| txn.encode_body(out));
+                }
+            }
+            Self::Error(code) => code.encode(out),
+            Self::CreateSession(timeout) => timeout.encode(out),
+            Self::CloseSession(Some(paths)) => paths.encode(out),
+            Self::CloseSession(None) => {}
+        }
+    }
+
+    /// Reads a body of type `op`.
+    fn decode_body(op: i32, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let op = OpCode::from_wire(op).ok_or(DecodeError::UnknownValue(op))?;
+        Ok(match op {
+            OpCode::Create | OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl => {
+                Self::Create(decode_create(op, reader)?)
+            }
+            OpCode::Delete | OpCode::DeleteContainer => Self::Delete(DeleteTxn {
+                path: path(reader)?,
+                container: op == OpCode::DeleteContainer,
+            }),
+            OpCode::SetData | OpCode::Reconfig => Self::SetData(SetDataTxn {
+                path: path(reader)?,
+                data: Decode::decode(reader)?,
+                version: reader.int()?,
+                reconfig: op == OpCode::Reconfig,
+            }),
+            OpCode::SetAcl => Self::SetAcl(SetAclTxn {
+                path: path(reader)?,
+                acl: Decode::decode(reader)?,
+                version: reader.int()?,
+            }),
+            OpCode::Check => Self::Check(CheckTxn::decode(reader)?),
+            OpCode::Multi => Self::Multi(decode_multi(reader)?),
+            OpCode::Error => Self::Error(reader.int()?),
+            OpCode::CreateSession => Self::CreateSession(reader.int()?),
+            OpCode::CloseSession => decode_close_session(reader)?,
+            _ => return Err(DecodeError::UnknownValue(op.wire())),
+        })
+    }
+}
+
+impl Encode for TxnEntry {
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_entry(&self.header, &self.txn, self.digest, out);
+    }
+}
+
+/// Appends an entry from its parts. `header.op` must be the transaction's.
+pub fn encode_entry(header: &TxnHeader, txn: &Txn, digest: Option<TxnDigest>, out: &mut Vec<u8>) {
+    header.encode(out);
+    txn.encode_body(out);
+    if let Some(digest) = digest {
+        digest.encode(out);
+    }
+}
+
+impl Decode<'_> for TxnEntry {
+    /// Reads an entry that ends where the input ends. Bytes after a whole digest are ignored.
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let header = TxnHeader::decode(reader)?;
+        let txn = Txn::decode_body(header.op, reader)?;
+        let digest = match reader.rest().len() {
+            0..12 => None,
+            _ => Some(TxnDigest::decode(reader)?),
+        };
+        reader.take(reader.rest().len())?;
+        Ok(Self {
+            header,
+            txn,
+            digest,
+        })
+    }
+}
+
+fn path(reader: &mut Reader<'_>) -> Result<Box<str>, DecodeError> {
+    Decode::decode(reader)
+}
+
+/// Logs of very old servers hold creates without the parent's cversion; then the entry ends early.
+fn decode_create(op: OpCode, reader: &mut Reader<'_>) -> Result<CreateTxn, DecodeError> {
+    let path = path(reader)?;
+    let data = Decode::decode(reader)?;
+    let acl = Decode::decode(reader)?;
+    let (kind, parent_cversion) = match op {
+        OpCode::Create | OpCode::Create2 => {
+            let ephemeral = reader.bool()?;
+            let kind = match op {
+                OpCode::Create => CreateKind::Plain { ephemeral },
+                _ => CreateKind::Plain2 { ephemeral },
+            };
+            let parent_cversion = match reader.is_empty() && op == OpCode::Create {
+                true => -1,
+                false => reader.int()?,
+            };
+            (kind, parent_cversion)
+        }
+        OpCode::CreateContainer => (CreateKind::Container, reader.int()?),
+        _ => {
+            let parent_cversion = reader.int()?;
+            (CreateKind::Ttl(reader.long()?), parent_cversion)
+        }
+    };
+    Ok(CreateTxn {
+        path,
+        data,
+        acl,
+        kind,
+        parent_cversion,
+    })
+}
+
+fn decode_multi(reader: &mut Reader<'_>) -> Result<Vec<Txn>, DecodeError> {
+    let len = reader.vector_len()?.unwrap_or(0);
+    let mut txns = Vec::new();
+    for _ in 0..len {
+        let op = reader.int()?;
+        let body = reader.buffer()?.unwrap_or_default();
+        if matches!(
+            OpCode::from_wire(op),
+            Some(OpCode::Multi | OpCode::CreateSession | OpCode::CloseSession)
+        ) {
+            return Err(DecodeError::UnknownValue(op));
+        }
+        txns.push(Txn::decode_body(op, &mut Reader::new(body))?);
+    }
+    Ok(txns)
+}
+
+/// The list of paths may be missing; a digest of version 2 may follow it, or stand in its place,
+/// where its first bytes look like a list of two.
+fn decode_close_session(reader: &mut Reader<'_>) -> Result<Txn, DecodeError> {
+    if reader.is_empty() {
+        return Ok(Txn::CloseSession(None));
+    }
+    let mut attempt = *reader;
+    match Vec::<Cow<'_, str>>::decode(&mut attempt) {
+        Ok(paths) => {
+            *reader = attempt;
+            let paths = paths.into_iter().map(Box::from).collect();
+            Ok(Txn::CloseSession(Some(paths)))
+        }
+        Err(_) if reader.rest().len() == 12 => Ok(Txn::CloseSession(None)),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn header(op: OpCode) -> TxnHeader {
+        TxnHeader {
+            session: SessionId(5),
+            cxid: Xid(6),
+            zxid: Zxid(7),
+            time: 8,
+            op: op.wire(),
+        }
+    }
+
+    fn create(kind: CreateKind) -> Txn {
+        Txn::Create(CreateTxn {
+            path: "/a".into(),
+            data: Some(b"x".as_slice().into()),
+            acl: vec![Acl::OPEN],
+            kind,
+            parent_cversion: 3,
+        })
+    }
+
+    #[test]
+    fn every_type_round_trips() {
+        let delete = |container| {
+            Txn::Delete(DeleteTxn {
+                path: "/a".into(),
+                container,
+            })
+        };
+        let set = |reconfig| {
+            Txn::SetData(SetDataTxn {
+                path: "/a".into(),
+                data: None,
+                version: 4,
+                reconfig,
+            })
+        };
+        let check = Txn::Check(CheckTxn {
+            path: "/a".into(),
+            version: 4,
+        });
+        for txn in [
+            create(CreateKind::Plain { ephemeral: true }),
+            create(CreateKind::Plain2 { ephemeral: false }),
+            create(CreateKind::Container),
+            create(CreateKind::Ttl(1000)),
+            delete(false),
+            delete(true),
+            set(false),
+            set(true),
+            Txn::SetAcl(SetAclTxn {
+                path: "/a".into(),
+                acl: vec![Acl::READ],
+                version: 1,
+            }),
+            Txn::Multi(vec![check, Txn::Error(-101), set(false)]),
+            Txn::Error(-110),
+            Txn::CreateSession(30_000),
+            Txn::CloseSession(Some(vec!["/a".into(), "/b".into()])),
+            Txn::CloseSession(Some(vec![])),
+            Txn::CloseSession(None),
+        ] {
+            for digest in [
+                None,
+                Some(TxnDigest {
+                    version: DIGEST_VERSION,
+                    digest: -9,
+                }),
+            ] {
+                let entry = TxnEntry {
+                    header: header(txn.op()),
+                    txn: txn.clone(),
+                    digest,
+                };
+                assert_eq!(TxnEntry::from_bytes(&entry.to_bytes()), Ok(entry));
+            }
+        }
+    }
+
+    #[test]
+    fn a_create_of_an_old_log_has_no_parent_cversion() {
+        let mut bytes = header(OpCode::Create).to_bytes();
+        create(CreateKind::Plain { ephemeral: false }).encode_body(&mut bytes);
+        bytes.truncate(bytes.len() - 4);
+        let Ok(Txn::Create(create)) = TxnEntry::from_bytes(&bytes).map(|entry| entry.txn) else {
+            panic!("not a create");
+        };
+        assert_eq!(create.parent_cversion, -1);
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        let mut bytes = header(OpCode::SetData).to_bytes();
+        assert!(TxnEntry::from_bytes(&bytes).is_err());
+        bytes[28..32].copy_from_slice(&99i32.to_be_bytes());
+        assert_eq!(
+            TxnEntry::from_bytes(&bytes),
+            Err(DecodeError::UnknownValue(99))
+        );
+    }
+}

@@ -1,0 +1,408 @@
+//! One client's socket and the task that serves it.
+//!
+//! The task lives on one worker thread. Reads are answered within it: bytes come from the
+//! socket into the worker's buffer, replies go from there into the socket, and nothing is
+//! handed to another thread. Writes go to the node; whoever applies them appends the reply to
+//! the connection and either sends it at once or wakes the task.
+
+use crate::four_letter;
+use crate::shared::Shared;
+use bytes::Buf as _;
+use grevy_node::connection::CloseReason;
+use grevy_node::{Action, ClientId, Connection, View};
+use parking_lot::{Mutex, MutexGuard};
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tracing::{debug, info};
+
+/// Bytes that one read from a socket may bring.
+const READ_BUFFER: usize = 64 << 10;
+/// A frame before the handshake is no longer than this.
+const CONNECT_LIMIT: usize = 16 << 10;
+/// A frame's length.
+const PREFIX: usize = 4;
+
+thread_local! {
+    /// What a worker reads into and encodes replies into, so that idle connections hold no
+    /// buffers.
+    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
+    static REPLIES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A connection and its socket, as every thread may reach them.
+#[derive(Debug)]
+pub struct Client {
+    id: ClientId,
+    peer: SocketAddr,
+    /// When it was accepted, in ms since 1970.
+    established_ms: i64,
+    wire: Mutex<Wire>,
+    socket: OwnedWriteHalf,
+    waker: atomic_waker::AtomicWaker,
+    /// Ends the task, whatever the connection is about to do.
+    aborted: AtomicBool,
+}
+
+/// A connection and how far its output has been sent.
+#[derive(Debug)]
+pub struct Wire {
+    /// The connection.
+    pub conn: Connection,
+    /// Bytes of its output that have been sent.
+    sent: usize,
+    /// The task has something to handle and waits for the connection to become receptive.
+    parked: bool,
+}
+
+impl Wire {
+    /// Whether there is something to send.
+    pub fn has_output(&mut self) -> bool {
+        self.conn.output().len() > self.sent
+    }
+}
+
+/// How a try to send went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    All,
+    /// The socket takes no more for now.
+    Some,
+}
+
+impl Client {
+    /// Its name.
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// Where it comes from.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// When it was accepted, in ms since 1970.
+    pub fn established_ms(&self) -> i64 {
+        self.established_ms
+    }
+
+    /// The connection. To be held shortly; see [`Shared`] for the order of locks.
+    pub fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.wire.lock()
+    }
+
+    /// Makes the task look at the connection again.
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Ends the connection without sending anything more.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Sends what is to be sent, from whatever thread. What the socket does not take, and what
+    /// comes after, is left to the task.
+    pub fn send_now(&self) {
+        let mut wire = self.wire.lock();
+        let sent = self.send(&mut wire);
+        if sent == Ok(Sent::All) {
+            // A connection at rest holds no buffer.
+            *wire.conn.output() = Vec::new();
+        }
+        if sent != Ok(Sent::All) || wire.parked || wire.conn.closing().is_some() {
+            self.wake();
+        }
+    }
+
+    fn send(&self, wire: &mut Wire) -> Result<Sent, io::ErrorKind> {
+        while wire.has_output() {
+            let sent = wire.sent;
+            match self.socket.try_write(&wire.conn.output()[sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero),
+                Ok(n) => wire.sent += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sent::Some),
+                Err(error) => return Err(error.kind()),
+            }
+        }
+        wire.sent = 0;
+        let output = wire.conn.output();
+        output.clear();
+        Ok(Sent::All)
+    }
+}
+
+/// The task of one connection. Ends when the connection does.
+pub struct Serve {
+    shared: Arc<Shared>,
+    client: Arc<Client>,
+    socket: OwnedReadHalf,
+    /// Received and not handled: a part of a frame, or frames that have to wait.
+    unhandled: Vec<u8>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing received: a four-letter word may come.
+    Fresh,
+    Serving,
+    /// Everything is sent and said so; what still comes in is dropped, so that the client reads
+    /// the last reply before it learns of the end.
+    Draining,
+}
+
+impl Serve {
+    /// Takes over an accepted socket.
+    pub fn new(shared: Arc<Shared>, id: ClientId, stream: TcpStream, peer: SocketAddr) -> Self {
+        let (socket, write_half) = stream.into_split();
+        let now = shared.clock.now();
+        let client = Arc::new(Client {
+            id,
+            peer,
+            established_ms: now.wall_ms,
+            wire: Mutex::new(Wire {
+                conn: Connection::new(id, peer.ip(), now.time),
+                sent: 0,
+                parked: false,
+            }),
+            socket: write_half,
+            waker: atomic_waker::AtomicWaker::new(),
+            aborted: AtomicBool::new(false),
+        });
+        shared.clients.insert(client.clone());
+        Self {
+            shared,
+            client,
+            socket,
+            unhandled: Vec::new(),
+            state: State::Fresh,
+        }
+    }
+
+    fn poll_serve(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.client.aborted.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+            if self.state != State::Draining {
+                ready!(self.poll_send(cx))?;
+            }
+            if !self.unhandled.is_empty() && self.is_receptive() {
+                let mut bytes = std::mem::take(&mut self.unhandled);
+                let handled = self.handle(&bytes)?;
+                if handled > 0 {
+                    bytes.drain(..handled);
+                    self.unhandled = bytes;
+                    continue;
+                }
+                self.unhandled = bytes;
+            }
+            if self.state != State::Draining && !self.is_receptive() {
+                return Poll::Pending;
+            }
+            ready!(self.poll_receive(cx))?;
+        }
+    }
+
+    /// Whether the connection takes more frames; if not, whoever changes that wakes this task.
+    fn is_receptive(&self) -> bool {
+        let mut wire = self.client.wire();
+        wire.parked = !wire.conn.is_receptive(&self.shared.node_config);
+        !wire.parked
+    }
+
+    /// Sends all output; once a closing connection's output is out, says so to the client.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut wire = self.client.wire();
+            if self.client.send(&mut wire)? == Sent::Some {
+                drop(wire);
+                ready!(self.client.socket.as_ref().poll_write_ready(cx))?;
+                continue;
+            }
+            give_back(wire.conn.output());
+            let Some(reason) = wire.conn.closing().cloned() else {
+                return Poll::Ready(Ok(()));
+            };
+            drop(wire);
+            self.finish(&reason)?;
+            return Poll::Ready(Ok(()));
+        }
+    }
+
+    fn finish(&mut self, reason: &CloseReason) -> io::Result<()> {
+        let peer = self.client.peer;
+        match reason {
+            CloseReason::SessionClosed(_) => debug!(%peer, "closing connection: {reason}"),
+            _ => info!(%peer, "closing connection: {reason}"),
+        }
+        self.half_close()
+    }
+
+    fn half_close(&mut self) -> io::Result<()> {
+        self.state = State::Draining;
+        self.unhandled = Vec::new();
+        self.shared.lingering.push(&self.client);
+        socket2::SockRef::from(self.client.socket.as_ref()).shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Receives once, and handles what came.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        READ.with_borrow_mut(|buffer| {
+            let mut into = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut into))?;
+            let bytes = into.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            if self.state == State::Draining {
+                return Poll::Ready(Ok(()));
+            }
+            if self.unhandled.is_empty() {
+                let handled = self.handle(bytes)?;
+                self.unhandled.extend_from_slice(&bytes[handled..]);
+            } else {
+                self.unhandled.extend_from_slice(bytes);
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    /// Handles the whole frames at the start of `bytes`; returns how many bytes that were.
+    fn handle(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.state == State::Fresh {
+            match four_letter::Word::parse(bytes) {
+                four_letter::Parsed::NotYet => return Ok(0),
+                four_letter::Parsed::Word(word) => {
+                    let text = four_letter::answer(&self.shared, word, self.client.peer);
+                    self.client.wire().conn.output().extend_from_slice(text.as_bytes());
+                    self.client.send(&mut self.client.wire())?;
+                    self.half_close()?;
+                    return Ok(bytes.len());
+                }
+                four_letter::Parsed::None => self.state = State::Serving,
+            }
+        }
+        let shared = self.shared.clone();
+        let now = shared.clock.now();
+        let mut requests = Vec::new();
+        let mut connect = None;
+        let mut rest = bytes;
+        let before;
+        {
+            // The order of locks: node, tree, connection, watches.
+            let tree = shared.tree.read();
+            let mut wire = self.client.wire();
+            lend(wire.conn.output());
+            before = *wire.conn.stats();
+            let view = View {
+                now: now.time,
+                tree: &tree,
+                watches: &shared.watches,
+                config: &shared.node_config,
+            };
+            while wire.conn.is_receptive(&shared.node_config) {
+                let max_buffer = shared.config.limits.max_buffer as usize;
+                let limit = match wire.conn.session() {
+                    Some(_) => max_buffer,
+                    None => max_buffer.min(CONNECT_LIMIT),
+                };
+                let Some((frame, after)) = self.split_frame(rest, limit)? else {
+                    break;
+                };
+                rest = after;
+                match wire.conn.handle_frame(frame, view) {
+                    Action::None => {}
+                    Action::Submit(request) => requests.push(request),
+                    Action::Connect(ask) => connect = Some(ask),
+                    Action::Close(reason) => wire.conn.close(reason),
+                }
+            }
+            shared.stats.count(&before, wire.conn.stats());
+        }
+        if let Some(ask) = connect {
+            shared.with_node(|node, port| {
+                node.open_session(now, &shared.tree.read(), port, ask);
+            });
+        }
+        if !requests.is_empty() {
+            shared.with_node(|node, _| {
+                let tree = shared.tree.read();
+                for request in requests {
+                    node.submit(now, &tree, request);
+                }
+            });
+        }
+        Ok(bytes.len() - rest.len())
+    }
+
+    /// The first whole frame and what follows it.
+    fn split_frame<'b>(&self, bytes: &'b [u8], limit: usize) -> io::Result<Option<(&'b [u8], &'b [u8])>> {
+        let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
+            return Ok(None);
+        };
+        let len = prefix.get_i32();
+        match usize::try_from(len) {
+            Ok(len) if len <= limit => Ok(rest.split_at_checked(len)),
+            _ => {
+                let peer = self.client.peer;
+                info!(
+                    %peer,
+                    "closing connection: a frame of {len} bytes, where the limit is {limit} \
+                     (jute.maxbuffer); raise it on servers and clients if the data is right"
+                );
+                Err(io::ErrorKind::InvalidData.into())
+            }
+        }
+    }
+}
+
+/// Gives a connection the worker's reply buffer to write into.
+fn lend(output: &mut Vec<u8>) {
+    if output.capacity() == 0 {
+        *output = REPLIES.take();
+    }
+}
+
+/// Takes the buffer back, so that a connection at rest has none.
+fn give_back(output: &mut Vec<u8>) {
+    let buffer = std::mem::take(output);
+    REPLIES.with_borrow_mut(|kept| {
+        if buffer.capacity() > kept.capacity() {
+            *kept = buffer;
+        }
+    });
+}
+
+impl Future for Serve {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.client.waker.register(cx.waker());
+        match self.poll_serve(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(result) => {
+                if let Err(error) = result {
+                    debug!(peer = %self.client.peer, "connection ended: {error}");
+                }
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        self.shared.client_ended(&self.client);
+    }
+}

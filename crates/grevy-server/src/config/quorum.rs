@@ -1,0 +1,437 @@
+//! What this server is in an ensemble, if it is in one, and how ensembles are run.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Files;
+use super::clients::Clients;
+use super::endpoint::{Endpoint, Listen};
+use super::ensemble::{self, Ensemble, Line};
+use super::finding::Origin;
+use super::properties;
+use super::reader::Reader;
+use super::server_line::Role;
+use super::value::quoted;
+
+/// A server's place in its ensemble.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// This server's number; it has a line in `ensemble`.
+    pub my_id: i64,
+    /// What it is, by that line.
+    pub role: Role,
+    /// The ensemble.
+    pub ensemble: Ensemble,
+    /// A later configuration that was proposed before the server stopped
+    /// (`<dynamic file>.next`).
+    pub last_seen: Option<Ensemble>,
+    /// Where the server lines are, if not in the main file.
+    pub dynamic_file: Option<PathBuf>,
+    /// How long a server may take to connect to a leader and catch up.
+    pub init_limit: Duration,
+    /// How long a server may be silent.
+    pub sync_limit: Duration,
+    /// How long connecting to the leader may take.
+    pub connect_limit: Duration,
+}
+
+/// How ensembles are run, whether or not this server is in one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quorum {
+    /// Whether the ensemble can be changed while it runs.
+    pub reconfig: bool,
+    /// Whether a single server runs standalone, and an ensemble can shrink to one.
+    pub standalone: bool,
+    /// Whether quorum and election ports listen on every address.
+    pub listen_on_every_address: bool,
+    /// Whether sessions begin as local ones.
+    pub local_sessions: bool,
+    /// Whether a local session becomes a global one when it needs to.
+    pub local_sessions_upgrading: bool,
+    /// Whether an observer keeps a log and snapshots.
+    pub observers_sync: bool,
+    /// The port on which followers serve observers.
+    pub observer_master_port: Option<u16>,
+    /// How many bytes of committed proposals a follower keeps for observers.
+    pub observer_master_size_limit: u32,
+    /// Whether a server line may name several addresses.
+    pub multi_address: bool,
+    /// How long looking for a reachable address may take; none to take them unchecked.
+    pub reachability_timeout: Option<Duration>,
+    /// Whether a server without a quorum serves read-only clients.
+    pub read_only_mode: bool,
+    /// How often binding the election port is tried; none for ever.
+    pub election_bind_tries: Option<u32>,
+    /// How long connecting to an election port may take.
+    pub election_connect_timeout: Duration,
+    /// How long reading from an election port may take; none for the sync limit.
+    pub election_read_timeout: Option<Duration>,
+    /// Whether connections of the election port use TCP keep-alive.
+    pub keep_alive: bool,
+    /// The first pause before a notification is repeated.
+    pub min_notification_interval: Duration,
+    /// The longest pause before a notification is repeated.
+    pub max_notification_interval: Duration,
+    /// Whether a leader serves clients.
+    pub leader_serves: bool,
+    /// How long a leader waits for a quorum's epochs; none for the init limit.
+    pub epoch_wait: Option<Duration>,
+    /// The pause between two tries to connect to the leader.
+    pub leader_connect_pause: Duration,
+    /// How many observers are sent a snapshot at a time.
+    pub max_snap_syncs: u32,
+    /// How many observers are sent a part of the log at a time.
+    pub max_diff_syncs: u32,
+    /// Whether learners are always sent a snapshot.
+    pub force_snapshot_sync: bool,
+    /// How long an observer waits before it connects again.
+    pub observer_reconnect_delay: Duration,
+    /// How long an observer waits before it takes part in an election.
+    pub observer_election_delay: Duration,
+}
+
+impl Quorum {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let sync_enabled = reader.flag("syncEnabled");
+        let observers_sync = reader.flag_or("observer.syncEnabled", sync_enabled);
+        let check = reader.flag("multiAddress.reachabilityCheckEnabled");
+        let check_timeout = reader.duration("multiAddress.reachabilityCheckTimeoutMs");
+        Quorum {
+            reconfig: reader.flag("reconfigEnabled"),
+            standalone: reader.flag("standaloneEnabled"),
+            listen_on_every_address: reader.flag("quorumListenOnAllIPs"),
+            local_sessions: reader.flag("localSessionsEnabled"),
+            local_sessions_upgrading: reader.flag("localSessionsUpgradingEnabled"),
+            observers_sync,
+            observer_master_port: reader.port("observerMasterPort").filter(|&port| port > 0),
+            observer_master_size_limit: reader.count("observerMaster.sizeLimit"),
+            multi_address: reader.flag("multiAddress.enabled"),
+            reachability_timeout: check.then_some(check_timeout),
+            read_only_mode: reader.flag("readonlymode.enabled"),
+            election_bind_tries: reader.limit("electionPortBindRetry"),
+            election_connect_timeout: reader.duration("cnxTimeout"),
+            election_read_timeout: reader.time("quorumCnxnTimeoutMs"),
+            keep_alive: reader.flag("tcpKeepAlive"),
+            min_notification_interval: reader.duration("fastleader.minNotificationInterval"),
+            max_notification_interval: reader.duration("fastleader.maxNotificationInterval"),
+            leader_serves: reader.flag("leaderServes"),
+            epoch_wait: reader.time("leader.maxTimeToWaitForEpoch"),
+            leader_connect_pause: reader.duration("leaderConnectDelayDuringRetryMs"),
+            max_snap_syncs: reader.count("leader.maxConcurrentSnapSyncs"),
+            max_diff_syncs: reader.count("leader.maxConcurrentDiffSyncs"),
+            force_snapshot_sync: reader.flag("forceSnapshotSync"),
+            observer_reconnect_delay: reader.duration("observer.reconnectDelayMs"),
+            observer_election_delay: reader.duration("observer.election.DelayMs"),
+        }
+    }
+}
+
+/// What else of the configuration decides the membership.
+pub(super) struct Context<'a> {
+    /// The main file's name; empty if there is none.
+    pub file: &'a str,
+    pub files: &'a dyn Files,
+    pub quorum: &'a Quorum,
+    pub tick: Duration,
+    pub my_id: Option<i64>,
+    pub my_id_file: &'a Path,
+    pub extended_types: bool,
+}
+
+impl Membership {
+    /// Finds out whether this server is in an ensemble (`QuorumPeerConfig.isDistributed`), and
+    /// checks what it then needs. May give `clients` the address of this server's line.
+    pub(super) fn read(
+        reader: &mut Reader<'_>,
+        context: &Context<'_>,
+        clients: &mut Clients,
+    ) -> Option<Self> {
+        let limits = Limits::read(reader, context.tick);
+        let role = reader
+            .text("peerType")
+            .and_then(|role| Role::parse(&role))
+            .unwrap_or_default();
+        let (dynamic_file, ensemble, last_seen) = read_ensemble(reader, context);
+        if !is_distributed(reader, &ensemble, context.quorum.standalone) {
+            if let Some(my_id) = context.my_id {
+                adopt_client_port(reader, &ensemble, my_id, clients);
+            }
+            return None;
+        }
+        warn_of_numbers(reader, &ensemble);
+        check_ids(reader, &ensemble, context.extended_types);
+        let (init_limit, sync_limit) = (limits.init(reader), limits.sync(reader));
+        let Some(my_id) = context.my_id else {
+            let file = Origin::File(context.my_id_file.display().to_string());
+            reader.report.error(
+                &file,
+                "",
+                "myid file is missing; write this server's number into it, the N of its server.N",
+            );
+            return None;
+        };
+        adopt_client_port(reader, &ensemble, my_id, clients);
+        let Some(mine) = ensemble.servers.get(&my_id) else {
+            let text = format!(
+                "is not in the list of servers, but {} says that this is server {my_id}; add the \
+                 line, or put the right number into that file",
+                context.my_id_file.display()
+            );
+            reader.error(&format!("server.{my_id}"), text);
+            return None;
+        };
+        if mine.role != role {
+            let text = format!("server.{my_id} says {}, and that holds", mine.role);
+            if reader.is_set("peerType") || mine.role == Role::Observer {
+                reader.warn("peerType", format!("is {role}, but {text}"));
+            }
+        }
+        Some(Membership {
+            my_id,
+            role: mine.role,
+            last_seen,
+            dynamic_file,
+            init_limit: init_limit?,
+            sync_limit: sync_limit?,
+            connect_limit: limits.connect.or(init_limit)?,
+            ensemble,
+        })
+    }
+}
+
+/// The limits in ticks, none where they are not set.
+struct Limits {
+    init: Option<Duration>,
+    sync: Option<Duration>,
+    connect: Option<Duration>,
+}
+
+impl Limits {
+    fn read(reader: &mut Reader<'_>, tick: Duration) -> Self {
+        let mut ticks = |name| reader.limit(name).map(|ticks| tick.saturating_mul(ticks));
+        Limits {
+            init: ticks("initLimit"),
+            sync: ticks("syncLimit"),
+            connect: ticks("connectToLearnerMasterLimit"),
+        }
+    }
+
+    fn init(&self, reader: &mut Reader<'_>) -> Option<Duration> {
+        if self.init.is_none() {
+            reader.error(
+                "initLimit",
+                "is not set; an ensemble needs it, for example initLimit=10",
+            );
+        }
+        self.init
+    }
+
+    fn sync(&self, reader: &mut Reader<'_>) -> Option<Duration> {
+        if self.sync.is_none() {
+            reader.error(
+                "syncLimit",
+                "is not set; an ensemble needs it, for example syncLimit=5",
+            );
+        }
+        self.sync
+    }
+}
+
+/// Reads the server's number. A standalone server needs none.
+pub(super) fn read_my_id(path: &Path, files: &dyn Files, reader: &mut Reader<'_>) -> Option<i64> {
+    let origin = Origin::File(path.display().to_string());
+    let bytes = match files.read(path) {
+        Ok(bytes) => bytes?,
+        Err(error) => {
+            reader
+                .report
+                .error(&origin, "", format!("cannot be read: {error}"));
+            return None;
+        }
+    };
+    let text = properties::decode(&bytes);
+    let first = text.lines().next().unwrap_or_default().trim();
+    match first.parse::<i64>() {
+        Ok(id) if id >= 0 => Some(id),
+        _ => {
+            let text = format!(
+                "serverid {} is not a number; write the N of this server's server.N line",
+                quoted(first)
+            );
+            reader.report.error(&origin, "", text);
+            None
+        }
+    }
+}
+
+fn read_ensemble(
+    reader: &mut Reader<'_>,
+    context: &Context<'_>,
+) -> (Option<PathBuf>, Ensemble, Option<Ensemble>) {
+    let multi_address = context.quorum.multi_address;
+    let mut lines = Vec::new();
+    for family in ensemble::FAMILIES {
+        for (member, setting) in reader.family(family) {
+            lines.push(Line {
+                family,
+                member,
+                name: setting.name,
+                value: setting.value,
+                origin: setting.origin,
+            });
+        }
+    }
+    let version = reader.text("version").unwrap_or_default();
+    let version = ensemble::parse_version(&version).unwrap_or_else(|| {
+        reader.error("version", ensemble::bad_version(&version));
+        0
+    });
+    let whole = Origin::File(context.file.to_owned());
+    let Some(dynamic) = reader.text("dynamicConfigFile") else {
+        let ensemble = ensemble::read(&lines, version, multi_address, &whole, reader.report);
+        return (None, ensemble, None);
+    };
+    for line in &lines {
+        let text = format!("must be in the dynamic configuration file {dynamic}, not here");
+        reader.report.error(&line.origin, &line.name, text);
+    }
+    let ensemble = match context.files.read(Path::new(&dynamic)) {
+        Ok(Some(bytes)) => {
+            let version = ensemble::version_of_file_name(&dynamic);
+            let text = properties::decode(&bytes);
+            ensemble::read_dynamic(&dynamic, &text, Some(version), multi_address, reader.report)
+        }
+        Ok(None) => {
+            reader.error(
+                "dynamicConfigFile",
+                format!("there is no file {dynamic}; write the server lines into it"),
+            );
+            Ensemble::default()
+        }
+        Err(error) => {
+            reader.error(
+                "dynamicConfigFile",
+                format!("{dynamic} cannot be read: {error}"),
+            );
+            Ensemble::default()
+        }
+    };
+    let next = format!("{}.dynamic.next", context.file);
+    let last_seen = match context.files.read(Path::new(&next)) {
+        Ok(bytes) => bytes.map(|bytes| {
+            let text = properties::decode(&bytes);
+            ensemble::read_dynamic(&next, &text, None, multi_address, reader.report)
+        }),
+        Err(error) => {
+            reader
+                .report
+                .warn(&Origin::File(next), "", format!("cannot be read: {error}"));
+            None
+        }
+    };
+    (Some(PathBuf::from(dynamic)), ensemble, last_seen)
+}
+
+/// `QuorumPeerConfig.parseDynamicConfig`: one server line with `standaloneEnabled` is a standalone
+/// server, which HBase relies on.
+fn is_distributed(reader: &mut Reader<'_>, ensemble: &Ensemble, standalone: bool) -> bool {
+    let voters = ensemble.voters().count();
+    let observers = ensemble.observers().count();
+    match voters {
+        0 if !standalone => {
+            reader.error("standaloneEnabled", "is false, so that the number of participants must be more than 0; add server lines");
+        }
+        0 if observers > 0 => {
+            reader.error(
+                "server.N",
+                "observers without participants are no ensemble; add participants",
+            );
+        }
+        0 => {}
+        1 if standalone => {
+            reader.warn(
+                "server.N",
+                "only one server is named, so this one runs standalone",
+            );
+            if observers > 0 {
+                reader.error("server.N", "observers without a quorum are no ensemble; add participants, or set standaloneEnabled=false");
+            }
+        }
+        _ => return true,
+    }
+    false
+}
+
+fn warn_of_numbers(reader: &mut Reader<'_>, ensemble: &Ensemble) {
+    let voters = ensemble.voters().count();
+    if voters <= 2 {
+        reader.warn(
+            "server.N",
+            "no failure of a server will be tolerated; that takes at least 3 servers",
+        );
+    } else if voters.is_multiple_of(2) {
+        reader.warn(
+            "server.N",
+            format!(
+                "{voters} servers tolerate no more failures than {}; an odd number is better",
+                voters - 1
+            ),
+        );
+    }
+}
+
+/// A session id begins with the byte of its server, and with extended types 255 has a meaning.
+fn check_ids(reader: &mut Reader<'_>, ensemble: &Ensemble, extended_types: bool) {
+    for &id in ensemble.servers.keys() {
+        let name = format!("server.{id}");
+        if extended_types && id > 254 {
+            reader.error(
+                &name,
+                "the number must be 254 or less with extendedTypesEnabled=true",
+            );
+        } else if id > 255 {
+            reader.warn(&name, "numbers above 255 do not fit a session id, so that two servers' sessions could get the same");
+        }
+    }
+}
+
+/// This server's line may say where it listens for clients; then it must not differ from
+/// `clientPort` (`QuorumPeerConfig.setupClientPort`).
+fn adopt_client_port(
+    reader: &mut Reader<'_>,
+    ensemble: &Ensemble,
+    my_id: i64,
+    clients: &mut Clients,
+) {
+    let Some(line) = ensemble
+        .servers
+        .get(&my_id)
+        .and_then(|mine| mine.client.as_ref())
+    else {
+        return;
+    };
+    if let Some(own) = &clients.listen
+        && !agree(own, line)
+    {
+        reader.error(
+            "clientPort",
+            format!("the clients' address {own} differs from {line} in the line server.{my_id}; make them the same, or remove clientPort"),
+        );
+    }
+    clients.listen = Some(Listen {
+        host: Some(line.host.clone()),
+        port: line.port,
+    });
+}
+
+/// Names cannot be compared with addresses here, so a name agrees with anything.
+fn agree(own: &Listen, line: &Endpoint) -> bool {
+    let address = |host: &str| host.parse::<IpAddr>().ok();
+    let hosts_agree = own.is_every_address()
+        || match (own.host.as_deref().and_then(address), address(&line.host)) {
+            (Some(own), Some(line)) => own == line,
+            _ => true,
+        };
+    hosts_agree && own.port == line.port
+}

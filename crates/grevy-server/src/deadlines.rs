@@ -1,0 +1,41 @@
+//! Connections that must be done with something in time, or are ended.
+
+use crate::client::Client;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// Connections with one time limit for all.
+#[derive(Debug)]
+pub struct Deadlines {
+    limit: Duration,
+    queue: Mutex<VecDeque<(Instant, Weak<Client>)>>,
+}
+
+impl Deadlines {
+    /// Each connection has `limit`, counted from [`Deadlines::push`].
+    pub fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            queue: Mutex::default(),
+        }
+    }
+
+    /// Starts the connection's time.
+    pub fn push(&self, client: &Arc<Client>) {
+        let at = Instant::now() + self.limit;
+        self.queue.lock().push_back((at, Arc::downgrade(client)));
+    }
+
+    /// Ends the connections whose time is over and for which `is_late` still holds.
+    pub fn enforce(&self, now: Instant, is_late: impl Fn(&Client) -> bool) {
+        let mut queue = self.queue.lock();
+        while queue.front().is_some_and(|(at, _)| *at <= now) {
+            let client = queue.pop_front().and_then(|(_, client)| client.upgrade());
+            if let Some(client) = client.filter(|client| is_late(client)) {
+                client.abort();
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Accepting connections and giving each to a worker.
+
+use crate::client::Serve;
+use crate::shared::Shared;
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tracing::{info, warn};
+
+/// Takes a port without listening yet: until then, clients are refused and try elsewhere.
+pub fn bind(address: SocketAddr) -> Result<Socket, (SocketAddr, io::Error)> {
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // A restarted server gets its port back at once.
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(false)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket)
+    };
+    bind().map_err(|error| (address, error))
+}
+
+/// Accepts until the task is dropped, handing connections to `workers` in turn.
+pub async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle>) {
+    let mut turn = 0;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let worker = &workers[turn % workers.len()];
+                turn = turn.wrapping_add(1);
+                if let Err(error) = admit(&shared, stream, peer, worker) {
+                    info!(%peer, "connection refused: {error}");
+                }
+            }
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                // Mostly: no file descriptors left. Those who wait are served when some are free.
+                warn!("cannot accept connections: {error}; raise the limit of open files");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn admit(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    worker: &Handle,
+) -> io::Result<()> {
+    let limits = &shared.config.clients;
+    let here = shared.clients.from_address(peer.ip());
+    if let Some(limit) = limits.per_address_limit.filter(|&limit| here >= limit as usize) {
+        return Err(io::Error::other(format!(
+            "{} has {limit} connections, as many as maxClientCnxns allows",
+            peer.ip()
+        )));
+    }
+    let total = shared.clients.len();
+    if let Some(limit) = limits.total_limit.filter(|&limit| total >= limit as usize) {
+        return Err(io::Error::other(format!(
+            "there are {limit} connections, as many as maxCnxns allows"
+        )));
+    }
+    stream.set_nodelay(true)?;
+    if limits.keep_alive {
+        socket2::SockRef::from(&stream).set_keepalive(true)?;
+    }
+    let stream = stream.into_std()?;
+    let id = shared.clients.next_id();
+    // The worker's reactor takes the socket over.
+    let _guard = worker.enter();
+    let stream = TcpStream::from_std(stream)?;
+    worker.spawn(Serve::new(shared.clone(), id, stream, peer));
+    Ok(())
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,61 @@
+//! From the configuration to the settings of the parts.
+
+use crate::config::{Config, EnsembleNames};
+use grevy_node::NodeConfig;
+use grevy_node::auth::AuthConfig;
+use grevy_proto::ServerId;
+use grevy_tree::TreeConfig;
+use std::time::Duration;
+
+/// `myid` of a standalone server that has none, as the Java server counts its sessions.
+const STANDALONE_ID: i64 = 1;
+
+/// The node's settings. `seed`: any number.
+pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
+    let limits = &config.limits;
+    let types = &config.node_types;
+    let mut node = NodeConfig {
+        server_id: ServerId(config.my_id.unwrap_or(STANDALONE_ID)),
+        tick: config.timing.tick,
+        min_session_timeout: config.timing.min_session_timeout,
+        max_session_timeout: config.timing.max_session_timeout,
+        auth: auth_config(config),
+        snap_count: u64::from(config.storage.snap_count),
+        snap_size: config.storage.snap_size_limit_bytes,
+        reap_interval: types.reaper_interval,
+        reap_per_minute: types.reaper_max_per_minute,
+        reap_never_used: types.never_used_container_age.unwrap_or(Duration::ZERO),
+        max_pending_requests: (limits.outstanding as usize).max(1),
+        seed,
+        ..NodeConfig::default()
+    };
+    node.prepare.skip_acl = config.access.skip_acl;
+    node.prepare.schemes.digest = config.access.digest_enabled;
+    node.prepare.enforce_quota = limits.enforce_quota;
+    node
+}
+
+fn auth_config(config: &Config) -> AuthConfig {
+    let access = &config.access;
+    let required = access.enforced_schemes.iter().flatten();
+    AuthConfig {
+        digest_enabled: access.digest_enabled,
+        super_digest: access.super_digest.as_ref().map(|d| d.reveal().to_owned()),
+        ensemble_names: match &access.ensemble_names {
+            Some(EnsembleNames::OneOf(names)) => Some(names.iter().cloned().collect()),
+            Some(EnsembleNames::Any) => Some(Vec::new()),
+            None => None,
+        },
+        required_schemes: required.cloned().collect(),
+    }
+}
+
+/// The tree's settings. `seed` keeps strangers from choosing paths that collide.
+pub fn tree_config(config: &Config, seed: u64) -> TreeConfig {
+    TreeConfig {
+        hash_seed: seed,
+        extended_types: config.node_types.extended_types,
+        emulate_353_ttl: config.node_types.emulate_353_ttl,
+        digest: config.storage.digest,
+    }
+}

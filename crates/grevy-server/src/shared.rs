@@ -1,0 +1,181 @@
+//! What the threads of a server share, and how they call the node.
+//!
+//! Locks are taken in this order, and none is held while waiting for the disk or a socket:
+//! the node, the tree, one connection, the watches. Watches are touched only under the tree's
+//! lock; so applying, which holds it exclusively, never meets a reader.
+
+use crate::client::Client;
+use crate::clients::{ClientMap, Port};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::deadlines::Deadlines;
+use crate::log_queue::LogQueue;
+use crate::setup;
+use crate::stats::Stats;
+use grevy_node::{Node, NodeConfig, Output, Status, Watches};
+use grevy_storage::Dirs;
+use grevy_tree::Tree;
+use grevy_tree::watch::{WatchTable, WatcherId};
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tracing::{error, info};
+
+/// See the module's text.
+pub struct Shared {
+    /// How the server is set up.
+    pub config: Config,
+    /// The same, as far as the node knows it.
+    pub node_config: Arc<NodeConfig>,
+    /// The clocks.
+    pub clock: Clock,
+    /// Counters.
+    pub stats: Stats,
+    /// The state.
+    pub tree: RwLock<Tree>,
+    /// Who waits for which change.
+    pub watches: WatchLock,
+    /// The connections.
+    pub clients: ClientMap,
+    /// What is to be written to the log.
+    pub log: LogQueue,
+    /// Connections without a session yet.
+    pub newcomers: Deadlines,
+    /// Connections that have been told everything.
+    pub lingering: Deadlines,
+    /// The text of the configuration file.
+    pub initial_text: String,
+    node: Mutex<Node>,
+    stopping: AtomicBool,
+}
+
+/// The table of watches behind a lock.
+pub struct WatchLock(Mutex<WatchTable>);
+
+impl Watches for WatchLock {
+    fn with<R>(&self, f: impl FnOnce(&mut WatchTable) -> R) -> R {
+        f(&mut self.0.lock())
+    }
+}
+
+impl Shared {
+    /// Calls the node, applies what has become committed, passes on its outputs, and sends what
+    /// connections have to say.
+    pub fn with_node<R>(&self, f: impl FnOnce(&mut Node, &Port<'_>) -> R) -> R {
+        let port = Port::new(&self.clients, &self.stats);
+        let mut node = self.node.lock();
+        let result = f(&mut node, &port);
+        if node.has_committed() {
+            let now = self.clock.now();
+            let mut tree = self.tree.write();
+            node.apply_committed(now, &mut tree, &self.watches, &port);
+        }
+        while let Some(output) = node.poll() {
+            self.carry_out(output);
+        }
+        drop(node);
+        port.deliver();
+        result
+    }
+
+    fn carry_out(&self, output: Output) {
+        match output {
+            Output::Append { zxid, entry } => self.log.append(zxid, entry),
+            Output::Snapshot(info) => self.log.snapshot(info),
+            Output::Expired(session) => {
+                info!(%session, "session expired: it was not heard of for its whole timeout");
+            }
+            Output::Broken(broken) => {
+                error!("stopping at once, since going on would spread the damage: {broken}");
+                std::process::exit(12);
+            }
+        }
+    }
+
+    /// Storage failed: nothing more is acknowledged, every client is sent away.
+    pub fn storage_failed(&self, why: String) {
+        error!(
+            "the server does not serve any more: {why}. Nothing that was acknowledged is lost; \
+             make room or replace the disk, then restart"
+        );
+        self.with_node(|node, _| node.storage_failed(why));
+        for client in self.clients.all() {
+            client.abort();
+        }
+    }
+
+    /// Why the server does not serve, if it does not.
+    pub fn not_serving(&self) -> Option<String> {
+        match self.node.lock().status() {
+            Status::Serving => None,
+            Status::StorageFailed(why) => Some(why.clone()),
+        }
+    }
+
+    /// A connection's task has ended.
+    pub fn client_ended(&self, client: &Client) {
+        self.clients.remove(client);
+        let (session, heard) = {
+            let wire = client.wire();
+            (wire.conn.last_session(), wire.conn.heard())
+        };
+        {
+            let _tree = self.tree.read();
+            let watcher = WatcherId(client.id().0);
+            self.watches.with(|table| table.remove_watcher(watcher));
+        }
+        self.with_node(|node, _| node.client_closed(client.id(), session, heard));
+    }
+
+    /// Where snapshots and logs are.
+    pub fn dirs(&self) -> Dirs {
+        setup::dirs(&self.config)
+    }
+
+    /// The server is about to end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is about to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// The parts of [`Shared`] that differ from server to server.
+pub struct Parts {
+    /// How the server is set up.
+    pub config: Config,
+    /// The same, as far as the node knows it.
+    pub node_config: NodeConfig,
+    /// The clocks.
+    pub clock: Clock,
+    /// The recovered state.
+    pub tree: Tree,
+    /// The machine.
+    pub node: Node,
+    /// The text of the configuration file; empty if there was none.
+    pub initial_text: String,
+}
+
+impl From<Parts> for Shared {
+    fn from(parts: Parts) -> Self {
+        let newcomers = Deadlines::new(parts.config.clients.sessionless_timeout);
+        Self {
+            node_config: Arc::new(parts.node_config),
+            clock: parts.clock,
+            stats: Stats::default(),
+            watches: WatchLock(Mutex::new(WatchTable::new(parts.tree.config().hash_seed))),
+            tree: RwLock::new(parts.tree),
+            clients: ClientMap::default(),
+            log: LogQueue::default(),
+            newcomers,
+            lingering: Deadlines::new(std::time::Duration::from_secs(1)),
+            initial_text: parts.initial_text,
+            node: Mutex::new(parts.node),
+            stopping: AtomicBool::new(false),
+            config: parts.config,
+        }
+    }
+}
