@@ -117,10 +117,10 @@ impl LogReader {
 
     /// Reads the next record. After an [`Step::End`] the same end comes again.
     pub fn read(&mut self) -> Result<Step<'_>, DiskError> {
-        if self.offset() == 0 {
-            if let Some(ending) = self.read_header()? {
-                return Ok(Step::End(ending));
-            }
+        if self.offset() == 0
+            && let Some(ending) = self.read_header()?
+        {
+            return Ok(Step::End(ending));
         }
         let flaw = match self.fill(PREFIX)? {
             false => match self.rest_is_zeros()? {

@@ -49,7 +49,7 @@ pub struct SnapshotFile {
 enum Output {
     Plain(Vec<u8>),
     Gzip(GzEncoder<Vec<u8>>),
-    Snappy(BlockWriter, Vec<u8>),
+    Snappy(Box<BlockWriter>, Vec<u8>),
 }
 
 impl SnapshotWriter {
@@ -141,7 +141,9 @@ impl Output {
             Compression::Gzip => {
                 Self::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::fast()))
             }
-            Compression::Snappy => Self::Snappy(BlockWriter::new(), snappy::HEADER.to_vec()),
+            Compression::Snappy => {
+                Self::Snappy(Box::new(BlockWriter::new()), snappy::HEADER.to_vec())
+            }
         }
     }
 
