@@ -72,6 +72,10 @@ fn any_flipped_bit_of_a_log_is_refused_or_harmless() {
         let content = disk.content(&file).unwrap();
         let records = 1 + content.iter().rposition(|&byte| byte == 0x42).unwrap();
         for bit in 0..content.len() * 8 {
+            // Of the zeros behind the end, some.
+            if bit / 8 >= records + 40 && bit % 97 != 0 {
+                continue;
+            }
             let rotten = disk.fork();
             rotten.flip_bit(&file, bit);
             let harmless = check(&rotten, &file, &format!("{name} bit {bit}"));
@@ -99,7 +103,12 @@ fn any_flipped_bit_of_a_small_file_is_refused_or_harmless() {
     let disk = scene();
     for name in [MARK_FILE, "currentEpoch", "acceptedEpoch", "snapshot.0"] {
         let file = path(name);
-        for bit in 0..disk.content(&file).unwrap().len() * 8 {
+        let content = disk.content(&file).unwrap();
+        for bit in 0..content.len() * 8 {
+            // Of the zeros between the parts of the mark file, some.
+            if content[bit / 8] == 0 && name == MARK_FILE && bit % 97 != 0 {
+                continue;
+            }
             let rotten = disk.fork();
             rotten.flip_bit(&file, bit);
             check(&rotten, &file, &format!("{name} bit {bit}"));
@@ -123,6 +132,9 @@ fn any_truncated_or_lost_file_is_refused_or_harmless() {
             ),
         }
         for keep in 0..len as usize {
+            if keep > 100 && name == MARK_FILE && keep % 97 != 0 {
+                continue;
+            }
             let rotten = disk.fork();
             rotten.rot(&file, |data| data.truncate(keep));
             let what = format!("{name} cut at {keep}");

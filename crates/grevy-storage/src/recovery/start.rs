@@ -162,10 +162,11 @@ impl Place<'_> {
         visitor: &mut dyn Recover,
     ) -> Result<History, RecoveryError> {
         let mut passed_over = None;
-        let mut tried = Vec::new();
+        let (mut tried, mut unfit) = (Vec::new(), Vec::new());
         for candidate in std::mem::take(&mut survey.candidates) {
             let path = self.snapshots.join(&candidate.name);
             if let Some(why) = self.unfit(survey, &candidate, &path)? {
+                unfit.push((path.clone(), why.clone()));
                 survey.notes.push(Note::SnapshotSkipped { path, why });
                 continue;
             }
@@ -200,7 +201,10 @@ impl Place<'_> {
         };
         if replayed.txns > 0 && !self.options.trust_empty {
             let dir = self.snapshots.to_path_buf();
-            return Err(RecoveryError::NoSnapshot { dir });
+            return Err(match unfit.is_empty() {
+                true => RecoveryError::NoSnapshot { dir },
+                false => RecoveryError::NoSnapshotLoads { tried: unfit },
+            });
         }
         Ok(History {
             snapshot: None,
@@ -307,27 +311,32 @@ impl Place<'_> {
         })
     }
 
+    /// Reads the promises and sees that history and promises fit. A history that has come from
+    /// the leader of a later epoch than `currentEpoch` says is one that a crash overtook: the
+    /// history is made durable first, then the epoch. If the promise for that epoch stands, the
+    /// step is made up for; a Java server refuses instead (ZOOKEEPER-1653).
     fn check_epochs(&self, survey: &mut Survey, start: &Start) -> Result<Epochs, RecoveryError> {
         let last = start.zxid().max(Zxid::ZERO);
-        let mut current = survey.current.map_or(last.epoch(), |stored| stored.epoch);
-        if last.epoch() > current {
+        let reached = last.epoch();
+        let mut current = survey.current.map_or(reached, |stored| stored.epoch);
+        let accepted = survey.accepted.map_or(reached, |stored| stored.epoch);
+        if reached > current {
             let unfinished = epochs::read_unfinished(&**self.disk, self.snapshots)?;
-            match unfinished {
-                Some(stored) if stored.epoch >= last.epoch() => {
-                    current = stored.epoch;
-                    survey.notes.push(Note::EpochAdopted { epoch: current });
-                    survey.current = None;
-                }
-                _ => {
+            let unfinished = unfinished.map(|stored| stored.epoch);
+            current = match unfinished.filter(|&epoch| epoch >= reached) {
+                Some(epoch) => epoch,
+                None if accepted >= reached => reached,
+                None => {
                     return Err(RecoveryError::EpochBehind {
                         path: self.snapshots.join(EpochFile::Current.name()),
                         current,
                         last,
                     });
                 }
-            }
+            };
+            survey.notes.push(Note::EpochRaised { epoch: current });
+            survey.current = None;
         }
-        let accepted = survey.accepted.map_or(last.epoch(), |stored| stored.epoch);
         if accepted < current {
             return Err(RecoveryError::EpochsCrossed {
                 dir: self.snapshots.into(),

@@ -21,7 +21,7 @@ pub fn z(epoch: u32, counter: u32) -> Zxid {
 
 /// The one transaction that has this zxid. Lengths differ, so that records begin anywhere.
 pub fn entry(zxid: Zxid) -> Vec<u8> {
-    let size = (zxid.counter().wrapping_mul(7919) % 700) as usize;
+    let size = (zxid.counter().wrapping_mul(7919) % 150) as usize;
     let txn = Txn::SetData(SetDataTxn {
         path: "/node".into(),
         data: Some(vec![zxid.counter() as u8; size].into()),
@@ -116,7 +116,7 @@ pub fn dirs() -> Dirs {
 pub fn options() -> OpenOptions {
     OpenOptions {
         log: LogOptions {
-            preallocate: 2048,
+            preallocate: 512,
             ..LogOptions::default()
         },
         ..OpenOptions::default()
