@@ -38,26 +38,27 @@ impl CliError {
         }
     }
 
+    /// An access control list without an entry, which is not sent. Java's program prints its null
+    /// for the path.
+    pub fn empty_acl() -> Self {
+        Self::request(&ClientError::Server(ErrorCode::InvalidAcl.wire()), "null")
+    }
+
     /// The words of ZooKeeper's command line for a failed request (`CliWrapperException`).
     /// `path` is empty for requests that are not about one.
     pub fn request(error: &ClientError, path: &str) -> Self {
-        // Java prints its null where there is no path.
-        let shown = match path {
-            "" => "null",
-            path => path,
-        };
         Self::new(match ErrorCode::from_wire(error.code()) {
-            Some(ErrorCode::NoNode) => format!("Node does not exist: {shown}"),
+            Some(ErrorCode::NoNode) => format!("Node does not exist: {path}"),
             Some(ErrorCode::NoChildrenForEphemerals) => {
-                format!("Ephemerals cannot have children: {shown}")
+                format!("Ephemerals cannot have children: {path}")
             }
-            Some(ErrorCode::NodeExists) => format!("Node already exists: {shown}"),
-            Some(ErrorCode::NotEmpty) => format!("Node not empty: {shown}"),
-            Some(ErrorCode::NotReadOnly) => format!("Not a read-only call: {shown}"),
-            Some(ErrorCode::InvalidAcl) => format!("Acl is not valid : {shown}"),
-            Some(ErrorCode::NoAuth) => format!("Insufficient permission : {shown}"),
-            Some(ErrorCode::BadArguments) => format!("Arguments are not valid : {shown}"),
-            Some(ErrorCode::BadVersion) => format!("version No is not valid : {shown}"),
+            Some(ErrorCode::NodeExists) => format!("Node already exists: {path}"),
+            Some(ErrorCode::NotEmpty) => format!("Node not empty: {path}"),
+            Some(ErrorCode::NotReadOnly) => format!("Not a read-only call: {path}"),
+            Some(ErrorCode::InvalidAcl) => format!("Acl is not valid : {path}"),
+            Some(ErrorCode::NoAuth) => format!("Insufficient permission : {path}"),
+            Some(ErrorCode::BadArguments) => format!("Arguments are not valid : {path}"),
+            Some(ErrorCode::BadVersion) => format!("version No is not valid : {path}"),
             Some(ErrorCode::ReconfigInProgress) => "Another reconfiguration is in progress -- \
                 concurrent reconfigs not supported (yet)"
                 .to_owned(),
@@ -65,7 +66,7 @@ impl CliError {
                 up-to-date with the leader of last commmitted config - try invoking \
                 reconfiguration after new servers are connected and synced"
                 .to_owned(),
-            Some(ErrorCode::QuotaExceeded) => format!("Quota has exceeded : {shown}"),
+            Some(ErrorCode::QuotaExceeded) => format!("Quota has exceeded : {path}"),
             _ => keeper_message(error, path),
         })
     }
@@ -109,7 +110,8 @@ mod tests {
             ),
             (ClientError::Server(-110), "/a", "Node already exists: /a"),
             (ClientError::Server(-111), "/a", "Node not empty: /a"),
-            (ClientError::Server(-114), "", "Acl is not valid : null"),
+            (ClientError::Server(-114), "/a", "Acl is not valid : /a"),
+            (ClientError::Server(-103), "", "version No is not valid : "),
             (ClientError::Server(-8), "/", "Arguments are not valid : /"),
             (ClientError::Server(-119), "/a", "Not a read-only call: /a"),
             (ClientError::Server(-125), "/a", "Quota has exceeded : /a"),

@@ -45,7 +45,7 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
             watch,
             stat,
         } => {
-            let (data, config_stat) = client.get_config(*watch).at("")?;
+            let (data, config_stat) = client.get_config(*watch).at("/zookeeper/config")?;
             let text = text_of(data);
             match as_client {
                 true => out(&format!("{}\n", membership::client_string(&text))),
@@ -230,23 +230,24 @@ fn create(client: &Client, console: &dyn Console, path: &str, node: &Node) -> Re
         true => check(&format!("{path}1"))?,
         false => check(path)?,
     }
-    let (created, blamed) = match node.acl.is_empty() {
-        true => (Err(ClientError::Server(ErrorCode::InvalidAcl.wire())), ""),
-        false => (client.create(path, node), path),
-    };
-    match created {
+    let invalid = ClientError::Server(ErrorCode::InvalidAcl.wire());
+    if node.acl.is_empty() {
+        console.err(&format!("{}\n", keeper_message(&invalid, "")));
+        return Err(CliError::empty_acl());
+    }
+    match client.create(path, node) {
         Ok(created) => {
             console.err(&format!("Created {created}\n"));
             Ok(())
         }
         Err(error) => {
-            if error.is(ErrorCode::InvalidAcl) {
-                console.err(&format!("{}\n", keeper_message(&error, blamed)));
+            if error == invalid {
+                console.err(&format!("{}\n", keeper_message(&error, path)));
             }
             if error.is(ErrorCode::EphemeralOnLocalSession) {
                 console.err("Unable to create ephemeral node on a local session\n");
             }
-            Err(CliError::request(&error, blamed))
+            Err(CliError::request(&error, path))
         }
     }
 }
@@ -306,7 +307,7 @@ fn set_acl(
     version: i32,
 ) -> Result<grevy_proto::Stat, CliError> {
     match acl {
-        [] => Err(ClientError::Server(ErrorCode::InvalidAcl.wire())).at(""),
+        [] => Err(CliError::empty_acl()),
         acl => client.set_acl(path, acl, version).at(path),
     }
 }
@@ -414,3 +415,6 @@ fn text_of(data: Option<Vec<u8>>) -> String {
         None => "null".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

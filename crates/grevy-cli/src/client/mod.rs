@@ -15,6 +15,8 @@ mod ops;
 pub mod path;
 mod shared;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 pub mod watches;
 

@@ -1,82 +1,11 @@
-//! The client against a scripted server: the bytes are written out.
+//! The client against a scripted server.
 
+use super::testing::{PASSWORD, PATIENCE, Peer, buffer, int, long, text};
 use super::*;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
-
-/// Longer than anything here takes; an answer that never comes fails the test.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-const PASSWORD: [u8; 16] = [7; 16];
-
-/// One connection, seen from the server.
-struct Peer(TcpStream);
-
-impl Peer {
-    fn accept(listener: &TcpListener) -> Self {
-        let (stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(stream)
-    }
-
-    fn frame(&mut self) -> Vec<u8> {
-        let mut len = [0; 4];
-        self.0.read_exact(&mut len).unwrap();
-        let mut frame = vec![0; u32::from_be_bytes(len) as usize];
-        self.0.read_exact(&mut frame).unwrap();
-        frame
-    }
-
-    /// The next frame must be these parts.
-    fn expect(&mut self, parts: &[&[u8]]) {
-        assert_eq!(self.frame(), parts.concat());
-    }
-
-    fn send(&mut self, parts: &[&[u8]]) {
-        let payload = parts.concat();
-        let len = u32::try_from(payload.len()).unwrap();
-        self.0.write_all(&len.to_be_bytes()).unwrap();
-        self.0.write_all(&payload).unwrap();
-    }
-
-    fn expect_connect(&mut self, last_zxid: i64, session: i64, password: &[u8]) {
-        self.expect(&[
-            &int(0),
-            &long(last_zxid),
-            &int(6000),
-            &long(session),
-            &buffer(password),
-            &[0],
-        ]);
-    }
-
-    fn accept_session(&mut self) {
-        self.send(&[&int(0), &int(4000), &long(0x55), &buffer(&PASSWORD), &[0]]);
-    }
-
-    fn reply(&mut self, xid: i32, zxid: i64, err: i32, record: &[u8]) {
-        self.send(&[&int(xid), &long(zxid), &int(err), record]);
-    }
-}
-
-fn int(value: i32) -> Vec<u8> {
-    value.to_be_bytes().to_vec()
-}
-
-fn long(value: i64) -> Vec<u8> {
-    value.to_be_bytes().to_vec()
-}
-
-fn buffer(bytes: &[u8]) -> Vec<u8> {
-    let len = i32::try_from(bytes.len()).unwrap();
-    [&int(len), bytes].concat()
-}
-
-fn text(text: &str) -> Vec<u8> {
-    buffer(text.as_bytes())
-}
 
 /// A client of a server that does what `script` says, and what the client is told.
 fn start(
@@ -269,8 +198,8 @@ fn servers_that_cannot_be_reached_are_named() {
     let expected = ClientError::ConnectionLoss(format!(
         "cannot connect to {free}: connection refused; is a server running there?"
     ));
-    client.wait_settled(PATIENCE);
     assert_eq!(client.delete("/a", -1), Err(expected));
+    client.wait_settled(PATIENCE);
     assert_eq!(client.state(), State::Connecting);
     client.close();
     assert_eq!(client.state(), State::Closed);
@@ -278,11 +207,15 @@ fn servers_that_cannot_be_reached_are_named() {
 
 #[test]
 fn a_server_that_does_not_serve_says_so() {
-    let (client, _, server) = start("", |listener| {
+    let (go_on, wait) = channel();
+    let (client, _, server) = start("", move |listener| {
         let mut peer = Peer::accept(&listener);
         peer.frame();
+        wait.recv_timeout(PATIENCE).unwrap();
     });
-    let error = client.delete("/a", -1).unwrap_err();
+    let reply = client.submit_sync("/");
+    go_on.send(()).unwrap();
+    let error = reply.wait().unwrap_err();
     assert!(error.to_string().contains("has it a quorum?"), "{error}");
     server.join().unwrap();
 }
