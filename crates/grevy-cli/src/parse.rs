@@ -4,13 +4,15 @@ use crate::acl;
 use crate::client::{WatchMode, WatcherType};
 use crate::command::{Command, DataFormat, Limit, usage};
 use crate::error::CliError;
-use crate::flags::{Flag, Group, Parsed, Spec};
+use crate::flags::{Parsed, Spec};
 use crate::membership;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use grevy_proto::request::CreateMode;
 use std::str::FromStr;
+
+mod spec;
 
 /// What was said, and what is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,173 +57,33 @@ pub fn parse(words: &[String]) -> Option<Parse> {
 
 type Read = fn(&Input, &mut Said) -> Result<Command, CliError>;
 
-const fn on(name: &'static str, about: &'static str) -> Flag {
-    Flag {
-        name,
-        takes_value: false,
-        about,
-    }
-}
-
-const fn with(name: &'static str, about: &'static str) -> Flag {
-    Flag {
-        name,
-        takes_value: true,
-        about,
-    }
-}
-
-const fn free(flags: &'static [Flag]) -> Spec {
-    Spec {
-        flags,
-        group: Group::Free,
-        in_usage: false,
-    }
-}
-
 /// The flags of a command, and how to go on from them.
 fn reader(name: &str) -> Option<(Spec, Read)> {
     Some(match name {
-        "addWatch" => (free(const { &[with("m", "")] }), add_watch),
-        "addauth" => (free(&[]), add_auth),
-        "config" => (
-            free(
-                const {
-                    &[
-                        on("s", "stats"),
-                        on("w", "watch"),
-                        on("c", "client connection string"),
-                    ]
-                },
-            ),
-            config,
-        ),
-        "create" => (
-            free(
-                const {
-                    &[
-                        on("e", "ephemeral"),
-                        on("s", "sequential"),
-                        on("c", "container"),
-                        with("t", "ttl"),
-                    ]
-                },
-            ),
-            create,
-        ),
-        "delete" => (free(const { &[with("v", "version")] }), delete),
-        "deleteall" => (free(const { &[with("b", "batch size")] }), delete_all),
-        "delquota" => (
-            Spec {
-                flags: const {
-                    &[
-                        on("n", "num soft quota"),
-                        on("b", "bytes soft quota"),
-                        on("N", "num hard quota"),
-                        on("B", "bytes hard quota"),
-                    ]
-                },
-                group: Group::AtMostOne,
-                in_usage: false,
-            },
-            del_quota,
-        ),
-        "get" => (
-            Spec {
-                flags: const {
-                    &[
-                        on("s", "Print znode stats additionally"),
-                        on("w", "Watch for changes on the znode"),
-                        on("b", "Output data in base64 format"),
-                        on("x", "Output data in hexdump format"),
-                    ]
-                },
-                group: Group::Free,
-                in_usage: true,
-            },
-            get,
-        ),
-        "getAcl" => (free(const { &[on("s", "stats")] }), get_acl),
-        "getAllChildrenNumber" => (free(&[]), get_all_children_number),
-        "getEphemerals" => (free(&[]), get_ephemerals),
-        "listquota" => (free(&[]), list_quota),
-        "ls" => (LS, ls),
-        "reconfig" => (
-            free(
-                const {
-                    &[
-                        on("s", "stats"),
-                        with("v", "required current config version"),
-                        with("file", "path of config file to parse for membership"),
-                        with("members", "config strings for non-incremental reconfig"),
-                        with("add", "config strings for new servers"),
-                        with("remove", "server IDs to remove"),
-                    ]
-                },
-            ),
-            reconfig,
-        ),
-        "removewatches" => (
-            free(
-                const {
-                    &[
-                        on("c", "child watcher type"),
-                        on("d", "data watcher type"),
-                        on("p", "persistent watcher type"),
-                        on("r", "persistent recursive watcher type"),
-                        on("a", "any watcher type"),
-                        on("l", "remove locally when there is no server connection"),
-                    ]
-                },
-            ),
-            remove_watches,
-        ),
-        "set" => (
-            Spec {
-                flags: const {
-                    &[
-                        on("s", "Print znode stats additionally"),
-                        with("v", "Set with an expected version"),
-                        on("b", "Supply data in base64 format"),
-                    ]
-                },
-                group: Group::Free,
-                in_usage: true,
-            },
-            set,
-        ),
-        "setAcl" => (
-            free(const { &[on("s", "stats"), with("v", "version"), on("R", "recursive")] }),
-            set_acl,
-        ),
-        "setquota" => (
-            Spec {
-                flags: const {
-                    &[
-                        with("n", "num soft quota"),
-                        with("b", "bytes soft quota"),
-                        with("N", "num hard quota"),
-                        with("B", "bytes hard quota"),
-                    ]
-                },
-                group: Group::ExactlyOne,
-                in_usage: false,
-            },
-            set_quota,
-        ),
-        "stat" => (free(const { &[on("w", "watch")] }), stat),
-        "sync" => (free(&[]), sync),
-        "version" => (free(&[]), version),
+        "addWatch" => (spec::ADD_WATCH, add_watch),
+        "addauth" => (spec::NONE, add_auth),
+        "config" => (spec::CONFIG, config),
+        "create" => (spec::CREATE, create),
+        "delete" => (spec::DELETE, delete),
+        "deleteall" => (spec::DELETE_ALL, delete_all),
+        "delquota" => (spec::DEL_QUOTA, del_quota),
+        "get" => (spec::GET, get),
+        "getAcl" => (spec::GET_ACL, get_acl),
+        "getAllChildrenNumber" => (spec::NONE, get_all_children_number),
+        "getEphemerals" => (spec::NONE, get_ephemerals),
+        "listquota" => (spec::NONE, list_quota),
+        "ls" => (spec::LS, ls),
+        "reconfig" => (spec::RECONFIG, reconfig),
+        "removewatches" => (spec::REMOVE_WATCHES, remove_watches),
+        "set" => (spec::SET, set),
+        "setAcl" => (spec::SET_ACL, set_acl),
+        "setquota" => (spec::SET_QUOTA, set_quota),
+        "stat" => (spec::STAT, stat),
+        "sync" => (spec::NONE, sync),
+        "version" => (spec::NONE, version),
         _ => return None,
     })
 }
-
-const LS: Spec = free(&[
-    on("?", "help"),
-    on("s", "stat"),
-    on("w", "watch"),
-    on("R", "recurse"),
-]);
 
 fn add_watch(input: &Input, _: &mut Said) -> Result<Command, CliError> {
     let [_, path] = &input.parsed.args[..] else {
@@ -367,7 +229,7 @@ fn list_quota(input: &Input, _: &mut Said) -> Result<Command, CliError> {
 fn ls(input: &Input, said: &mut Said) -> Result<Command, CliError> {
     let has = |flag| input.parsed.has(flag);
     if has("?") {
-        said.out = format!("usage: ls [options] path\n{}", LS.table());
+        said.out = format!("usage: ls [options] path\n{}", spec::LS.table());
     }
     let watch = has("w") | input.old_watch(said, "ls", "ls [-w] path");
     Ok(Command::Ls {

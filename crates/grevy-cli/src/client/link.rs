@@ -147,7 +147,8 @@ fn handshake(
         End::Lost(match error.kind() {
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
                 format!(
-                    "{peer} closed the connection instead of opening a session; has it a quorum?"
+                    "{peer} closed the connection instead of opening a session; it has no quorum, \
+                     or is behind what this session has seen"
                 )
             }
             _ => format!("{peer} opened no session: {}", reason(&error)),
