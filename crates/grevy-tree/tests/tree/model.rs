@@ -193,7 +193,8 @@ impl Model {
 
     fn quotas(&self) -> Vec<String> {
         let limits = |path: &String| quota_part(path, "/zookeeper_limits");
-        self.nodes.keys().filter_map(limits).collect()
+        let quotas: BTreeSet<String> = self.nodes.keys().filter_map(limits).collect();
+        quotas.into_iter().collect()
     }
 
     fn add_usage(&mut self, path: &str, bytes: i64, count: i64) {
