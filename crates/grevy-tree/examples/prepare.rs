@@ -97,6 +97,7 @@ impl Leader {
                 };
                 let request = WriteRequest { op, record };
                 let prepared = self.pending.prepare(&self.tree, &request, &context);
+                let prepared = prepared.expect("the record is whole");
                 proposed.push((context.header(&prepared.txn), prepared));
             }
             spent += start.elapsed();

@@ -2,9 +2,9 @@
 //! Source: `PrepRequestProcessor`.
 //!
 //! A request is checked against the tree and everything that is proposed but not yet applied
-//! ([`Pending`]), and becomes a transaction in which nothing is left open. Every write takes a
-//! zxid, also one that is refused: the server that it came from learns of the refusal in its
-//! place in the order of transactions.
+//! ([`Pending`]), and becomes a transaction in which nothing is left open. A write that is refused
+//! takes a zxid, too: the server that it came from learns of the refusal in its place in the
+//! order of transactions.
 
 mod create;
 mod delete;
@@ -122,13 +122,20 @@ pub struct Prepared {
 impl Pending {
     /// Decides on a request. `context.zxid` is greater than in all calls before, and `tree` has
     /// applied nothing but what [`Pending::applied`] was told of.
+    ///
+    /// # Errors
+    /// The record cannot be read: there is no transaction, and the zxid is still free.
     pub fn prepare(
         &mut self,
         tree: &Tree,
         request: &WriteRequest<'_>,
         context: &Context<'_>,
-    ) -> Prepared {
+    ) -> Result<Prepared, ErrorCode> {
         let txn = self.decide(tree, request, context);
+        // A multi whose record cannot be read takes a zxid, as in ZooKeeper.
+        if txn == Err(ErrorCode::MarshallingError) && request.op != OpCode::Multi {
+            return Err(ErrorCode::MarshallingError);
+        }
         let digest = match txn {
             Err(_) => None,
             Ok(_) => tree.config().digest.then(|| TxnDigest {
@@ -137,7 +144,7 @@ impl Pending {
             }),
         };
         let txn = txn.unwrap_or_else(|code| Txn::Error(code.wire()));
-        Prepared { txn, digest }
+        Ok(Prepared { txn, digest })
     }
 
     fn decide(

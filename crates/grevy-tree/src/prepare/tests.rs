@@ -79,6 +79,11 @@ impl Leader {
         };
         let request = WriteRequest { op, record };
         let prepared = self.pending.prepare(&self.tree, &request, &context);
+        // What cannot be read takes no zxid; for the tables here it fails like anything else.
+        let prepared = prepared.unwrap_or_else(|code| Prepared {
+            txn: Txn::Error(code.wire()),
+            digest: None,
+        });
         self.proposed
             .push_back((context.header(&prepared.txn), prepared));
     }

@@ -303,7 +303,9 @@ fn a_list_that_stays_unknown_lets_nobody_in() {
     let mut loader = Loader::new(config(), Zxid(1));
     assert_eq!(loader.feed(&body), Ok(Fed::Done(body.len())));
     let mut tree = loader.finish().unwrap();
-    assert_eq!(tree.get("/a").unwrap().acl(), []);
+    let everyone = [Id::ANYONE];
+    let schemes = grevy_tree::Schemes::default();
+    assert!(!schemes.permits(tree.get("/a").unwrap().acl(), 31, &everyone));
     assert_eq!(tree.finish_recovery(), ["/a"]);
     let used = tree.get("/a").unwrap().acl_id();
     let txn = Txn::SetAcl(SetAclTxn {

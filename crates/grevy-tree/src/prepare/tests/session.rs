@@ -266,6 +266,7 @@ fn reconfigurations() {
             record: &record.to_bytes(),
         };
         let prepared = leader.pending.prepare(&leader.tree, &request, &context);
+        let prepared = prepared.expect("the record is whole");
         assert_eq!(describe(&prepared.txn), expected);
         let header = context.header(&prepared.txn);
         if expected.starts_with("set") {
