@@ -30,6 +30,9 @@ use grevy_proto::request::{Auth, RequestHeader};
 use grevy_proto::{Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
 use grevy_tree::Tree;
 
+/// Identities of one connection. Each check of a permission compares all of them.
+const MAX_IDS: usize = 256;
+
 /// Names one connection of a server for as long as anything may still refer to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u32);
@@ -466,7 +469,8 @@ impl Connection {
     ) {
         let zxid = view.tree.last_zxid();
         let Some(op) = OpCode::from_wire(header.op).filter(|op| reads::is_read(*op)) else {
-            self.reply(header.xid, zxid, ErrorCode::Unimplemented);
+            // With the zxid -1, as the Java server answers what it does not know.
+            self.reply(header.xid, Zxid(-1), ErrorCode::Unimplemented);
             self.close(CloseReason::UnknownOperation(header.op));
             return;
         };
@@ -499,6 +503,12 @@ impl Connection {
             Err(_) => Verdict::Fail,
         };
         match verdict {
+            Verdict::Add(ids) if self.ids.len() + ids.len() > MAX_IDS => {
+                drop(ids);
+                self.reply(xid, Zxid::ZERO, ErrorCode::AuthFailed);
+                self.close(CloseReason::AuthFailed);
+                Action::None
+            }
             Verdict::Add(ids) => {
                 if ids.iter().any(|id| !self.ids.contains(id)) {
                     let known = self.ids.iter().cloned();

@@ -189,6 +189,11 @@ macro_rules! number {
 number!(i32, int);
 number!(i64, long);
 
+/// A record without fields.
+impl Encode for () {
+    fn encode(&self, _out: &mut Vec<u8>) {}
+}
+
 impl Encode for bool {
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));

@@ -2,6 +2,7 @@
 
 use crate::client::Serve;
 use crate::shared::Shared;
+use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,19 +10,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 
-/// Opens a listening socket on `address`.
-pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener> {
-    let domain = socket2::Domain::for_address(address);
-    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
-    // A restarted server gets its port back at once.
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(backlog)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+/// Takes a port without listening yet: until then, clients are refused and try elsewhere.
+pub fn bind(address: SocketAddr) -> Result<Socket, (SocketAddr, io::Error)> {
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // A restarted server gets its port back at once.
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(false)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket)
+    };
+    bind().map_err(|error| (address, error))
 }
 
 /// Accepts until the task is dropped, handing connections to `workers` in turn.

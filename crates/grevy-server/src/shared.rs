@@ -15,6 +15,7 @@ use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
 use grevy_node::{Node, NodeConfig, Output, Status, Watches};
 use grevy_proto::Zxid;
+use grevy_storage::Store;
 use grevy_tree::Tree;
 use grevy_tree::watch::{WatchTable, WatcherId};
 use parking_lot::{Mutex, RwLock};
@@ -54,6 +55,8 @@ pub struct Shared {
     pub newcomers: Deadlines,
     /// Connections that have been told everything.
     pub lingering: Deadlines,
+    /// The directories.
+    pub store: Store,
     /// The text of the configuration file.
     pub initial_text: String,
     node: Mutex<Node>,
@@ -176,6 +179,8 @@ pub struct Parts {
     pub tree: Tree,
     /// The machine.
     pub node: Node,
+    /// The directories.
+    pub store: Store,
     /// The text of the configuration file; empty if there was none.
     pub initial_text: String,
 }
@@ -209,6 +214,7 @@ impl From<Parts> for Shared {
             log: LogQueue::default(),
             newcomers,
             lingering: Deadlines::new(std::time::Duration::from_secs(1)),
+            store: parts.store,
             initial_text: parts.initial_text,
             node: Mutex::new(parts.node),
             stopping: AtomicBool::new(false),

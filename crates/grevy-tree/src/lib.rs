@@ -28,6 +28,7 @@ pub use change::{Change, ChangeKind};
 pub use ephemeral_type::EphemeralType;
 pub use loader::{Fed, LoadError, Loader};
 pub use permission::Schemes;
+pub use prepare::{Context, Pending, PrepareConfig, Prepared, WriteRequest};
 pub use quota::{Quota, QuotaLimits, QuotaUsage, StatsTrack};
 pub use sessions::Sessions;
 pub use snapshot::SnapshotInfo;

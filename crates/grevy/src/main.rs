@@ -1,3 +1,35 @@
 //! The `grevy` command.
 
-fn main() {}
+mod server;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A coordination service that is Apache ZooKeeper to its clients.
+#[derive(Debug, Parser)]
+#[command(name = "grevy", version, about)]
+struct Command {
+    #[command(subcommand)]
+    command: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a server (the default).
+    Server(server::Arguments),
+    /// A client with the commands of ZooKeeper's zkCli.sh.
+    #[command(disable_help_flag = true)]
+    Zkcli {
+        /// -server host:port, -timeout ms, -r, and a command to run once.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match Command::parse().command {
+        None => server::run(&server::Arguments::default()),
+        Some(Verb::Server(arguments)) => server::run(&arguments),
+        Some(Verb::Zkcli { arguments }) => grevy_cli::run(arguments.into_iter()),
+    }
+}

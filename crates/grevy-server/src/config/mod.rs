@@ -41,7 +41,7 @@ pub use finding::{ConfigError, Finding, Origin};
 pub use limits::{LargeRequests, Limits, Throttle};
 pub use quorum::{Membership, Quorum};
 pub use server_line::{PeerAddress, Role, Server};
-pub use storage::Storage;
+pub use storage::{SnapshotCompression, Storage};
 
 use finding::Report;
 use reader::Reader;

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn entries_as_java_reads_them() {
-        let cases: &[(&str, &[(&str, &str, usize)])] = &[
+        type Entries = &'static [(&'static str, &'static str, usize)];
+        let cases: &[(&str, Entries)] = &[
             ("", &[]),
             ("tickTime=2000", &[("tickTime", "2000", 1)]),
             ("a=1\nb=2\n", &[("a", "1", 1), ("b", "2", 2)]),
@@ -167,6 +168,10 @@ mod tests {
             ("a=1\\\n\nb=2", &[("a", "1", 1), ("b", "2", 3)]),
             ("a=1\\\\\nb=2", &[("a", "1\\", 1), ("b", "2", 2)]),
             ("a=1\\", &[("a", "1", 1)]),
+            ("a = 1\\\n\\\n b", &[("a", "1b", 1)]),
+            ("a=1\\\n   \\\n\n# x\nb=2", &[("a", "1", 1), ("b", "2", 5)]),
+            ("a=1\\\r\rb=2", &[("a", "1", 1), ("b", "2", 3)]),
+            ("a\\", &[("a", "", 1)]),
             ("# not continued \\\na=1", &[("a", "1", 2)]),
             // Escapes.
             ("a\\=b\\:c\\ d=1", &[("a=b:c d", "1", 1)]),

@@ -24,6 +24,8 @@ pub struct Storage {
     pub force_sync: bool,
     /// After how long a sync of the log is reported as slow.
     pub slow_sync: Duration,
+    /// How new snapshots are compressed.
+    pub compression: SnapshotCompression,
     /// Whether a log without any snapshot is trusted.
     pub trust_empty_snapshot: bool,
     /// Whether missing directories are created.
@@ -45,6 +47,28 @@ pub struct Storage {
     pub commit_log_count: u32,
     /// Up to which share of a snapshot's size a learner is sent log instead; negative: never.
     pub snapshot_size_factor: f64,
+}
+
+/// How new snapshots are compressed; old ones are read whatever they are (`SnapStream`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SnapshotCompression {
+    /// Not.
+    #[default]
+    None,
+    /// `snapshot.<zxid>.gz`.
+    Gzip,
+    /// `snapshot.<zxid>.snappy`.
+    Snappy,
+}
+
+impl SnapshotCompression {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        match reader.text("snapshot.compression.method").as_deref() {
+            Some("gz") => SnapshotCompression::Gzip,
+            Some("snappy") => SnapshotCompression::Snappy,
+            _ => SnapshotCompression::None,
+        }
+    }
 }
 
 impl Storage {
@@ -82,6 +106,7 @@ impl Storage {
             pre_alloc_bytes: reader.bytes("preAllocSize"),
             force_sync,
             slow_sync: reader.duration("fsync.warningthresholdms"),
+            compression: SnapshotCompression::read(reader),
             trust_empty_snapshot: reader.flag("snapshot.trust.empty"),
             create_directories: reader.flag("datadir.autocreate"),
             create_database: reader.flag("db.autocreate"),

@@ -103,6 +103,7 @@ fn the_least_configuration_and_its_defaults() {
             pre_alloc_bytes: 64 << 20,
             force_sync: true,
             slow_sync: seconds(1),
+            compression: SnapshotCompression::None,
             trust_empty_snapshot: false,
             create_directories: true,
             create_database: true,
@@ -161,13 +162,33 @@ fn the_least_configuration_and_its_defaults() {
 }
 
 #[test]
+fn the_sample_file_needs_no_warning() {
+    let sample = include_str!("../../../../conf/zoo_sample.cfg");
+    let loaded = good(sample);
+    assert_eq!(lines(&loaded.warnings), [] as [&str; 0]);
+    // What is commented out is right too.
+    let everything: String = sample
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|rest| !rest.starts_with(' '))
+                .unwrap_or(line)
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let loaded = load_with(&everything, &[("./data/myid", "1")], &[]).expect("good");
+    assert_eq!(lines(&loaded.warnings), [] as [&str; 0]);
+    assert!(loaded.config.membership.is_some());
+}
+
+#[test]
 fn values_arrive() {
     let config = good(
         "dataDir=/data\ndataLogDir=/log\nclientPort=0\nclientPortAddress=::1\n\
          tickTime=500\nminSessionTimeout=700\nmaxSessionTimeout=-1\n\
          maxClientCnxns=0\nmaxCnxns=7\nclientPortListenBacklog=-1\n\
          autopurge.purgeInterval=0\nautopurge.snapRetainCount=9\nsnapSizeLimitInKb=-1\n\
-         txnLogSizeLimitInKb=2\npreAllocSize=1\n4lw.commands.whitelist=ruok, stat\n\
+         snapshot.compression.method=gz\ntxnLogSizeLimitInKb=2\npreAllocSize=1\n4lw.commands.whitelist=ruok, stat\n\
          admin.enableServer=false\nlargeRequestThreshold=0x1000\n\
          throttled_op_wait_time=5\nauthProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider\n\
          ensembleAuthName=one, two\nenforce.auth.enabled=true\nenforce.auth.schemes=digest\n\
@@ -198,6 +219,7 @@ fn values_arrive() {
         (None, 9)
     );
     assert_eq!(storage.snap_size_limit_bytes, None);
+    assert_eq!(storage.compression, SnapshotCompression::Gzip);
     assert_eq!(
         (storage.log_size_limit_bytes, storage.pre_alloc_bytes),
         (Some(2048), 1024)
@@ -524,16 +546,18 @@ fn an_ensemble_of_one() {
 
 #[test]
 fn errors_of_an_ensemble() {
-    let id = [("/data/myid", "1")];
-    let cases: &[(String, &[(&str, &str)], &[&str])] = &[
+    const ID: &[(&str, &str)] = &[("/data/myid", "1")];
+    type Beside = &'static [(&'static str, &'static str)];
+    type Expected = &'static [&'static str];
+    let cases: &[(String, Beside, Expected)] = &[
         (
             THREE.replace("initLimit=10", "initLimit=0"),
-            &id,
+            ID,
             &["zoo.cfg:2: initLimit: is not set; an ensemble needs it, for example initLimit=10"],
         ),
         (
             THREE.replace("syncLimit=5", ""),
-            &id,
+            ID,
             &["zoo.cfg: syncLimit: is not set; an ensemble needs it, for example syncLimit=5"],
         ),
         (
@@ -552,14 +576,14 @@ fn errors_of_an_ensemble() {
         ),
         (
             format!("{THREE}clientPort=2182"),
-            &id,
+            ID,
             &[
                 "zoo.cfg:8: clientPort: the clients' address 0.0.0.0:2182 differs from 0.0.0.0:2181 in the line server.1; make them the same, or remove clientPort",
             ],
         ),
         (
             format!("{THREE}server.255=d:1:2\nserver.256=e:1:2\nextendedTypesEnabled=true"),
-            &id,
+            ID,
             &[
                 "zoo.cfg: server.255: the number must be 254 or less with extendedTypesEnabled=true",
                 "zoo.cfg: server.256: the number must be 254 or less with extendedTypesEnabled=true",
@@ -567,7 +591,7 @@ fn errors_of_an_ensemble() {
         ),
         (
             format!("{THREE}server.4=d:1:2|e:1:2"),
-            &id,
+            ID,
             &[
                 "zoo.cfg:8: server.4: has several addresses, but multiAddress.enabled is not true; set it, or name one address",
             ],

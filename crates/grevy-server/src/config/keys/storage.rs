@@ -13,7 +13,7 @@ keys! {
     "preAllocSize" Property, kilobytes(0), Value("65536"), Supported, "By how much a log file is extended ahead of the writes.";
     "forceSync" Property, YesNo, Value("yes"), Supported, "Whether a transaction is on the disk before it is acknowledged. `no` risks acknowledged writes.";
     "fsync.warningthresholdms" Property, ms(0), Value("1000"), Supported, "After how long a sync of the log is reported as slow.";
-    "snapshot.compression.method" Property, Choice(&["", "gz", "snappy"]), Value(""), Refused(&[""], "writing compressed snapshots"), "How new snapshots are compressed.";
+    "snapshot.compression.method" Property, Choice(&["", "gz", "snappy"]), Value(""), Supported, "How new snapshots are compressed.";
     "snapshot.trust.empty" Property, Flag, Value("false"), Supported, "Whether a log without any snapshot is trusted, as after an upgrade from 3.4.";
     "datadir.autocreate" Property, Flag, Value("true"), Supported, "Whether missing data directories are created.";
     "db.autocreate" Property, Flag, Value("true"), Supported, "Whether a server without data begins with an empty tree; else only beside a file `initialize`.";

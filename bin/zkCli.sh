@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The shell for a server's tree, with the commands of ZooKeeper's script of this name:
+#   zkCli.sh [-server host:port[,…][/chroot]] [-timeout ms] [-r] [command …]
+
+ZOOBINDIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+if [ -e "$ZOOBINDIR/../libexec/zkEnv.sh" ]; then
+  . "$ZOOBINDIR/../libexec/zkEnv.sh"
+else
+  . "$ZOOBINDIR/zkEnv.sh"
+fi
+
+exec "$GREVY" zkcli "$@"

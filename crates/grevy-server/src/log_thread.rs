@@ -1,0 +1,113 @@
+//! The thread that writes the log. It alone waits for the disk; what queues up meanwhile goes
+//! out with its next sync.
+
+use crate::log_queue::LogItem;
+use crate::shared::Shared;
+use crate::snapshot_thread::Snapshotter;
+use grevy_proto::Zxid;
+use grevy_storage::{Log, LogError};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::{error, info, warn};
+
+/// After this time without work the durable mark is synced too, so that it lags behind only
+/// while the log is busy.
+const IDLE: Duration = Duration::from_millis(20);
+/// Nothing to wait for but work.
+const FOREVER: Duration = Duration::from_secs(3600);
+
+/// Writes until the queue says stop or the disk fails. Returns whether everything is durable.
+pub fn run(shared: &Arc<Shared>, mut log: Log, snapshotter: &Snapshotter) -> bool {
+    let mut batch = Vec::new();
+    let mut mark_synced = true;
+    loop {
+        batch.clear();
+        let patience = if mark_synced { FOREVER } else { IDLE };
+        if !shared.log.take(&mut batch, patience) {
+            if !mark_synced && let Err(error) = log.sync_mark() {
+                shared.storage_failed(error.to_string());
+                return false;
+            }
+            mark_synced = true;
+            continue;
+        }
+        match write(shared, &mut log, snapshotter, &batch) {
+            Ok(Next::GoOn) => mark_synced = false,
+            Ok(Next::Stop) => {
+                return match log.close() {
+                    Ok(()) => true,
+                    Err(error) => {
+                        error!("the log was not closed in order: {error}");
+                        false
+                    }
+                };
+            }
+            Err(error) => {
+                shared.storage_failed(error.to_string());
+                return false;
+            }
+        }
+    }
+}
+
+enum Next {
+    GoOn,
+    Stop,
+}
+
+/// Writes a batch, makes it durable, and only then reports it.
+fn write(
+    shared: &Arc<Shared>,
+    log: &mut Log,
+    snapshotter: &Snapshotter,
+    batch: &[LogItem],
+) -> Result<Next, LogError> {
+    let mut last = None;
+    let mut next = Next::GoOn;
+    for item in batch {
+        match item {
+            LogItem::Append { zxid, entry } => {
+                log.append(*zxid, entry)?;
+                last = Some(*zxid);
+            }
+            LogItem::Snapshot(info) => {
+                commit(shared, log, &mut last)?;
+                log.roll()?;
+                snapshotter.start(*info);
+            }
+            LogItem::Stop => next = Next::Stop,
+        }
+    }
+    commit(shared, log, &mut last)?;
+    Ok(next)
+}
+
+fn commit(shared: &Arc<Shared>, log: &mut Log, last: &mut Option<Zxid>) -> Result<(), LogError> {
+    let Some(zxid) = last.take() else {
+        return Ok(());
+    };
+    let start = Instant::now();
+    log.commit()?;
+    let took = start.elapsed();
+    if took > shared.config.storage.slow_sync {
+        warn!(
+            "syncing the log took {} ms, which delays every write (fsync.warningthresholdms); \
+             is the disk shared or failing?",
+            took.as_millis()
+        );
+    }
+    shared.with_node(|node, _| node.log_synced(zxid));
+    Ok(())
+}
+
+/// Says what an unusual setting means, once, at the start.
+pub fn announce(shared: &Shared) {
+    if !shared.config.storage.force_sync {
+        warn!(
+            "forceSync=no: writes are acknowledged before they are durable; a power cut can lose \
+             them"
+        );
+    } else {
+        info!("writes are acknowledged when they are durable");
+    }
+}

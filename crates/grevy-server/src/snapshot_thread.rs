@@ -1,0 +1,118 @@
+//! Snapshots while serving: a slice of the tree at a time, each short enough that no request
+//! feels it, and the disk's part outside of any lock.
+
+use crate::recovery;
+use crate::shared::Shared;
+use grevy_storage::snapshot::SnapshotFile;
+use grevy_storage::{Compression, DiskError};
+use grevy_tree::SnapshotInfo;
+use parking_lot::RwLockWriteGuard;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tracing::{error, info};
+
+/// Znodes that are serialised at a time while others wait for the tree.
+const SLICE: usize = 256;
+/// Bytes that are collected before they are written.
+const WRITE: usize = 1 << 20;
+
+/// Starts snapshots; the thread behind it writes one at a time.
+#[derive(Debug)]
+pub struct Snapshotter {
+    orders: mpsc::Sender<SnapshotInfo>,
+    thread: JoinHandle<()>,
+}
+
+impl Snapshotter {
+    /// Starts the thread.
+    pub fn start_thread(shared: Arc<Shared>) -> std::io::Result<Self> {
+        let (orders, received) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("snapshot".to_owned())
+            .spawn(move || {
+                for info in received {
+                    snapshot(&shared, info);
+                    shared.with_node(|node, _| node.snapshot_done());
+                }
+            })?;
+        Ok(Self { orders, thread })
+    }
+
+    /// Has a snapshot written that the tree has begun.
+    pub fn start(&self, info: SnapshotInfo) {
+        // The thread ends only after this sender is gone.
+        let _ = self.orders.send(info);
+    }
+
+    /// Waits for the last snapshot. One that is being written is given up.
+    pub fn stop(self) {
+        drop(self.orders);
+        let _ = self.thread.join();
+    }
+}
+
+fn snapshot(shared: &Shared, info: SnapshotInfo) {
+    let start = Instant::now();
+    match write(shared, info) {
+        Ok(Some(file)) => info!(
+            "wrote {} ({} znodes, {} bytes) in {} ms",
+            file.path.display(),
+            info.znodes,
+            file.bytes,
+            start.elapsed().as_millis()
+        ),
+        Ok(None) => {}
+        Err(error) => {
+            // The log goes on, and so does the server; the next snapshot is tried in its time.
+            error!("no snapshot was written: {error}; older ones and the log are complete");
+            shared.tree.write().abandon_snapshot();
+        }
+    }
+}
+
+/// `None`: given up because the server stops.
+fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, DiskError> {
+    let mut writer = shared.store.snapshot(info.zxid, Compression::None)?;
+    let mut bytes = Vec::with_capacity(WRITE + (64 << 10));
+    loop {
+        let more = {
+            let mut tree = shared.tree.write();
+            let more = tree.snapshot_slice(SLICE, &mut bytes);
+            // Whoever waits for the tree comes before the next slice.
+            RwLockWriteGuard::unlock_fair(tree);
+            more
+        };
+        if bytes.len() >= WRITE || !more {
+            writer.write(&bytes)?;
+            bytes.clear();
+        }
+        if !more {
+            let trailers = recovery::trailers(&shared.config, info.zxid, info.digest);
+            return writer.finish(trailers).map(Some);
+        }
+        if shared.is_stopping() {
+            shared.tree.write().abandon_snapshot();
+            writer.abort()?;
+            return Ok(None);
+        }
+    }
+}
+
+/// Deletes snapshots and logs that are not needed, now and then.
+pub async fn purge(shared: Arc<Shared>, every: Duration) {
+    while !shared.is_stopping() {
+        match shared
+            .store
+            .purge(shared.config.storage.retained_snapshots as usize)
+        {
+            Ok(purged) => {
+                for path in purged.removed {
+                    info!("deleted {}: newer files make it needless", path.display());
+                }
+            }
+            Err(error) => error!("could not delete old snapshots and logs: {error}"),
+        }
+        tokio::time::sleep(every).await;
+    }
+}
