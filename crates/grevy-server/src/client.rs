@@ -181,6 +181,7 @@ impl Serve {
             aborted: AtomicBool::new(false),
         });
         shared.clients.insert(client.clone());
+        shared.newcomers.push(&client);
         Self {
             shared,
             client,
