@@ -1,0 +1,105 @@
+//! Sees from outside when a server writes a snapshot.
+
+use crate::clock;
+use crate::failure::{Failure, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// A snapshot's file was open from `start` to `end`; see [`clock::now`].
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    pub start: u64,
+    /// `None` while it is being written.
+    pub end: Option<u64>,
+}
+
+impl Window {
+    /// Whether the time lies in it.
+    pub fn contains(&self, time: u64) -> bool {
+        time >= self.start && self.end.is_none_or(|end| time <= end)
+    }
+}
+
+/// A thread that notes every file with "snap" in its name that is created and closed in `version-2`.
+pub struct SnapshotWatch {
+    windows: Arc<Mutex<Vec<Window>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SnapshotWatch {
+    /// Watches the data folder of a running server.
+    pub fn start(data: &Path) -> Result<SnapshotWatch> {
+        let folder = data.join("version-2");
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        inotify::add_watch(
+            &inotify,
+            &folder,
+            WatchFlags::CREATE | WatchFlags::CLOSE_WRITE,
+        )
+        .map_err(|error| Failure::from(error).during(folder.display()))?;
+        let windows = Arc::new(Mutex::new(Vec::<Window>::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, stopped) = (windows.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let mut room = [MaybeUninit::uninit(); 4096];
+            let mut reader = inotify::Reader::new(&inotify, &mut room);
+            let pause = Timespec {
+                tv_sec: 0,
+                tv_nsec: 50_000_000,
+            };
+            while !stopped.load(Ordering::Relaxed) {
+                // An error here means a signal; the next turn tries again.
+                let _ =
+                    rustix::event::poll(&mut [PollFd::new(&inotify, PollFlags::IN)], Some(&pause));
+                while let Ok(event) = reader.next() {
+                    let name = event
+                        .file_name()
+                        .map(|name| name.to_string_lossy().into_owned());
+                    if name.is_some_and(|name| name.contains("snap")) {
+                        let now = clock::now();
+                        let mut windows = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                        if event.events().contains(ReadFlags::CREATE) {
+                            windows.push(Window {
+                                start: now,
+                                end: None,
+                            });
+                        } else if let Some(window) =
+                            windows.iter_mut().find(|window| window.end.is_none())
+                        {
+                            window.end = Some(now);
+                        }
+                    }
+                }
+            }
+        });
+        Ok(SnapshotWatch {
+            windows,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// Every snapshot seen so far.
+    pub fn windows(&self) -> Vec<Window> {
+        self.windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Drop for SnapshotWatch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It only fails if it panicked, and then there is nothing left to stop.
+            let _ = thread.join();
+        }
+    }
+}
