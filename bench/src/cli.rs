@@ -7,7 +7,7 @@ use crate::rows::{self, Bench, Row, Settings};
 use crate::server::{self, Kind, Launcher};
 use crate::{floor, limits};
 use clap::{Args, Parser, Subcommand};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -142,7 +142,7 @@ pub fn run() -> Result<ExitCode> {
         }
         Task::EchoServer { address, log } => {
             limits::raise_open_files();
-            floor::echo::serve(loopback(address)?, log.as_deref())?;
+            floor::echo::serve(TcpListener::bind(loopback(address)?)?, log.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
         Task::ExecBound { parent, command } => Err(server::exec_bound_to_parent(parent, &command)),

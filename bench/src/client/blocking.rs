@@ -47,18 +47,6 @@ impl Client {
         }
     }
 
-    /// Reads a znode's data and throws it away.
-    pub fn get(&mut self, path: &str) -> Result<()> {
-        let xid = self.xid();
-        wire::get(&mut self.out, xid, path.as_bytes(), false);
-        match self.call(xid)? {
-            0 => Ok(()),
-            err => Err(Failure::new(format!(
-                "getData {path} failed with error {err}"
-            ))),
-        }
-    }
-
     /// Writes a znode's data; returns when it sent the request, see [`crate::clock::now`].
     pub fn set(&mut self, path: &str, data: &[u8]) -> Result<u64> {
         let xid = self.xid();

@@ -23,6 +23,8 @@ pub enum Operation {
     Create,
     /// A create that may find the znode present.
     Fill,
+    /// A read of a znode with any data.
+    Probe,
     Close,
     /// Not a request: a watch event from the server.
     Event,
@@ -106,6 +108,12 @@ impl Connection {
     pub fn create(&mut self, operation: Operation, path: &[u8], data: &[u8], start: u64) {
         let xid = self.expect(operation, start);
         wire::create(&mut self.out, xid, path, data);
+    }
+
+    /// Reads data of any length.
+    pub fn probe(&mut self, path: &[u8]) {
+        let xid = self.expect(Operation::Probe, clock::now());
+        wire::get(&mut self.out, xid, path, false);
     }
 
     /// Keeps the session alive; its answer is not reported.

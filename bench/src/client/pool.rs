@@ -15,6 +15,9 @@ const SCRATCH_BYTES: usize = 256 << 10;
 /// Pause before a refused or broken connect is tried again.
 const RETRY_PAUSE: u64 = 20 * MILLISECOND;
 
+/// How often sessions that wait for others to open say that they live.
+const PING_INTERVAL: u64 = 10 * SECOND;
+
 /// Open connections, numbered from 0.
 pub struct Pool {
     pub connections: Vec<Connection>,
@@ -54,6 +57,7 @@ impl Pool {
         let (mut open, mut retries) = (0, 0);
         let mut again: VecDeque<(u64, usize)> = VecDeque::new();
         let mut ready = Vec::new();
+        let mut next_ping = start + PING_INTERVAL;
         while open < count {
             let handshakes = pool.connections.len() - open - again.len();
             for _ in handshakes..window.min(count - pool.connections.len() + handshakes) {
@@ -66,6 +70,10 @@ impl Pool {
                 return Err(Failure::new(format!(
                     "{open} of {count} sessions opened in {patience:?}"
                 )));
+            }
+            if now > next_ping {
+                next_ping = now + PING_INTERVAL;
+                pool.ping_idle();
             }
             while let Some(&(due, index)) = again.front() {
                 if due > now {
@@ -214,6 +222,17 @@ impl Pool {
             let _ = self.flush(index);
         }
         let _ = self.drain(Duration::from_secs(2));
+    }
+
+    /// Pings on every connection that waits for nothing.
+    fn ping_idle(&mut self) {
+        for index in 0..self.connections.len() {
+            if self.connections[index].in_flight() == 0 {
+                self.connections[index].ping();
+                // If it broke, its next read says so.
+                let _ = self.flush(index);
+            }
+        }
     }
 
     fn register(&self, connection: &Connection, index: usize) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::client::{DATA_BYTES, wire};
 use crate::failure::{Failure, Result};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -17,8 +17,7 @@ const LISTENER: u64 = u64::MAX;
 const ROOM: usize = 256 << 10;
 
 /// Serves until it is killed.
-pub fn serve(address: SocketAddr, log: Option<&Path>) -> Result<()> {
-    let listener = TcpListener::bind(address)?;
+pub fn serve(listener: TcpListener, log: Option<&Path>) -> Result<()> {
     // The standard library asks for a backlog of 128, too little for the storm.
     rustix::net::listen(&listener, 4096)?;
     listener.set_nonblocking(true)?;

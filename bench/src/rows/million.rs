@@ -57,7 +57,7 @@ pub fn measure(bench: &mut Bench<'_>, kind: Kind, rows: &[Row]) -> Result<()> {
 
 fn load(bench: &mut Bench<'_>, kind: Kind, child: &mut Child, count: u64) -> Result<()> {
     const ROW: &str = "million-load";
-    let mut client = ready(child, Duration::from_millis(20), Duration::from_secs(30))?;
+    let mut client = ready(child)?;
     let empty = child.target.resident_bytes()?;
     keys::make_directories(&mut client, count)?;
     let (seconds, cpu) = closed::fill(&child.target, count)?;
@@ -115,11 +115,7 @@ fn restart(bench: &mut Bench<'_>, kind: Kind, child: &mut Child, count: u64) -> 
 fn steady_alone(bench: &mut Bench<'_>, kind: Kind) -> Result<()> {
     let home = bench.launcher.home(kind, "million", SNAP_COUNT)?;
     let mut child = home.start()?;
-    let mut client = ready(
-        &mut child,
-        Duration::from_millis(20),
-        Duration::from_secs(30),
-    )?;
+    let mut client = ready(&mut child)?;
     let count = bench.settings.millions * 1_000_000;
     if kind != Kind::Echo {
         keys::make_directories(&mut client, count)?;

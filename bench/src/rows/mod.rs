@@ -7,15 +7,15 @@ mod start;
 mod throughput;
 mod watchers;
 
-use crate::client::Client;
-use crate::clock::{self, SECOND};
+use crate::client::{Client, first_read};
+use crate::clock::SECOND;
 use crate::failure::{Failure, Result};
 use crate::histogram::Histogram;
 use crate::load::Mix;
 use crate::perf::Perf;
 use crate::report::{Figure, Report};
 use crate::server::{Child, Kind, Launcher};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
@@ -350,21 +350,15 @@ impl Bench<'_> {
     }
 }
 
-/// Waits until a started server grants a session.
-fn ready(child: &mut Child, pause: Duration, patience: Duration) -> Result<Client> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match Client::connect(child.target.address, patience) {
-            Ok(client) => return Ok(client),
-            Err(error) => {
-                child.check()?;
-                if Instant::now() > deadline {
-                    return Err(error.during(format!("no session within {patience:?}")));
-                }
-                std::thread::sleep(pause);
-            }
-        }
-    }
+/// Waits until a started server reads the root, and opens a session there.
+fn ready(child: &mut Child) -> Result<Client> {
+    seconds_to_first_read(
+        child,
+        "/",
+        Duration::from_millis(10),
+        Duration::from_secs(60),
+    )?;
+    Client::connect(child.target.address, Duration::from_secs(30))
 }
 
 /// Waits until a started server answers a read; returns seconds since it was started.
@@ -374,8 +368,9 @@ fn seconds_to_first_read(
     pause: Duration,
     patience: Duration,
 ) -> Result<f64> {
-    ready(child, pause, patience)?.get(path)?;
-    Ok((clock::now() - child.started) as f64 / SECOND as f64)
+    let (address, started) = (child.target.address, child.started);
+    let read = first_read(address, path, pause, patience, || child.check())?;
+    Ok((read - started) as f64 / SECOND as f64)
 }
 
 #[cfg(test)]

@@ -15,11 +15,7 @@ pub fn measure(bench: &mut Bench<'_>, kind: Kind) -> Result<()> {
     let count = bench.settings.sessions;
     let home = bench.launcher.home(kind, "sessions", 100_000)?;
     let mut child = home.start()?;
-    drop(ready(
-        &mut child,
-        Duration::from_millis(20),
-        Duration::from_secs(30),
-    )?);
+    drop(ready(&mut child)?);
     // A few sessions first, so that what is loaded only once does not count for each.
     Pool::open(child.target.address, 100, 10, Duration::from_secs(30))?
         .pool

@@ -15,11 +15,7 @@ const FIRST_WARMUP: Duration = Duration::from_secs(4);
 pub fn measure(bench: &mut Bench<'_>, kind: Kind, rows: &[Row]) -> Result<()> {
     let home = bench.launcher.home(kind, "throughput", 100_000)?;
     let mut child = home.start()?;
-    let mut client = ready(
-        &mut child,
-        Duration::from_millis(20),
-        Duration::from_secs(30),
-    )?;
+    let mut client = ready(&mut child)?;
     let target = child.target;
     let keys = bench.settings.keys;
     keys::make_directories(&mut client, keys)?;
@@ -42,11 +38,7 @@ pub fn measure(bench: &mut Bench<'_>, kind: Kind, rows: &[Row]) -> Result<()> {
         {
             let parent = format!("/bench/create-{}-{connections}x{depth}", clock::now());
             if mix == Mix::Create {
-                client = ready(
-                    &mut child,
-                    Duration::from_millis(20),
-                    Duration::from_secs(5),
-                )?;
+                client = ready(&mut child)?;
                 client.ensure(&parent, b"")?;
             }
             let mut work = Work::new(mix, keys, &parent);

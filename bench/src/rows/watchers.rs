@@ -18,11 +18,7 @@ pub fn measure(bench: &mut Bench<'_>, kind: Kind) -> Result<()> {
     let count = bench.settings.watchers;
     let home = bench.launcher.home(kind, "watchers", 100_000)?;
     let mut child = home.start()?;
-    let mut setter = ready(
-        &mut child,
-        Duration::from_millis(20),
-        Duration::from_secs(30),
-    )?;
+    let mut setter = ready(&mut child)?;
     let path = keys::key(0);
     let data = [b'x'; crate::client::DATA_BYTES];
     keys::make_directories(&mut setter, 1)?;

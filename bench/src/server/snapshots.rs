@@ -103,3 +103,33 @@ impl Drop for SnapshotWatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_seen_from_creation_to_close() {
+        let data =
+            std::env::temp_dir().join(format!("grevy-bench-snapshots-{}", std::process::id()));
+        let folder = data.join("version-2");
+        std::fs::create_dir_all(&folder).unwrap();
+        let watch = SnapshotWatch::start(&data).unwrap();
+        let until = |seen: &dyn Fn(&[Window]) -> bool| {
+            let patience = clock::now() + 20 * clock::SECOND;
+            while !seen(&watch.windows()) {
+                assert!(clock::now() < patience, "not seen: {:?}", watch.windows());
+                std::thread::yield_now();
+            }
+        };
+        std::fs::write(folder.join("log.1"), b"not a snapshot").unwrap();
+        let file = std::fs::File::create(folder.join("snapshot.5")).unwrap();
+        until(&|windows| windows.len() == 1);
+        assert!(watch.windows()[0].end.is_none());
+        drop(file);
+        until(&|windows| windows.iter().all(|window| window.end.is_some()));
+        let window = watch.windows()[0];
+        assert!(window.contains(window.start) && !window.contains(clock::now() + 1));
+        std::fs::remove_dir_all(&data).unwrap();
+    }
+}
