@@ -198,6 +198,7 @@ fn measure(options: &Options, rows: &[Row], mut kinds: Vec<Kind>) -> Result<Exit
         report: &mut report,
         perf,
         failed: Vec::new(),
+        disturbed: Vec::new(),
     };
     for round in 1..=options.rounds.max(1) {
         if options.rounds > 1 {
@@ -205,7 +206,9 @@ fn measure(options: &Options, rows: &[Row], mut kinds: Vec<Kind>) -> Result<Exit
         }
         bench.run(rows, &kinds);
     }
-    let failed = bench.failed;
+    let Bench {
+        failed, disturbed, ..
+    } = bench;
 
     let order: Vec<&str> = rows::ALL.iter().map(|row| row.name).collect();
     let context = context(options);
@@ -223,6 +226,10 @@ fn measure(options: &Options, rows: &[Row], mut kinds: Vec<Kind>) -> Result<Exit
         report::write_json(&report, &order, &context, path)?;
     }
     eprintln!("\ntook {:.0} s", started.elapsed().as_secs_f64());
+    if !disturbed.is_empty() {
+        eprintln!("these figures are worth less, since other processes used the processor:");
+        disturbed.iter().for_each(|group| eprintln!("  {group}"));
+    }
     for failure in &failed {
         eprintln!("failed: {failure}");
     }
@@ -263,6 +270,7 @@ fn context(options: &Options) -> Vec<(&'static str, String)> {
 
 /// Builds the server beside this binary and returns its path.
 fn build_grevy() -> Result<PathBuf> {
+    eprintln!("building grevy");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let status = Command::new(cargo)

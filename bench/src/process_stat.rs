@@ -80,6 +80,41 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
         })
 }
 
+/// Processor time of the whole machine and of our family, to tell how much others disturbed us.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// Nanoseconds in which any core was busy.
+    busy: u64,
+    /// Nanoseconds of this process and of those children that ended.
+    family: u64,
+}
+
+impl Machine {
+    /// Reads `/proc/stat` and our own `stat`.
+    pub fn now() -> Machine {
+        let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let ticks: Vec<u64> = numbers(text.lines().next().unwrap_or(""));
+        // user, nice, system; without idle and waiting; irq, softirq, steal.
+        let busy: u64 = [0, 1, 2, 5, 6, 7]
+            .iter()
+            .filter_map(|&at| ticks.get(at))
+            .sum();
+        let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields = numbers(text.rsplit(')').next().unwrap_or(""));
+        // utime, stime, cutime, cstime are fields 14 to 17; the first number after the name and the state is field 4.
+        let family: u64 = fields.iter().skip(10).take(4).sum();
+        Machine {
+            busy: busy * TICK,
+            family: family * TICK,
+        }
+    }
+
+    /// Nanoseconds that processes not ours took since `earlier`; children that live yet count as others.
+    pub fn others_since(self, earlier: Machine) -> u64 {
+        (self.busy - earlier.busy).saturating_sub(self.family - earlier.family)
+    }
+}
+
 /// Connects that found a full accept queue anywhere on this machine so far (`ListenOverflows`).
 pub fn listen_overflows() -> u64 {
     let text = fs::read_to_string("/proc/net/netstat").unwrap_or_default();
@@ -95,6 +130,14 @@ pub fn listen_overflows() -> u64 {
             .unwrap_or(0),
         _ => 0,
     }
+}
+
+/// The fields of a line after the first, as numbers; what is none, or negative, counts as 0.
+fn numbers(line: &str) -> Vec<u64> {
+    line.split_whitespace()
+        .skip(1)
+        .map(|field| field.parse().unwrap_or(0))
+        .collect()
 }
 
 fn gone(pid: u32, error: &std::io::Error) -> Failure {

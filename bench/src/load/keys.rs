@@ -1,12 +1,14 @@
 //! The znodes the load works on: `/bench/d00012/n000012345`, a thousand to a directory.
 
 use crate::client::{Client, Pool};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use std::time::Duration;
 
 /// Znodes in one directory.
 const FANOUT: u64 = 1000;
 const TEMPLATE: &[u8; 24] = b"/bench/d00000/n000000000";
+/// How long opening sessions may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 const ROOT: &str = "/bench";
 
 /// Writes paths by number into one buffer of its own.
@@ -45,7 +47,13 @@ pub fn make_directories(client: &mut Client, count: u64) -> Result<()> {
 
 /// Opens `count` sessions as ordinary clients would, without a storm.
 pub fn open(server: std::net::SocketAddr, count: usize) -> Result<Pool> {
-    Ok(Pool::open(server, count, 16, Duration::from_secs(60))?.pool)
+    let opened = Pool::open(server, count, 16, PATIENCE)?;
+    match opened.missing {
+        0 => Ok(opened.pool),
+        missing => Err(Failure::new(format!(
+            "{missing} of {count} sessions did not open in {PATIENCE:?}"
+        ))),
+    }
 }
 
 /// Writes `number` in decimal so that it fills `into`, with zeros before it.

@@ -8,11 +8,12 @@ mod throughput;
 mod watchers;
 
 use crate::client::{Client, first_read};
-use crate::clock::SECOND;
+use crate::clock::{self, SECOND};
 use crate::failure::{Failure, Result};
 use crate::histogram::Histogram;
 use crate::load::Mix;
 use crate::perf::Perf;
+use crate::process_stat::Machine;
 use crate::report::{Figure, Report};
 use crate::server::{Child, Kind, Launcher};
 use std::time::Duration;
@@ -58,6 +59,9 @@ pub struct Settings {
     pub rate: u64,
 }
 
+/// The share of a core that others may take before we say so.
+const DISTURBING: f64 = 0.1;
+
 /// What measuring a group of rows needs.
 pub struct Bench<'a> {
     pub settings: &'a Settings,
@@ -66,6 +70,8 @@ pub struct Bench<'a> {
     pub perf: Perf,
     /// Failures of rows so far.
     pub failed: Vec<String>,
+    /// Groups of rows during which others used the processor.
+    pub disturbed: Vec<String>,
 }
 
 const fn throughput(
@@ -343,9 +349,19 @@ impl Bench<'_> {
     /// Runs one group; a failure is told and kept, and the rest goes on.
     fn attempt(&mut self, what: &str, kind: Kind, measure: impl FnOnce(&mut Self) -> Result<()>) {
         eprintln!("{what}, {kind}:");
+        let (start, before) = (clock::now(), Machine::now());
         if let Err(error) = measure(self) {
             eprintln!("    FAILED: {error}");
             self.failed.push(format!("{what}, {kind}: {error}"));
+        }
+        let others = Machine::now().others_since(before) as f64 / (clock::now() - start) as f64;
+        eprintln!(
+            "    other processes took {:.0} % of a core meanwhile",
+            others * 100.0
+        );
+        if others > DISTURBING {
+            self.disturbed
+                .push(format!("{what}, {kind}: {:.0} % of a core", others * 100.0));
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn measure(bench: &mut Bench<'_>, kind: Kind) -> Result<()> {
     let data = [b'x'; crate::client::DATA_BYTES];
     keys::make_directories(&mut setter, 1)?;
     setter.ensure(&path, &data)?;
-    let mut pool = Pool::open(child.target.address, count, 50, Duration::from_secs(60))?.pool;
+    let mut pool = keys::open(child.target.address, count)?;
     let (mut replies, mut last_events) = (Vec::new(), Vec::new());
     let mut cpu = Vec::new();
     for _ in 0..ROUNDS {

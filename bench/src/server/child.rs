@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How long an orderly end may take before the process is killed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Ourselves, even when a newer build has taken our place on disk.
+pub const THIS_BINARY: &str = "/proc/self/exe";
+
 /// A running server. Dropping it kills it.
 pub struct Child {
     pub target: Target,
@@ -28,7 +31,7 @@ impl Child {
     pub fn spawn(command: Command, address: SocketAddr, log: PathBuf) -> Result<Child> {
         let output = File::options().create(true).append(true).open(&log)?;
         // By way of this binary, which asks the kernel to end the process together with us, whatever ends us.
-        let mut bound = Command::new(std::env::current_exe()?);
+        let mut bound = Command::new(THIS_BINARY);
         bound
             .arg("exec-bound")
             .arg(process::id().to_string())

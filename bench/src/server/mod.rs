@@ -121,7 +121,7 @@ impl Home {
                 command
             }
             Kind::Echo => {
-                let mut command = Command::new(std::env::current_exe()?);
+                let mut command = Command::new(child::THIS_BINARY);
                 command
                     .arg("echo-server")
                     .arg(address.to_string())
