@@ -123,7 +123,7 @@ fn purging_keeps_what_is_needed() {
         .map(|path| path.file_name().unwrap().to_str().unwrap())
         .collect();
     assert_eq!(names, ["snapshot.0", "snapshot.5", "log.1", "log.5"]);
-    assert_eq!(opened.store.purge(3).unwrap().removed, [path(""); 0]);
+    assert!(opened.store.purge(3).unwrap().removed.is_empty());
     disk.crash(0);
     // Each of those kept leads to the end.
     for (lost, base) in [
@@ -159,6 +159,10 @@ fn the_log_refuses_what_does_not_follow() {
         );
     }
     assert!(opened.log.append(z(9, 2), &[0; 31]).is_err(), "too short");
+    assert!(
+        opened.log.append(z(9, 2), &entry(z(9, 3))).is_err(),
+        "another zxid inside"
+    );
     assert!(
         opened.log.append(z(9, 2), &vec![0; 3 << 20]).is_err(),
         "too long"
