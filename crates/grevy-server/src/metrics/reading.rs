@@ -112,7 +112,8 @@ pub fn numbers(info: &Info, value: &Value) -> Vec<(String, Number)> {
             if values.has_percentiles() {
                 let quantiles = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)];
                 numbers.extend(quantiles.map(|(prefix, quantile)| {
-                    let value = values.quantile(quantile).unwrap_or(0.0).round();
+                    // Rounded down as the greatest is, which no percentile exceeds.
+                    let value = values.quantile(quantile).unwrap_or(0.0);
                     (format!("{prefix}_{name}"), Number::Integer(value as i64))
                 }));
             }
