@@ -16,8 +16,6 @@ mod rate_limit;
 mod reply;
 mod shed;
 mod snapshot;
-#[cfg(test)]
-mod tests;
 mod write_timeout;
 
 use crate::config::{Config, Listen, Metrics};

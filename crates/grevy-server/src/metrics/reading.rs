@@ -128,7 +128,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// `ServerMetrics` names these, and `ZooKeeperServer.registerMetrics` the gauges.
-    const COUNTERS_AND_SUMMARIES: usize = 148;
+    const COUNTERS_AND_SUMMARIES: usize = 122;
     const GAUGES_AND_SETS: usize = 28;
 
     #[test]
