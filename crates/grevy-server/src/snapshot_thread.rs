@@ -6,7 +6,6 @@ use crate::shared::Shared;
 use grevy_storage::snapshot::SnapshotFile;
 use grevy_storage::{Compression, DiskError};
 use grevy_tree::SnapshotInfo;
-use parking_lot::RwLockWriteGuard;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,6 +13,8 @@ use tracing::{error, info};
 
 /// Znodes that are serialised at a time while others wait for the tree.
 const SLICE: usize = 256;
+/// How long the tree is left alone after a slice, in times of what the slice took.
+const REST: u32 = 2;
 /// Bytes that are collected before they are written.
 const WRITE: usize = 1 << 20;
 
@@ -78,9 +79,11 @@ fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, Di
     loop {
         let more = {
             let mut tree = shared.tree.write();
+            let start = Instant::now();
             let more = tree.snapshot_slice(SLICE, &mut bytes);
-            // Whoever waits for the tree comes before the next slice.
-            RwLockWriteGuard::unlock_fair(tree);
+            let took = start.elapsed();
+            drop(tree);
+            std::thread::sleep(took * REST);
             more
         };
         if bytes.len() >= WRITE || !more {
