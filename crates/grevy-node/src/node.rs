@@ -12,6 +12,7 @@
 use crate::clients::Clients;
 use crate::config::NodeConfig;
 use crate::connection::{ClientId, CloseReason, Connect, Request, View};
+use crate::digest_log::DigestLog;
 use crate::reaper::Reaper;
 use crate::reply;
 use crate::session_clock::SessionClock;
@@ -97,6 +98,7 @@ pub struct Node {
     txns_until_snapshot: u64,
     bytes_until_snapshot: u64,
     snapshot_running: bool,
+    digests: DigestLog,
     random: u64,
     outputs: VecDeque<Output>,
 }
@@ -130,6 +132,7 @@ impl Node {
             txns_until_snapshot: 0,
             bytes_until_snapshot: 0,
             snapshot_running: false,
+            digests: DigestLog::default(),
             random: config.seed | 1,
             outputs: VecDeque::new(),
             config,
@@ -151,6 +154,11 @@ impl Node {
     /// The sessions' deadlines.
     pub fn clock(&self) -> &SessionClock {
         &self.clock
+    }
+
+    /// The tree's digests at some zxids; empty if digests are off.
+    pub fn digests(&self) -> &DigestLog {
+        &self.digests
     }
 
     /// Requests that were taken up and not answered.
@@ -412,6 +420,9 @@ impl Node {
         });
         self.applied = header.zxid;
         self.pending.applied(header.zxid);
+        if tree.config().digest {
+            self.digests.applied(header.zxid, || tree.digest());
+        }
         let view = self.view(now, tree, watches);
         match (txn, origin) {
             (Txn::CreateSession(timeout), origin) => {

@@ -46,6 +46,7 @@ pub async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle
                 let worker = &workers[turn % workers.len()];
                 turn = turn.wrapping_add(1);
                 if let Err(error) = admit(&shared, stream, peer, worker) {
+                    shared.metrics.connections_rejected.add(1);
                     info!(%peer, "connection refused: {error}");
                 }
             }

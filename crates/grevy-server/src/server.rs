@@ -1,5 +1,6 @@
 //! A whole server: recovered, listening, and stopped again.
 
+use crate::admin::Endpoints;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Listen, Loaded};
@@ -33,6 +34,7 @@ pub struct Server {
     listener: Option<std::net::TcpListener>,
     workers: Workers,
     log_thread: JoinHandle<bool>,
+    endpoints: Endpoints,
 }
 
 /// Why a server could not start.
@@ -122,6 +124,7 @@ impl Server {
             store: recovered.store,
             initial_text: loaded.initial_text,
         }));
+        recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
         let snapshotter = Snapshotter::start_thread(shared.clone())?;
         let log_thread = {
@@ -148,8 +151,10 @@ impl Server {
             Some(listener) => Some(listener.local_addr()?),
             None => None,
         };
+        let endpoints = Endpoints::bind(&shared.config);
         let server = Self {
             shared,
+            endpoints,
             address,
             listener,
             workers,
@@ -162,6 +167,11 @@ impl Server {
     /// Where clients connect.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Where the admin server is, if it runs.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.endpoints.admin_address()
     }
 
     /// What the threads share.
@@ -178,6 +188,7 @@ impl Server {
             let workers = self.workers.handles().to_vec();
             tasks.spawn(listener::run(shared.clone(), listener, workers));
         }
+        tasks.spawn(self.endpoints.serve(shared.clone()));
         tasks.spawn(timer::run(shared.clone()));
         tasks.spawn(timer::enforce_deadlines(shared.clone()));
         if let Some(every) = shared.config.storage.purge_interval {

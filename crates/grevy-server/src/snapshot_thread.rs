@@ -5,6 +5,7 @@ use crate::recovery;
 use crate::setup;
 use crate::shared::Shared;
 use grevy_storage::DiskError;
+use crate::snapshot_board::Written;
 use grevy_storage::snapshot::SnapshotFile;
 use grevy_tree::SnapshotInfo;
 use std::sync::{Arc, mpsc};
@@ -57,15 +58,26 @@ impl Snapshotter {
 fn snapshot(shared: &Shared, info: SnapshotInfo) {
     let start = Instant::now();
     match write(shared, info) {
-        Ok(Some(file)) => info!(
-            "wrote {} ({} znodes, {} bytes) in {} ms",
-            file.path.display(),
-            info.znodes,
-            file.bytes,
-            start.elapsed().as_millis()
-        ),
-        Ok(None) => {}
+        Ok(Some(file)) => {
+            let took = start.elapsed();
+            info!(
+                "wrote {} ({} znodes, {} bytes) in {} ms",
+                file.path.display(),
+                info.znodes,
+                file.bytes,
+                took.as_millis()
+            );
+            shared.metrics.snapshot_time.add(took);
+            shared.snapshots.written(Written {
+                path: file.path,
+                zxid: info.zxid,
+                wall_ms: shared.clock.now().wall_ms,
+            });
+        }
+        Ok(None) => shared.snapshots.failed("the server stops".to_owned()),
         Err(error) => {
+            shared.metrics.snapshot_errors.add(1);
+            shared.snapshots.failed(error.to_string());
             // The log goes on, and so does the server; the next snapshot is tried in its time.
             error!("no snapshot was written: {error}; older ones and the log are complete");
             shared.tree.write().abandon_snapshot();

@@ -52,10 +52,10 @@ pub enum Metrics {
 }
 
 impl FourLetterWords {
-    /// Every word there is (`FourLetterCommands.cmd2String`).
-    pub const ALL: [&str; 18] = [
-        "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok",
-        "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
+    /// Every word there is (`FourLetterCommands.cmd2String`), and `icfg`.
+    pub const ALL: [&str; 19] = [
+        "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "icfg", "isro", "mntr",
+        "ruok", "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
     ];
 
     /// Whether the word is answered.
