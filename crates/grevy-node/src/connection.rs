@@ -278,10 +278,15 @@ pub struct Connection {
 impl Connection {
     /// A connection from `address`, accepted at `now`.
     pub fn new(id: ClientId, address: IpAddr, now: Time) -> Self {
+        Self::with_ids(id, address, [auth::ip_id(address)].into(), now)
+    }
+
+    /// The same, with the identity that connections from `address` have, for them to share.
+    pub fn with_ids(id: ClientId, address: IpAddr, ids: Arc<[Id]>, now: Time) -> Self {
         Self {
             id,
             address,
-            ids: [auth::ip_id(address)].into(),
+            ids,
             state: State::New,
             session: None,
             read_only_byte: false,
