@@ -184,12 +184,23 @@ impl Node {
             let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
             let origin = Some((ask.client, OpCode::CreateSession));
             let record = timeout.to_be_bytes();
-            self.decide(now, tree, session, Xid(0), OpCode::CreateSession, &record, &[], origin);
+            self.decide(
+                now,
+                tree,
+                session,
+                Xid(0),
+                OpCode::CreateSession,
+                &record,
+                &[],
+                origin,
+            );
             return;
         }
         // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
         if let Some(previous) = self.clock.client(ask.session) {
-            clients.with(previous, |c| c.close(CloseReason::SessionMoved(ask.session)));
+            clients.with(previous, |c| {
+                c.close(CloseReason::SessionMoved(ask.session))
+            });
         }
         let attached = ask.password_matches
             && self
@@ -230,12 +241,24 @@ impl Node {
                 };
                 self.queue.push_back(queued);
             }
-            _ => self.decide(now, tree, session, xid, op, record, &ids, Some((client, op))),
+            _ => self.decide(
+                now,
+                tree,
+                session,
+                xid,
+                op,
+                record,
+                &ids,
+                Some((client, op)),
+            ),
         }
     }
 
     /// Decides a write and proposes what comes of it.
-    #[expect(clippy::too_many_arguments, reason = "all of a request, and where it came from")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of a request, and where it came from"
+    )]
     fn decide(
         &mut self,
         now: Now,
@@ -370,7 +393,10 @@ impl Node {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a transaction, and all that it touches")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a transaction, and all that it touches"
+    )]
     fn apply(
         &mut self,
         now: Now,
@@ -475,7 +501,16 @@ impl Node {
         }
         for (session, _) in self.clock.due(now.time) {
             self.outputs.push_back(Output::Expired(session));
-            self.decide(now, tree, session, Xid(0), OpCode::CloseSession, &[], &[], None);
+            self.decide(
+                now,
+                tree,
+                session,
+                Xid(0),
+                OpCode::CloseSession,
+                &[],
+                &[],
+                None,
+            );
             self.clock.start_closing(session);
         }
         for path in self.reaper.reap(now, tree) {
@@ -505,7 +540,8 @@ impl Node {
         }
         self.snapshot_running = true;
         self.draw_snapshot_thresholds();
-        self.outputs.push_back(Output::Snapshot(tree.start_snapshot()));
+        self.outputs
+            .push_back(Output::Snapshot(tree.start_snapshot()));
         true
     }
 

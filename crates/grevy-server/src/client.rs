@@ -288,7 +288,11 @@ impl Serve {
                 four_letter::Parsed::NotYet => return Ok(0),
                 four_letter::Parsed::Word(word) => {
                     let text = four_letter::answer(&self.shared, word, self.client.peer);
-                    self.client.wire().conn.output().extend_from_slice(text.as_bytes());
+                    self.client
+                        .wire()
+                        .conn
+                        .output()
+                        .extend_from_slice(text.as_bytes());
                     self.client.send(&mut self.client.wire())?;
                     self.half_close()?;
                     return Ok(bytes.len());
@@ -350,7 +354,11 @@ impl Serve {
     }
 
     /// The first whole frame and what follows it.
-    fn split_frame<'b>(&self, bytes: &'b [u8], limit: usize) -> io::Result<Option<(&'b [u8], &'b [u8])>> {
+    fn split_frame<'b>(
+        &self,
+        bytes: &'b [u8],
+        limit: usize,
+    ) -> io::Result<Option<(&'b [u8], &'b [u8])>> {
         let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
             return Ok(None);
         };

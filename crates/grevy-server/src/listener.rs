@@ -56,7 +56,10 @@ fn admit(
 ) -> io::Result<()> {
     let limits = &shared.config.clients;
     let here = shared.clients.from_address(peer.ip());
-    if let Some(limit) = limits.per_address_limit.filter(|&limit| here >= limit as usize) {
+    if let Some(limit) = limits
+        .per_address_limit
+        .filter(|&limit| here >= limit as usize)
+    {
         return Err(io::Error::other(format!(
             "{} has {limit} connections, as many as maxClientCnxns allows",
             peer.ip()

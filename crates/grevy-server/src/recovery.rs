@@ -7,7 +7,7 @@ use grevy_proto::{Decode, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::snapshot::{Fed, Trailers};
 use grevy_storage::{
-    Compression, Disk, DiskError, Log, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
+    Disk, DiskError, Log, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
 };
 use grevy_tree::{Loader, Tree, TreeConfig};
 use std::fmt;
@@ -80,8 +80,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         Start::Unknown => return Err(RecoverError::NoData),
         Start::Empty => {
             let mut tree = Tree::new(builder.config);
-            write_first_snapshot(config, &store, &mut tree)
-                .map_err(RecoverError::FirstSnapshot)?;
+            write_first_snapshot(config, &store, &mut tree).map_err(RecoverError::FirstSnapshot)?;
             return Ok(Recovery { tree, store, log });
         }
         Start::History { .. } => builder.finish(),
@@ -121,7 +120,7 @@ pub fn trailers(config: &Config, zxid: Zxid, digest: i64) -> Trailers {
 
 fn write_first_snapshot(config: &Config, store: &Store, tree: &mut Tree) -> Result<(), DiskError> {
     let info = tree.start_snapshot();
-    let mut writer = store.snapshot(info.zxid, Compression::None)?;
+    let mut writer = store.snapshot(info.zxid, setup::compression(config))?;
     let mut body = Vec::new();
     while tree.snapshot_slice(usize::MAX, &mut body) {}
     writer.write(&body)?;
@@ -173,7 +172,9 @@ impl Recover for Builder {
             Ok(grevy_tree::Fed::More) => Ok(Fed::More),
             Ok(grevy_tree::Fed::Done(used)) => {
                 if let State::Loading(loader) = std::mem::replace(&mut self.state, State::None) {
-                    let tree = loader.finish().map_err(|error| Rejected(error.to_string()))?;
+                    let tree = loader
+                        .finish()
+                        .map_err(|error| Rejected(error.to_string()))?;
                     self.state = State::Loaded(Box::new(tree));
                 }
                 Ok(Fed::Done(used))
@@ -184,7 +185,9 @@ impl Recover for Builder {
 
     fn txn(&mut self, _zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
         let State::Loaded(tree) = &mut self.state else {
-            return Err(Rejected("a transaction before the state it changes".to_owned()));
+            return Err(Rejected(
+                "a transaction before the state it changes".to_owned(),
+            ));
         };
         let entry = TxnEntry::from_bytes(entry).map_err(|error| Rejected(error.to_string()))?;
         tree.apply(&entry.header, &entry.txn, &mut |_| {});

@@ -101,14 +101,15 @@ impl Server {
         }
         // The port is taken before the data is touched, but nobody is let in until it is read.
         let socket = match &config.clients.listen {
-            Some(listen) => Some(listener::bind(resolve(listen)?).map_err(|(address, error)| {
-                StartError::Bind { address, error }
-            })?),
+            Some(listen) => Some(
+                listener::bind(resolve(listen)?)
+                    .map_err(|(address, error)| StartError::Bind { address, error })?,
+            ),
             None => None,
         };
         let clock = Clock::new();
-        let recovered = recovery::recover(&config, Arc::new(RealDisk), random())
-            .map_err(StartError::Data)?;
+        let recovered =
+            recovery::recover(&config, Arc::new(RealDisk), random()).map_err(StartError::Data)?;
         let node_config = setup::node_config(&config, random());
         let node = Node::standalone(node_config.clone(), &recovered.tree, clock.now());
         let shared = Arc::new(Shared::from(Parts {
@@ -187,7 +188,11 @@ impl Server {
         tasks.shutdown().await;
         shared.log.stop();
         let durable = self.log_thread.join().unwrap_or(false);
-        shared.clients.all().iter().for_each(|client| Client::abort(client));
+        shared
+            .clients
+            .all()
+            .iter()
+            .for_each(|client| Client::abort(client));
         self.workers.stop();
         Ok(durable)
     }
@@ -198,7 +203,10 @@ impl Server {
         };
         let path: PathBuf = self.shared.config.storage.data_dir.join(PORT_FILE);
         if let Err(error) = std::fs::write(&path, format!("{}\n", address.port())) {
-            warn!("cannot write the client port to {}: {error}", path.display());
+            warn!(
+                "cannot write the client port to {}: {error}",
+                path.display()
+            );
         }
     }
 }

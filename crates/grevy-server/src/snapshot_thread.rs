@@ -2,9 +2,10 @@
 //! feels it, and the disk's part outside of any lock.
 
 use crate::recovery;
+use crate::setup;
 use crate::shared::Shared;
+use grevy_storage::DiskError;
 use grevy_storage::snapshot::SnapshotFile;
-use grevy_storage::{Compression, DiskError};
 use grevy_tree::SnapshotInfo;
 use parking_lot::RwLockWriteGuard;
 use std::sync::{Arc, mpsc};
@@ -73,7 +74,9 @@ fn snapshot(shared: &Shared, info: SnapshotInfo) {
 
 /// `None`: given up because the server stops.
 fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, DiskError> {
-    let mut writer = shared.store.snapshot(info.zxid, Compression::None)?;
+    let mut writer = shared
+        .store
+        .snapshot(info.zxid, setup::compression(&shared.config))?;
     let mut bytes = Vec::with_capacity(WRITE + (64 << 10));
     loop {
         let more = {
