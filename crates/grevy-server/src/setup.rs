@@ -79,6 +79,15 @@ pub fn log_options(config: &Config) -> LogOptions {
     }
 }
 
+/// How snapshots are compressed.
+pub fn compression(config: &Config) -> Compression {
+    match config.storage.compression {
+        SnapshotCompression::None => Compression::None,
+        SnapshotCompression::Gzip => Compression::Gzip,
+        SnapshotCompression::Snappy => Compression::Snappy,
+    }
+}
+
 /// Where the files are.
 pub fn dirs(config: &Config) -> Dirs {
     Dirs {
