@@ -1,0 +1,20 @@
+//! Transaction logs. Source: `FileTxnLog`.
+//!
+//! A file is a header, then records, then zeros. [`Log`] appends to the newest file;
+//! [`LogReader`] reads one file and says how it ends; what an ending means is decided in
+//! [`recovery`](crate::recovery), which knows the other files and the [`mark`](crate::mark).
+
+mod options;
+mod reader;
+mod record;
+mod truncate;
+mod writer;
+
+pub use options::LogOptions;
+pub use reader::{Ending, Flaw, LogReader, LogRecord, Step};
+pub use record::MAX_ENTRY;
+pub use truncate::TruncateError;
+pub use writer::{Committed, Log, LogError};
+
+pub(crate) use record::find_intact;
+pub(crate) use writer::{Resume, follows};

@@ -1,0 +1,387 @@
+//! Appends to the log.
+
+use super::{LogOptions, record};
+use crate::disk::{Disk, DiskError, File, OpenMode};
+use crate::header;
+use crate::mark::{End, Mark, MarkFile};
+use crate::names;
+use grevy_proto::Zxid;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Java writes ahead when this little room is left, in bytes.
+const MARGIN: u64 = 4096;
+
+/// The transaction log of a server, for one thread: [`append`](Self::append) what has queued,
+/// then [`commit`](Self::commit) it with one write and one sync, then acknowledge.
+///
+/// After the first failure of the disk it refuses everything with the same error: what a failed
+/// sync covered may be lost although a later one succeeds.
+pub struct Log {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) dir: PathBuf,
+    pub(super) options: LogOptions,
+    pub(super) active: Option<Active>,
+    /// `None` without `forceSync`.
+    pub(super) mark: Option<MarkFile>,
+    /// The last durable transaction.
+    pub(super) last: Zxid,
+    /// The last appended one, and the first since the last commit.
+    pub(super) appended: Zxid,
+    first_pending: Zxid,
+    records: u64,
+    /// Records since the last commit; before them the header, if they begin a file.
+    buf: Vec<u8>,
+    /// Where the file before ends, until the next one is begun.
+    pub(super) closed: Option<End>,
+    failed: Option<LogError>,
+}
+
+/// The file being appended to.
+pub(super) struct Active {
+    pub(super) file: Box<dyn File>,
+    pub(super) name: Zxid,
+    /// The end of its last record.
+    pub(super) end: u64,
+    /// Its length, with the zeros ahead.
+    allocated: u64,
+}
+
+/// Where a log goes on after recovery.
+pub(crate) struct Resume {
+    /// The newest file, by the zxid in its name, and the end of its last record.
+    pub(crate) file: Option<(Zxid, u64)>,
+    /// The last transaction of the history.
+    pub(crate) last: Zxid,
+    /// Where older files end.
+    pub(crate) ends: Vec<End>,
+}
+
+/// What a commit made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The last durable transaction.
+    pub zxid: Zxid,
+    /// Transactions that became durable.
+    pub records: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+}
+
+/// Why a log refuses.
+#[derive(Debug, Clone)]
+pub enum LogError {
+    /// The disk failed, now or earlier. Nothing can be made durable any more; the server must
+    /// stop, and recover what is there when it starts again.
+    Disk(DiskError),
+    /// A transaction does not follow the one before it. Nothing was appended.
+    OutOfOrder {
+        /// The last one appended.
+        last: Zxid,
+        /// The one refused.
+        next: Zxid,
+    },
+    /// An entry could not be read back: it is longer than `jute.maxbuffer` allows. Nothing was
+    /// appended.
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(error) => write!(
+                f,
+                "the transaction log has stopped, because it {error}; check the disk, then \
+                 restart the server"
+            ),
+            Self::OutOfOrder { last, next } => {
+                write!(f, "transaction {next} cannot follow {last} in the log")
+            }
+            Self::TooLong { len, limit } => write!(
+                f,
+                "a transaction of {len} bytes is over the limit of {limit}; raise jute.maxbuffer"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LogError {}
+
+impl From<DiskError> for LogError {
+    fn from(error: DiskError) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// Whether `next` may stand behind `last`: the next of its epoch, or the first of a later one.
+pub(crate) fn follows(last: Zxid, next: Zxid) -> bool {
+    next == last.next() || (next.epoch() > last.epoch() && next.counter() == 1)
+}
+
+impl Active {
+    /// Opens a file of which the records end at `end`.
+    pub(super) fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        name: Zxid,
+        end: u64,
+    ) -> Result<Self, DiskError> {
+        let file = disk.open(path, OpenMode::Write)?;
+        let allocated = file.len()?;
+        Ok(Self {
+            file,
+            name,
+            end,
+            allocated,
+        })
+    }
+
+    /// Cuts off, durably, what follows the records.
+    pub(super) fn cut(&mut self) -> Result<(), DiskError> {
+        self.file.set_len(self.end)?;
+        self.file.sync()?;
+        self.allocated = self.end;
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Goes on where recovery left off. Writes a new mark file.
+    pub(crate) fn resume(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        options: LogOptions,
+        resume: Resume,
+    ) -> Result<Self, DiskError> {
+        let mut active = None;
+        if let Some((name, end)) = resume.file {
+            active = Some(Active::open(
+                &*disk,
+                &dir.join(names::log(name)),
+                name,
+                end,
+            )?);
+        }
+        let mut log = Self {
+            disk,
+            dir,
+            options,
+            active,
+            mark: None,
+            last: resume.last,
+            appended: resume.last,
+            first_pending: resume.last,
+            records: 0,
+            buf: Vec::new(),
+            closed: None,
+            failed: None,
+        };
+        if log.options.force_sync {
+            log.write_mark_file(&resume.ends)?;
+        }
+        Ok(log)
+    }
+
+    /// The last durable transaction; of a log without records, that of the snapshot below it.
+    pub fn last_zxid(&self) -> Zxid {
+        self.last
+    }
+
+    /// Bytes of records in the newest file, with its header.
+    pub fn file_bytes(&self) -> u64 {
+        self.active.as_ref().map_or(0, |active| active.end)
+    }
+
+    /// Bytes appended and not yet committed.
+    pub fn pending_bytes(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// Appends a transaction, in memory. `entry` begins with a header that carries `zxid`.
+    pub fn append(&mut self, zxid: Zxid, entry: &[u8]) -> Result<(), LogError> {
+        self.check()?;
+        if !follows(self.appended, zxid) {
+            return Err(LogError::OutOfOrder {
+                last: self.appended,
+                next: zxid,
+            });
+        }
+        let limit = self.options.max_entry;
+        if !(record::MIN_ENTRY..=limit).contains(&entry.len()) {
+            return Err(LogError::TooLong {
+                len: entry.len(),
+                limit,
+            });
+        }
+        if self.records == 0 {
+            self.first_pending = zxid;
+            if self.active.is_none() {
+                self.buf.extend_from_slice(&header::log_header());
+            }
+        }
+        record::put(entry, &mut self.buf);
+        self.appended = zxid;
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Makes durable all that was appended. How long this took is for the caller to measure
+    /// (`fsync.warningthresholdms`).
+    pub fn commit(&mut self) -> Result<Committed, LogError> {
+        self.check()?;
+        if self.records == 0 {
+            return Ok(Committed {
+                zxid: self.last,
+                records: 0,
+                bytes: 0,
+            });
+        }
+        let done = self.write_out();
+        self.sticky(done)
+    }
+
+    /// Lets the next transaction begin a new file, after committing what is pending. Done before
+    /// a snapshot, so that older files can be purged with older snapshots.
+    pub fn roll(&mut self) -> Result<(), LogError> {
+        self.commit()?;
+        if let Some(active) = self.active.take() {
+            self.closed = Some(End {
+                file: active.name,
+                offset: active.end,
+                zxid: self.last,
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes the mark durable: cheap when it is already. For idle moments, so that a power cut
+    /// later finds a mark that covers all that was acknowledged.
+    pub fn sync_mark(&mut self) -> Result<(), LogError> {
+        self.check()?;
+        let done = match &mut self.mark {
+            Some(mark) => mark.sync(),
+            None => Ok(()),
+        };
+        self.sticky(done)
+    }
+
+    /// Commits what is pending and leaves everything durable, for an orderly stop.
+    pub fn close(mut self) -> Result<(), LogError> {
+        self.commit()?;
+        self.sync_mark()
+    }
+
+    fn write_out(&mut self) -> Result<Committed, DiskError> {
+        let begins = self.active.is_none();
+        let mut active = match self.active.take() {
+            Some(active) => active,
+            None => self.begin_file()?,
+        };
+        let bytes = self.buf.len() as u64;
+        let end = active.end + bytes;
+        let step = self.options.preallocate.min(LogOptions::MAX_PREALLOCATION);
+        if step > 0 && end + MARGIN > active.allocated {
+            self.buf.resize(self.buf.len() + step as usize, 0);
+        }
+        active.file.write_at(&self.buf, active.end)?;
+        active.allocated = active.allocated.max(active.end + self.buf.len() as u64);
+        if self.options.force_sync {
+            active.file.sync()?;
+            if begins {
+                self.disk.sync_dir(&self.dir)?;
+            }
+        }
+        active.end = end;
+        if let Some(mark) = &mut self.mark {
+            mark.set(Mark {
+                file: Some(active.name),
+                offset: end,
+                zxid: self.appended,
+            })?;
+        }
+        let committed = Committed {
+            zxid: self.appended,
+            records: self.records,
+            bytes,
+        };
+        self.last = self.appended;
+        self.records = 0;
+        self.buf.clear();
+        self.buf
+            .shrink_to(4 * LogOptions::MAX_PREALLOCATION as usize);
+        let over = self.options.size_limit.is_some_and(|limit| end > limit);
+        self.active = Some(active);
+        if over {
+            self.closed = self.active.take().map(|active| End {
+                file: active.name,
+                offset: active.end,
+                zxid: self.last,
+            });
+        }
+        Ok(committed)
+    }
+
+    /// Creates the file that the first pending transaction gives its name. The mark goes first.
+    fn begin_file(&mut self) -> Result<Active, DiskError> {
+        let name = self.first_pending;
+        if let Some(mark) = &mut self.mark {
+            let begun = Mark {
+                file: Some(name),
+                offset: 0,
+                zxid: self.last,
+            };
+            mark.begin_file(begun, self.closed.take())?;
+        }
+        let path = self.dir.join(names::log(name));
+        Ok(Active {
+            file: self.disk.open(&path, OpenMode::Create)?,
+            name,
+            end: 0,
+            allocated: 0,
+        })
+    }
+
+    /// Writes the mark file anew from what is durable now.
+    pub(super) fn write_mark_file(&mut self, ends: &[End]) -> Result<(), DiskError> {
+        let mark = Mark {
+            file: self.active.as_ref().map(|active| active.name),
+            offset: self.file_bytes(),
+            zxid: self.last,
+        };
+        self.mark = Some(MarkFile::create(&*self.disk, &self.dir, mark, ends)?);
+        Ok(())
+    }
+
+    /// Forgets what is appended and not committed.
+    pub(super) fn discard_pending(&mut self) {
+        self.buf.clear();
+        self.records = 0;
+        self.appended = self.last;
+    }
+
+    pub(super) fn check(&self) -> Result<(), LogError> {
+        match &self.failed {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn sticky<T>(&mut self, done: Result<T, DiskError>) -> Result<T, LogError> {
+        done.map_err(|error| {
+            let error = LogError::Disk(error);
+            self.failed = Some(error.clone());
+            error
+        })
+    }
+
+    /// The directory of the logs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}

@@ -1,0 +1,272 @@
+//! The directories of one server, opened.
+
+use crate::disk::{Disk, DiskError, Lock};
+use crate::epochs::Epochs;
+use crate::log::{Log, LogError, LogOptions, TruncateError};
+use crate::names::Name;
+use crate::purge::{self, Purged};
+use crate::recovery::{self, Place, Recover, Recovered, RecoveryError};
+use crate::snapshot::{self, Compression, SnapshotWriter};
+use grevy_proto::Zxid;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// All that ZooKeeper keeps lies in directories of this name below the configured ones.
+const VERSION: &str = "version-2";
+/// The marker that lets an empty server begin, written by `zkServer-initialize`.
+const INITIALIZE: &str = "initialize";
+
+/// The configured directories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dirs {
+    /// `dataDir`: snapshots and epochs, in its `version-2`.
+    pub data: PathBuf,
+    /// `dataLogDir`: the log, in its `version-2`. May be the same.
+    pub log: PathBuf,
+}
+
+impl Dirs {
+    /// Everything below one directory.
+    pub fn both(dir: impl Into<PathBuf>) -> Self {
+        let data = dir.into();
+        Self {
+            log: data.clone(),
+            data,
+        }
+    }
+
+    /// Where snapshots and epoch files are.
+    pub fn snapshots(&self) -> PathBuf {
+        self.data.join(VERSION)
+    }
+
+    /// Where logs are.
+    pub fn logs(&self) -> PathBuf {
+        self.log.join(VERSION)
+    }
+}
+
+/// How to open the directories. The names in quotes are ZooKeeper's settings.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// How to write the log.
+    pub log: LogOptions,
+    /// Create missing directories (`zookeeper.datadir.autocreate`).
+    pub create_dirs: bool,
+    /// Let a server without any data begin at zxid 0 (`zookeeper.db.autocreate`). Otherwise it
+    /// may only with an `initialize` file, and comes up as
+    /// [`Start::Unknown`](recovery::Start::Unknown) without.
+    pub create_db: bool,
+    /// Replay a log onto an empty tree (`zookeeper.snapshot.trust.empty`).
+    pub trust_empty: bool,
+    /// Cut a damaged end off a log that another server wrote, even if something intact stands
+    /// behind the damage. For an operator who knows that the machine had lost power.
+    pub cut_unmarked_tail: bool,
+    /// Start although the mark beside the log is gone or damaged. For an operator who knows that
+    /// the log is complete.
+    pub accept_lost_mark: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            log: LogOptions::default(),
+            create_dirs: true,
+            create_db: true,
+            trust_empty: false,
+            cut_unmarked_tail: false,
+            accept_lost_mark: false,
+        }
+    }
+}
+
+/// A server's directories, held for this process. Clones share them.
+#[derive(Clone)]
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    dirs: Dirs,
+    options: OpenOptions,
+    _locks: Arc<Vec<Lock>>,
+}
+
+/// What [`Store::open`] gives: each part may go to a thread of its own.
+pub struct Opened {
+    /// The directories.
+    pub store: Store,
+    /// The log, ready for the next transaction.
+    pub log: Log,
+    /// The promises.
+    pub epochs: Epochs,
+    /// What was found.
+    pub recovered: Recovered,
+}
+
+impl Store {
+    /// Takes the directories for this process and brings the history back; `visitor` builds the
+    /// state.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dirs: Dirs,
+        options: OpenOptions,
+        visitor: &mut dyn Recover,
+    ) -> Result<Opened, RecoveryError> {
+        let (snapshots, logs) = (dirs.snapshots(), dirs.logs());
+        if options.create_dirs {
+            disk.create_dir(&snapshots)?;
+            disk.create_dir(&logs)?;
+        }
+        let mut locks = vec![disk.lock(&snapshots)?];
+        if logs != snapshots {
+            locks.push(disk.lock(&logs)?);
+        }
+        let store = Self {
+            disk,
+            dirs,
+            options,
+            _locks: Arc::new(locks),
+        };
+        let (log, epochs, recovered) = store.recover(visitor)?;
+        Ok(Opened {
+            store,
+            log,
+            epochs,
+            recovered,
+        })
+    }
+
+    /// Brings the history back once more, after a truncation or because the state in memory is
+    /// not to be trusted. The log and the epochs opened before must have been dropped.
+    pub fn recover(
+        &self,
+        visitor: &mut dyn Recover,
+    ) -> Result<(Log, Epochs, Recovered), RecoveryError> {
+        let initialize = self.initialize_files()?;
+        let place = Place {
+            disk: &self.disk,
+            snapshots: &self.dirs.snapshots(),
+            logs: &self.dirs.logs(),
+            initialize: !initialize.is_empty(),
+            options: &self.options,
+        };
+        let done = recovery::recover(&place, visitor)?;
+        if let recovery::Start::History { .. } = done.2.start {
+            self.created()?;
+        }
+        Ok(done)
+    }
+
+    /// Begins a snapshot of the state at exactly `zxid`. Roll the log before taking one, so that
+    /// older files can be purged.
+    pub fn snapshot(
+        &self,
+        zxid: Zxid,
+        compression: Compression,
+    ) -> Result<SnapshotWriter, DiskError> {
+        let dir = self.dirs.snapshots();
+        SnapshotWriter::begin(self.disk.clone(), &dir, zxid, compression)
+    }
+
+    /// To be called once the first snapshot of an empty server is in place: removes the
+    /// `initialize` files, so that the server cannot begin a second time.
+    pub fn created(&self) -> Result<(), DiskError> {
+        for file in self.initialize_files()? {
+            self.disk.remove(&file)?;
+            if let Some(dir) = file.parent() {
+                self.disk.sync_dir(dir)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back all transactions above `to` (TRUNC), in the log and in snapshots. The state in
+    /// memory must be built anew with [`Self::recover`]. Interrupted at any point, it can be done
+    /// again.
+    pub fn truncate(&self, log: &mut Log, to: Zxid) -> Result<(), TruncateError> {
+        let last = log.last_zxid();
+        if to > last {
+            return Err(TruncateError::Beyond { last });
+        }
+        match self.leads_to(log, to) {
+            Ok(true) => {}
+            Ok(false) => return Err(TruncateError::NoWayThere),
+            Err(error) => return Err(TruncateError::Log(LogError::Disk(error))),
+        }
+        self.remove_snapshots_above(to).map_err(LogError::Disk)?;
+        Ok(log.end_at(to)?)
+    }
+
+    /// Makes a snapshot that came from the leader (SNAP), and is in place, the base of the
+    /// history: transactions above it are dropped, and the log goes on behind it.
+    pub fn installed(&self, log: &mut Log, zxid: Zxid) -> Result<(), LogError> {
+        self.remove_snapshots_above(zxid)?;
+        log.end_at(zxid)
+    }
+
+    /// Removes snapshots but for the newest `keep` (at least 3) that look whole, and logs that
+    /// none of these needs.
+    pub fn purge(&self, keep: usize) -> Result<Purged, DiskError> {
+        purge::purge(&*self.disk, &self.dirs, keep)
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// The directories.
+    pub fn dirs(&self) -> &Dirs {
+        &self.dirs
+    }
+
+    /// Whether some snapshot that is intact leads to the state at `to`.
+    fn leads_to(&self, log: &Log, to: Zxid) -> Result<bool, DiskError> {
+        let dir = self.dirs.snapshots();
+        for candidate in snapshot::candidates(&self.disk.list(&dir)?) {
+            if candidate.zxid > to || !candidate.named {
+                continue;
+            }
+            let path = dir.join(&candidate.name);
+            if snapshot::is_sealed(&*self.disk, &path, candidate.compression)? {
+                return log.leads(candidate.zxid, to);
+            }
+        }
+        Ok(false)
+    }
+
+    fn remove_snapshots_above(&self, zxid: Zxid) -> Result<(), DiskError> {
+        let dir = self.dirs.snapshots();
+        for name in self.disk.list(&dir)? {
+            match Name::parse(&name) {
+                Name::Snapshot(at, _) | Name::UnnamedSnapshot(at) if at > zxid => {
+                    self.disk.remove(&dir.join(&name))?;
+                }
+                _ => {}
+            }
+        }
+        self.disk.sync_dir(&dir)
+    }
+
+    /// The `initialize` files there are. ZooKeeper looks in `dataLogDir`, and its script writes
+    /// to `dataDir`.
+    fn initialize_files(&self) -> Result<Vec<PathBuf>, DiskError> {
+        let mut found = Vec::new();
+        for dir in [&self.dirs.data, &self.dirs.log] {
+            let there = self
+                .list_or_nothing(dir)?
+                .iter()
+                .any(|name| name == INITIALIZE);
+            let path = dir.join(INITIALIZE);
+            if there && !found.contains(&path) {
+                found.push(path);
+            }
+        }
+        Ok(found)
+    }
+
+    fn list_or_nothing(&self, dir: &Path) -> Result<Vec<String>, DiskError> {
+        match self.disk.list(dir) {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            other => other,
+        }
+    }
+}
