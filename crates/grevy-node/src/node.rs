@@ -28,7 +28,7 @@ use grevy_proto::event::EventType;
 use grevy_proto::request::PathOnly;
 use grevy_proto::txn::{Txn, TxnDigest, TxnHeader, encode_entry};
 use grevy_proto::{Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
-use grevy_tree::prepare::{Context, Pending, Prepared, WriteRequest};
+use grevy_tree::prepare::{Context, Pending, WriteRequest};
 use grevy_tree::watch::WatcherId;
 use grevy_tree::{Change, SnapshotInfo, Tree};
 use grevy_zab::{BroadcastError, Leader, Majority};
@@ -83,7 +83,6 @@ enum Queued {
 }
 
 /// The machine. See the module's text.
-#[derive(Debug)]
 pub struct Node {
     config: NodeConfig,
     status: Status,
@@ -122,7 +121,7 @@ impl Node {
         let mut node = Self {
             status: Status::Serving,
             leader: Leader::new(config.server_id, quorum, applied),
-            pending: Pending::new(tree),
+            pending: Pending::new(config.seed),
             queue: VecDeque::new(),
             applied,
             clock,
@@ -250,34 +249,31 @@ impl Node {
     ) {
         let zxid = self.leader.next_zxid();
         let internal = session == SessionId::NONE || op == OpCode::CreateSession;
+        let session_state = match internal || self.clock.is_open(session) {
+            true => Ok(()),
+            false => Err(ErrorCode::SessionExpired),
+        };
         let context = Context {
+            config: &self.config.prepare,
             session,
             cxid,
             zxid,
             time: now.wall_ms,
             ids,
-            session_state: match internal || self.clock.is_open(session) {
-                true => Ok(()),
-                false => Err(ErrorCode::SessionExpired),
-            },
-            config: &self.config.prepare,
+            session_state,
+            ephemeral_state: session_state,
+            reconfigure: None,
         };
         let request = WriteRequest { op, record };
         match self.pending.prepare(tree, &request, &context) {
-            Prepared::Txn { txn, digest } => {
+            Ok(prepared) => {
+                let header = context.header(&prepared.txn);
                 if op == OpCode::CloseSession {
                     self.clock.start_closing(session);
                 }
-                let header = TxnHeader {
-                    session,
-                    cxid,
-                    zxid,
-                    time: now.wall_ms,
-                    op: txn.op().wire(),
-                };
-                self.propose(header, txn, digest, origin);
+                self.propose(header, prepared.txn, prepared.digest, origin);
             }
-            Prepared::Refused(code) => {
+            Err(code) => {
                 if let Some((client, _)) = origin {
                     self.queue.push_back(Queued::Refused { client, code });
                 }

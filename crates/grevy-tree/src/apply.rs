@@ -160,7 +160,8 @@ impl Tree {
     }
 
     /// Counts a new child. Neither number is lowered: a later create may be in already
-    /// (ZOOKEEPER-3249).
+    /// (ZOOKEEPER-3249). The counter runs in a circle, so what is later is what is nearer ahead:
+    /// after 2147483647 follows -2147483648.
     fn count_child(&mut self, parent: u32, path: &str, cversion: i32, zxid: Zxid) {
         let old = self.arena.node(parent).stat().cversion;
         let new = match cversion {
@@ -168,7 +169,7 @@ impl Tree {
             -1 => old.wrapping_add(1),
             _ => cversion,
         };
-        if new > old {
+        if new.wrapping_sub(old) > 0 {
             self.preserve(parent);
             self.update_stat(parent, |stat| {
                 stat.cversion = new;

@@ -1,0 +1,45 @@
+//! The end of a session.
+
+use super::Preparer;
+use crate::ephemeral_type::EphemeralType;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use grevy_proto::txn::Txn;
+
+impl Preparer<'_> {
+    /// All ephemeral znodes of the session go, also those that are only proposed. Whether the
+    /// session is known does not matter: this is its last request, or made for it.
+    pub(super) fn close_session(&mut self) -> Txn {
+        let session = self.context.session;
+        let config = self.tree.config();
+        let kept = self
+            .tree
+            .ephemerals(session)
+            .filter(|path| self.pending.leaves_ephemeral(config, path, session));
+        let mut paths: Vec<Box<str>> = kept.map(Box::from).collect();
+        let is_new = |path: &&str| {
+            self.tree
+                .get(path)
+                .is_none_or(|znode| znode.kind() != EphemeralType::Ephemeral(session))
+        };
+        let new = self.pending.ephemerals(session).filter(is_new);
+        paths.extend(new.map(Box::from));
+        // What is already applied must not show.
+        paths.sort_unstable();
+        for path in &paths {
+            self.remove(path);
+        }
+        if !self.context.config.close_session_paths {
+            return Txn::CloseSession(None);
+        }
+        // Servers delete those that are not listed, too; a list too long for a record would stop
+        // them all.
+        let mut room = self.room;
+        paths.retain(|path| {
+            let left = room.checked_sub(path.len() + 4);
+            room = left.unwrap_or(0);
+            left.is_some()
+        });
+        Txn::CloseSession(Some(paths))
+    }
+}

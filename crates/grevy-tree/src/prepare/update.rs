@@ -1,0 +1,110 @@
+//! Changes of one znode: setData, reconfig, setACL, and check, which changes nothing.
+
+use super::pending::{PendingZnode, is_quota};
+use super::{Preparer, next_version, validate};
+use alloc::boxed::Box;
+use grevy_proto::acl::perms;
+use grevy_proto::request::{Check, Reconfig, SetAcl, SetData};
+use grevy_proto::txn::{CheckTxn, SetAclTxn, SetDataTxn, Txn};
+use grevy_proto::{ErrorCode, StatPersisted};
+
+const CONFIG: &str = "/zookeeper/config";
+
+impl Preparer<'_> {
+    pub(super) fn set_data(&mut self, request: &SetData<'_>) -> Result<Txn, ErrorCode> {
+        self.context.session_state?;
+        let path = &*request.path;
+        validate(path)?;
+        let znode = self.find(path)?;
+        self.permit(&znode, perms::WRITE)?;
+        let more = match self.context.config.enforce_quota {
+            true => request.data.map_or(0, <[u8]>::len) as i64 - znode.data_len() as i64,
+            false => 0,
+        };
+        self.check_quota(path, more, 0)?;
+        let version = next_version(znode.stat().version, request.version)?;
+        let (digest, znode) = (znode.digest(), znode.edit(path));
+        self.replace_data(path, digest, znode, request.data, version);
+        self.add_usage(path, more, 0);
+        Ok(Txn::SetData(SetDataTxn {
+            path: path.into(),
+            data: request.data.map(Box::from),
+            version,
+            reconfig: false,
+        }))
+    }
+
+    pub(super) fn reconfig(&mut self, request: &Reconfig<'_>) -> Result<Txn, ErrorCode> {
+        if !self.context.config.reconfig {
+            return Err(ErrorCode::ReconfigDisabled);
+        }
+        self.context.session_state?;
+        let reconfigure = self.context.reconfigure;
+        let reconfigure = reconfigure.ok_or(ErrorCode::Unimplemented)?;
+        let data = reconfigure(request)?;
+        let znode = self.find(CONFIG)?;
+        self.permit(&znode, perms::WRITE)?;
+        let (digest, znode) = (znode.digest(), znode.edit(CONFIG));
+        self.replace_data(CONFIG, digest, znode, Some(&data), -1);
+        Ok(Txn::SetData(SetDataTxn {
+            path: CONFIG.into(),
+            data: Some(data),
+            version: -1,
+            reconfig: true,
+        }))
+    }
+
+    pub(super) fn set_acl(&mut self, request: SetAcl<'_>) -> Result<Txn, ErrorCode> {
+        self.context.session_state?;
+        let path = &*request.path;
+        validate(path)?;
+        let schemes = &self.context.config.schemes;
+        let acl = schemes.fixup(request.acl, self.context.ids, &mut self.room)?;
+        let znode = self.find(path)?;
+        self.permit(&znode, perms::ADMIN)?;
+        let version = next_version(znode.stat().aversion, request.version)?;
+        let digest = znode.digest();
+        let mut znode = znode.edit(path);
+        znode.update_stat(self.counts(path), |stat| stat.aversion = version);
+        znode.acl = Some((&*acl).into());
+        self.write(path, digest, Some(znode));
+        Ok(Txn::SetAcl(SetAclTxn {
+            path: path.into(),
+            acl,
+            version,
+        }))
+    }
+
+    pub(super) fn check(&self, request: &Check<'_>) -> Result<Txn, ErrorCode> {
+        self.context.session_state?;
+        let path = &*request.path;
+        validate(path)?;
+        let znode = self.find(path)?;
+        self.permit(&znode, perms::READ)?;
+        // The transaction names the version after the one that was found, as if it were a change.
+        Ok(Txn::Check(CheckTxn {
+            path: path.into(),
+            version: next_version(znode.stat().version, request.version)?,
+        }))
+    }
+
+    fn replace_data(
+        &mut self,
+        path: &str,
+        digest: u32,
+        mut znode: PendingZnode,
+        data: Option<&[u8]>,
+        version: i32,
+    ) {
+        znode.stat = StatPersisted {
+            version,
+            mtime: self.context.time,
+            mzxid: self.context.zxid,
+            ..znode.stat
+        };
+        znode.digest = self.digest_of(path, data, &znode.stat);
+        znode.data_len = data.map_or(0, <[u8]>::len);
+        znode.data = is_quota(path).then(|| data.unwrap_or_default().into());
+        self.write(path, digest, Some(znode));
+    }
+}
