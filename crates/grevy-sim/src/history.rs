@@ -1,12 +1,13 @@
 //! What clients did and saw, and what the server told of itself. The checkers judge nothing
 //! else.
 
+use crate::model::Model;
 use crate::net::LinkId;
 use crate::operation::Operation;
 use grevy_node::Time;
 
 /// All evidence of a run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct History {
     /// Every connection, in the order of opening.
     pub connections: Vec<Conversation>,
@@ -14,6 +15,8 @@ pub struct History {
     pub committed: Vec<Committed>,
     /// The zxid before the first of these.
     pub base: i64,
+    /// The state that the run began with.
+    pub state: Model,
     /// Whole states that the server held.
     pub dumps: Vec<Dump>,
     /// Transactions as the logs on disk have them, where they stood when they were read.
@@ -195,6 +198,22 @@ pub struct Expired {
 }
 
 impl History {
+    /// Nothing has happened yet to a server that is empty.
+    pub fn new(extended_types: bool) -> Self {
+        Self {
+            connections: Vec::new(),
+            committed: Vec::new(),
+            base: 0,
+            state: Model::new(extended_types),
+            dumps: Vec::new(),
+            on_disk: Vec::new(),
+            attached: Vec::new(),
+            heard: Vec::new(),
+            expired: Vec::new(),
+            violations: Vec::new(),
+        }
+    }
+
     /// Notes a broken rule.
     pub fn violate(&mut self, property: &'static str, what: String) {
         self.violations.push(Violation { property, what });

@@ -395,16 +395,18 @@ impl Watched {
     }
 
     fn wire(&self) -> SetWatches2<'_> {
-        let list = |paths: &'_ [String]| paths.iter().map(|at| path(at).into_owned().into());
+        fn list(paths: &[String]) -> Vec<Cow<'_, str>> {
+            paths.iter().map(|at| path(at)).collect()
+        }
         SetWatches2 {
             standard: SetWatches {
                 relative_zxid: Zxid(self.since),
-                data: list(&self.data).collect(),
-                exist: list(&self.exist).collect(),
-                child: list(&self.child).collect(),
+                data: list(&self.data),
+                exist: list(&self.exist),
+                child: list(&self.child),
             },
-            persistent: list(&self.persistent).collect(),
-            persistent_recursive: list(&self.recursive).collect(),
+            persistent: list(&self.persistent),
+            persistent_recursive: list(&self.recursive),
         }
     }
 }

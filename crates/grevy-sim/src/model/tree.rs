@@ -158,6 +158,36 @@ impl Model {
         model
     }
 
+    /// The parent that a run's first data hold: `/busy` with one child, the last of many.
+    pub fn add_busy(&mut self, zxid: i64, creates: i32) {
+        let open = vec![(31, "world".to_owned(), "anyone".to_owned())];
+        for (path, at) in [("/busy", zxid - 1), ("/busy/first", zxid)] {
+            let znode = Znode {
+                data: None,
+                acl: open.clone(),
+                kind: Kind::Persistent,
+                owner: 0,
+                children: BTreeSet::new(),
+                creates: 0,
+                czxid: at,
+                mzxid: at,
+                pzxid: at,
+                ctime: 0,
+                mtime: 0,
+                version: 0,
+                aversion: 0,
+            };
+            self.insert(path, znode);
+            let (parent, name) = split(path);
+            self.update(parent, |znode| {
+                znode.children.insert(name.to_owned());
+                znode.pzxid = at;
+                znode.creates = if parent == "/" { 1 } else { creates };
+            });
+        }
+        self.zxid = zxid;
+    }
+
     /// The digest of all znodes.
     pub fn digest(&self) -> i64 {
         self.digest

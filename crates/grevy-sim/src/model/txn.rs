@@ -218,7 +218,8 @@ fn body(op: i32, bytes: &mut Bytes<'_>) -> Option<Change> {
             let len = bytes.int()?;
             let part = |_| {
                 let op = bytes.int()?;
-                let mut part = Bytes(bytes.take(usize::try_from(bytes.int()?).ok()?)?);
+                let len = usize::try_from(bytes.int()?).ok()?;
+                let mut part = Bytes(bytes.take(len)?);
                 let change = body(op, &mut part)?;
                 part.0.is_empty().then_some(change)
             };
