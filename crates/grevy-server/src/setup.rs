@@ -95,12 +95,3 @@ pub fn dirs(config: &Config) -> Dirs {
         log: config.storage.data_log_dir.clone(),
     }
 }
-
-/// How snapshots are written.
-pub fn compression(config: &Config) -> Compression {
-    match config.storage.compression {
-        SnapshotCompression::None => Compression::None,
-        SnapshotCompression::Gzip => Compression::Gzip,
-        SnapshotCompression::Snappy => Compression::Snappy,
-    }
-}

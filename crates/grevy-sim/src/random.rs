@@ -93,7 +93,12 @@ mod tests {
         let draw = |seed| {
             let mut random = Random::new(seed);
             let mut fork = random.fork();
-            (random.next(), fork.next(), random.around(1000), random.bytes(3))
+            (
+                random.next(),
+                fork.next(),
+                random.around(1000),
+                random.bytes(3),
+            )
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

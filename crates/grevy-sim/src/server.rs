@@ -278,7 +278,8 @@ impl Server {
                     });
                 }
                 Output::Broken(broken) => {
-                    ctx.history.violate("P22", format!("the node stopped: {broken}"));
+                    ctx.history
+                        .violate("P22", format!("the node stopped: {broken}"));
                 }
             }
         }

@@ -23,10 +23,15 @@ pub fn check(case: &mut Case<'_>) {
             continue;
         };
         for sent in &conversation.sent {
-            let reply = conversation.received.iter().find_map(|(at, frame)| match frame {
-                Frame::Reply { xid, zxid, err, .. } if *xid == sent.xid => Some((*at, *zxid, *err)),
-                _ => None,
-            });
+            let reply = conversation
+                .received
+                .iter()
+                .find_map(|(at, frame)| match frame {
+                    Frame::Reply { xid, zxid, err, .. } if *xid == sent.xid => {
+                        Some((*at, *zxid, *err))
+                    }
+                    _ => None,
+                });
             if let Operation::Sync(_) = sent.operation
                 && let Some((_, zxid, 0)) = reply
             {

@@ -394,7 +394,11 @@ fn answer_early(
     if op != OpCode::GetData.wire() && op != OpCode::GetChildren2.wire() {
         return None;
     }
-    let mut scratch = Connection::new(ClientId(u32::MAX), IpAddr::V4(Ipv4Addr::LOCALHOST), view.now);
+    let mut scratch = Connection::new(
+        ClientId(u32::MAX),
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        view.now,
+    );
     let connect = ConnectRequest {
         protocol_version: 0,
         last_zxid_seen: Zxid(0),

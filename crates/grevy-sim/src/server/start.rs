@@ -88,7 +88,9 @@ impl Server {
             ..
         }) = opened
         else {
-            return ctx.history.violate("P30", "an empty disk cannot be opened".into());
+            return ctx
+                .history
+                .violate("P30", "an empty disk cannot be opened".into());
         };
         let epoch = header.zxid.epoch();
         let written = epochs
@@ -105,7 +107,9 @@ impl Server {
             });
         let installed = store.installed(&mut log, info.zxid);
         if written.is_err() || done.is_err() || installed.is_err() {
-            return ctx.history.violate("P30", "the first data cannot be written".into());
+            return ctx
+                .history
+                .violate("P30", "the first data cannot be written".into());
         }
         ctx.history.base = info.zxid.0;
     }
@@ -129,7 +133,8 @@ impl Server {
             Err(why) => {
                 trace!(ctx.trace, at, "does not start: {why}");
                 if !self.faulted {
-                    ctx.history.violate("P30", format!("does not start, without any fault: {why}"));
+                    ctx.history
+                        .violate("P30", format!("does not start, without any fault: {why}"));
                 }
                 ctx.counts.did("starts refused");
                 self.disk.kill();
@@ -257,4 +262,3 @@ impl Server {
         crate::checkers::p22::check_files(ctx, committed);
     }
 }
-
