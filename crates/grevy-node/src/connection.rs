@@ -430,7 +430,11 @@ impl Connection {
             return self.handle_auth(header.xid, reader, &view.config.auth);
         }
         if !self.is_authenticated(&view.config.auth) {
-            self.reply(header.xid, Zxid::ZERO, ErrorCode::SessionClosedRequireSaslAuth);
+            self.reply(
+                header.xid,
+                Zxid::ZERO,
+                ErrorCode::SessionClosedRequireSaslAuth,
+            );
             self.close(CloseReason::AuthRequired);
             return Action::None;
         }
@@ -549,7 +553,8 @@ impl Connection {
         let timeout = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX);
         self.send_connect_response(&ConnectResponse::accept(session, timeout));
         let op = reads::short_name(OpCode::CreateSession);
-        self.stats.count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
+        self.stats
+            .count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
         self.heard = now;
         self.session = Some(session);
         self.state = State::Open(session);

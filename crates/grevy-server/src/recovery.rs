@@ -9,7 +9,7 @@ use grevy_proto::{Decode, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::snapshot::{Fed, Trailers};
 use grevy_storage::{
-    Compression, Disk, DiskError, Log, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
+    Disk, DiskError, Log, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
 };
 use grevy_tree::{Loader, Tree, TreeConfig};
 use std::fmt;
@@ -197,7 +197,7 @@ fn write_first_snapshot(
     tree: &mut Tree,
 ) -> Result<PathBuf, DiskError> {
     let info = tree.start_snapshot();
-    let mut writer = store.snapshot(info.zxid, Compression::None)?;
+    let mut writer = store.snapshot(info.zxid, setup::compression(config))?;
     let mut body = Vec::new();
     while tree.snapshot_slice(usize::MAX, &mut body) {}
     writer.write(&body)?;

@@ -101,6 +101,7 @@ impl Server {
                  Grevy does not run yet; remove the server.N lines to run it standalone",
             ));
         }
+        listener::raise_file_limit();
         // The port is taken before the data is touched, but nobody is let in until it is read.
         let socket = match &config.clients.listen {
             Some(listen) => Some(

@@ -1,10 +1,10 @@
 //! From the configuration to the settings of the parts.
 
-use crate::config::{Config, EnsembleNames};
+use crate::config::{Config, EnsembleNames, SnapshotCompression};
 use grevy_node::NodeConfig;
 use grevy_node::auth::AuthConfig;
 use grevy_proto::ServerId;
-use grevy_storage::{Dirs, LogOptions};
+use grevy_storage::{Compression, Dirs, LogOptions};
 use grevy_tree::TreeConfig;
 use std::time::Duration;
 
@@ -76,6 +76,15 @@ pub fn log_options(config: &Config) -> LogOptions {
         force_sync: config.storage.force_sync,
         size_limit: config.storage.log_size_limit_bytes,
         ..LogOptions::default()
+    }
+}
+
+/// How snapshots are compressed.
+pub fn compression(config: &Config) -> Compression {
+    match config.storage.compression {
+        SnapshotCompression::None => Compression::None,
+        SnapshotCompression::Gzip => Compression::Gzip,
+        SnapshotCompression::Snappy => Compression::Snappy,
     }
 }
 
