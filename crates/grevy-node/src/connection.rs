@@ -278,10 +278,15 @@ pub struct Connection {
 impl Connection {
     /// A connection from `address`, accepted at `now`.
     pub fn new(id: ClientId, address: IpAddr, now: Time) -> Self {
+        Self::with_ids(id, address, [auth::ip_id(address)].into(), now)
+    }
+
+    /// The same, with the identity that connections from `address` have, for them to share.
+    pub fn with_ids(id: ClientId, address: IpAddr, ids: Arc<[Id]>, now: Time) -> Self {
         Self {
             id,
             address,
-            ids: [auth::ip_id(address)].into(),
+            ids,
             state: State::New,
             session: None,
             read_only_byte: false,
@@ -425,7 +430,11 @@ impl Connection {
             return self.handle_auth(header.xid, reader, &view.config.auth);
         }
         if !self.is_authenticated(&view.config.auth) {
-            self.reply(header.xid, Zxid::ZERO, ErrorCode::SessionClosedRequireSaslAuth);
+            self.reply(
+                header.xid,
+                Zxid::ZERO,
+                ErrorCode::SessionClosedRequireSaslAuth,
+            );
             self.close(CloseReason::AuthRequired);
             return Action::None;
         }
@@ -544,7 +553,8 @@ impl Connection {
         let timeout = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX);
         self.send_connect_response(&ConnectResponse::accept(session, timeout));
         let op = reads::short_name(OpCode::CreateSession);
-        self.stats.count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
+        self.stats
+            .count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
         self.heard = now;
         self.session = Some(session);
         self.state = State::Open(session);

@@ -567,14 +567,19 @@ impl Node {
     /// of an ensemble do not take their snapshots together. Source:
     /// `SyncRequestProcessor.resetSnapshotStats`.
     fn draw_snapshot_thresholds(&mut self) {
-        let mut draw = |limit: u64| {
-            self.random ^= self.random << 13;
-            self.random ^= self.random >> 7;
-            self.random ^= self.random << 17;
-            let half = (limit / 2).max(1);
-            half + self.random % half
+        self.txns_until_snapshot = self.draw(self.config.snap_count);
+        self.bytes_until_snapshot = match self.config.snap_size {
+            Some(limit) => self.draw(limit),
+            None => u64::MAX,
         };
-        self.txns_until_snapshot = draw(self.config.snap_count);
-        self.bytes_until_snapshot = self.config.snap_size.map_or(u64::MAX, draw);
+    }
+
+    /// A number from half of `limit` to all of it (xorshift).
+    fn draw(&mut self, limit: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let half = (limit / 2).max(1);
+        half + self.random % half
     }
 }

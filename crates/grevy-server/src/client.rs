@@ -167,12 +167,14 @@ impl Serve {
     pub fn new(shared: Arc<Shared>, id: ClientId, stream: TcpStream, peer: SocketAddr) -> Self {
         let (socket, write_half) = stream.into_split();
         let now = shared.clock.now();
+        let address = peer.ip();
+        let ids = shared.clients.arrive(address);
         let client = Arc::new(Client {
             id,
             peer,
             established_ms: now.wall_ms,
             wire: Mutex::new(Wire {
-                conn: Connection::new(id, peer.ip(), now.time),
+                conn: Connection::with_ids(id, address, ids, now.time),
                 sent: 0,
                 parked: false,
             }),
@@ -181,6 +183,7 @@ impl Serve {
             aborted: AtomicBool::new(false),
         });
         shared.clients.insert(client.clone());
+        shared.newcomers.push(&client);
         Self {
             shared,
             client,

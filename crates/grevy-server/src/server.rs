@@ -1,5 +1,6 @@
 //! A whole server: recovered, listening, and stopped again.
 
+use crate::admin::Endpoints;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Listen, Loaded};
@@ -33,6 +34,7 @@ pub struct Server {
     listener: Option<std::net::TcpListener>,
     workers: Workers,
     log_thread: JoinHandle<bool>,
+    endpoints: Endpoints,
 }
 
 /// Why a server could not start.
@@ -99,16 +101,18 @@ impl Server {
                  Grevy does not run yet; remove the server.N lines to run it standalone",
             ));
         }
+        listener::raise_file_limit();
         // The port is taken before the data is touched, but nobody is let in until it is read.
         let socket = match &config.clients.listen {
-            Some(listen) => Some(listener::bind(resolve(listen)?).map_err(|(address, error)| {
-                StartError::Bind { address, error }
-            })?),
+            Some(listen) => Some(
+                listener::bind(resolve(listen)?)
+                    .map_err(|(address, error)| StartError::Bind { address, error })?,
+            ),
             None => None,
         };
         let clock = Clock::new();
-        let recovered = recovery::recover(&config, Arc::new(RealDisk), random())
-            .map_err(StartError::Data)?;
+        let recovered =
+            recovery::recover(&config, Arc::new(RealDisk), random()).map_err(StartError::Data)?;
         let node_config = setup::node_config(&config, random());
         let node = Node::standalone(node_config.clone(), &recovered.tree, clock.now());
         let shared = Arc::new(Shared::from(Parts {
@@ -120,6 +124,7 @@ impl Server {
             store: recovered.store,
             initial_text: loaded.initial_text,
         }));
+        recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
         let snapshotter = Snapshotter::start_thread(shared.clone())?;
         let log_thread = {
@@ -146,8 +151,10 @@ impl Server {
             Some(listener) => Some(listener.local_addr()?),
             None => None,
         };
+        let endpoints = Endpoints::bind(&shared.config);
         let server = Self {
             shared,
+            endpoints,
             address,
             listener,
             workers,
@@ -160,6 +167,11 @@ impl Server {
     /// Where clients connect.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Where the admin server is, if it runs.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.endpoints.admin_address()
     }
 
     /// What the threads share.
@@ -176,6 +188,7 @@ impl Server {
             let workers = self.workers.handles().to_vec();
             tasks.spawn(listener::run(shared.clone(), listener, workers));
         }
+        tasks.spawn(self.endpoints.serve(shared.clone()));
         tasks.spawn(timer::run(shared.clone()));
         tasks.spawn(timer::enforce_deadlines(shared.clone()));
         if let Some(every) = shared.config.storage.purge_interval {
@@ -187,7 +200,11 @@ impl Server {
         tasks.shutdown().await;
         shared.log.stop();
         let durable = self.log_thread.join().unwrap_or(false);
-        shared.clients.all().iter().for_each(|client| Client::abort(client));
+        shared
+            .clients
+            .all()
+            .iter()
+            .for_each(|client| Client::abort(client));
         self.workers.stop();
         Ok(durable)
     }
@@ -198,7 +215,10 @@ impl Server {
         };
         let path: PathBuf = self.shared.config.storage.data_dir.join(PORT_FILE);
         if let Err(error) = std::fs::write(&path, format!("{}\n", address.port())) {
-            warn!("cannot write the client port to {}: {error}", path.display());
+            warn!(
+                "cannot write the client port to {}: {error}",
+                path.display()
+            );
         }
     }
 }

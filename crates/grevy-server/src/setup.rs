@@ -1,10 +1,10 @@
 //! From the configuration to the settings of the parts.
 
-use crate::config::{Config, EnsembleNames};
+use crate::config::{Config, EnsembleNames, SnapshotCompression};
 use grevy_node::NodeConfig;
 use grevy_node::auth::AuthConfig;
 use grevy_proto::ServerId;
-use grevy_storage::{Dirs, LogOptions};
+use grevy_storage::{Compression, Dirs, LogOptions};
 use grevy_tree::TreeConfig;
 use std::time::Duration;
 
@@ -84,5 +84,14 @@ pub fn dirs(config: &Config) -> Dirs {
     Dirs {
         data: config.storage.data_dir.clone(),
         log: config.storage.data_log_dir.clone(),
+    }
+}
+
+/// How snapshots are written.
+pub fn compression(config: &Config) -> Compression {
+    match config.storage.compression {
+        SnapshotCompression::None => Compression::None,
+        SnapshotCompression::Gzip => Compression::Gzip,
+        SnapshotCompression::Snappy => Compression::Snappy,
     }
 }

@@ -2,11 +2,12 @@
 //! feels it, and the disk's part outside of any lock.
 
 use crate::recovery;
+use crate::setup;
 use crate::shared::Shared;
+use grevy_storage::DiskError;
+use crate::snapshot_board::Written;
 use grevy_storage::snapshot::SnapshotFile;
-use grevy_storage::{Compression, DiskError};
 use grevy_tree::SnapshotInfo;
-use parking_lot::RwLockWriteGuard;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,6 +15,8 @@ use tracing::{error, info};
 
 /// Znodes that are serialised at a time while others wait for the tree.
 const SLICE: usize = 256;
+/// How long the tree is left alone after a slice, in times of what the slice took.
+const REST: u32 = 2;
 /// Bytes that are collected before they are written.
 const WRITE: usize = 1 << 20;
 
@@ -55,15 +58,26 @@ impl Snapshotter {
 fn snapshot(shared: &Shared, info: SnapshotInfo) {
     let start = Instant::now();
     match write(shared, info) {
-        Ok(Some(file)) => info!(
-            "wrote {} ({} znodes, {} bytes) in {} ms",
-            file.path.display(),
-            info.znodes,
-            file.bytes,
-            start.elapsed().as_millis()
-        ),
-        Ok(None) => {}
+        Ok(Some(file)) => {
+            let took = start.elapsed();
+            info!(
+                "wrote {} ({} znodes, {} bytes) in {} ms",
+                file.path.display(),
+                info.znodes,
+                file.bytes,
+                took.as_millis()
+            );
+            shared.metrics.snapshot_time.add(took);
+            shared.snapshots.written(Written {
+                path: file.path,
+                zxid: info.zxid,
+                wall_ms: shared.clock.now().wall_ms,
+            });
+        }
+        Ok(None) => shared.snapshots.failed("the server stops".to_owned()),
         Err(error) => {
+            shared.metrics.snapshot_errors.add(1);
+            shared.snapshots.failed(error.to_string());
             // The log goes on, and so does the server; the next snapshot is tried in its time.
             error!("no snapshot was written: {error}; older ones and the log are complete");
             shared.tree.write().abandon_snapshot();
@@ -73,14 +87,18 @@ fn snapshot(shared: &Shared, info: SnapshotInfo) {
 
 /// `None`: given up because the server stops.
 fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, DiskError> {
-    let mut writer = shared.store.snapshot(info.zxid, Compression::None)?;
+    let mut writer = shared
+        .store
+        .snapshot(info.zxid, setup::compression(&shared.config))?;
     let mut bytes = Vec::with_capacity(WRITE + (64 << 10));
     loop {
         let more = {
             let mut tree = shared.tree.write();
+            let start = Instant::now();
             let more = tree.snapshot_slice(SLICE, &mut bytes);
-            // Whoever waits for the tree comes before the next slice.
-            RwLockWriteGuard::unlock_fair(tree);
+            let took = start.elapsed();
+            drop(tree);
+            std::thread::sleep(took * REST);
             more
         };
         if bytes.len() >= WRITE || !more {

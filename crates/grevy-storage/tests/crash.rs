@@ -260,3 +260,27 @@ fn a_full_disk_stops_the_log_and_hurts_nothing() {
         }
     }
 }
+
+#[test]
+fn what_was_cut_off_does_not_come_back() {
+    let disk = filled(3);
+    // A batch of 4 and 5 was torn: 4 is damaged, 5 whole.
+    let file = path("log.1");
+    let end = java_log((1..=3).map(|n| z(0, n)), 0).len();
+    let mut tail = java_log([z(0, 4), z(0, 5)], 0).split_off(16);
+    tail[20] ^= 1;
+    disk.rot(&file, |data| {
+        data.truncate(end);
+        data.extend_from_slice(&tail);
+    });
+    // Nothing is written ahead that would cover 5 by chance.
+    let mut bare = options();
+    bare.log.preallocate = 0;
+    let (mut opened, model) = open_with(&disk, bare).unwrap();
+    assert_eq!(model.last(), z(0, 3));
+    append(&mut opened.log, [z(0, 4)]);
+    opened.log.commit().unwrap();
+    disk.kill();
+    let (_, model) = look(&disk).unwrap();
+    assert_eq!(model.last(), z(0, 4), "5 was cut off");
+}

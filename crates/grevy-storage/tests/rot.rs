@@ -6,7 +6,7 @@ use grevy_proto::Zxid;
 use grevy_storage::mark::MARK_FILE;
 use grevy_storage::recovery::RecoveryError;
 use grevy_storage::testing::{MemDisk, SECTOR};
-use std::path::PathBuf;
+use std::path::Path;
 use support::*;
 
 const LAST: u32 = 7;
@@ -36,7 +36,7 @@ fn scene() -> MemDisk {
 }
 
 /// What became of a rotten disk: nothing lost, or refused with the name of a rotten file.
-fn check(rotten: &MemDisk, path: &PathBuf, what: &str) -> bool {
+fn check(rotten: &MemDisk, path: &Path, what: &str) -> bool {
     match look(rotten) {
         Ok((recovered, model)) => {
             assert_eq!(recovered.start.zxid(), z(1, 3), "{what}: {recovered:?}");

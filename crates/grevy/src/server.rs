@@ -29,7 +29,10 @@ GREVY_LOG_FORMAT=json makes each line a JSON object.")]
 pub struct Arguments {
     /// A zoo.cfg, or a port and a data directory; -Dname=value sets a key of zoo.cfg or a
     /// zookeeper.* property. Arguments meant for a JVM are ignored with a warning.
-    #[arg(value_name = "ZOO.CFG | PORT DATADIR | -Dname=value", trailing_var_arg = true)]
+    #[arg(
+        value_name = "ZOO.CFG | PORT DATADIR | -Dname=value",
+        trailing_var_arg = true
+    )]
     #[arg(allow_hyphen_values = true)]
     arguments: Vec<String>,
 }

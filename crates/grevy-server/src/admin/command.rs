@@ -179,6 +179,10 @@ pub(super) async fn handle(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Response {
+    let methods = [Method::GET, Method::HEAD, Method::POST];
+    if !methods.contains(request.method()) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
     let path = request.uri().path();
     let name = match path.strip_prefix(&admin.0.commands) {
         Some("" | "/") => return links(&admin),

@@ -22,8 +22,13 @@ const HEAD_LIMIT: usize = 16 << 10;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub SocketAddr);
 
-/// Serves until the task is dropped, and its connections with it.
-pub(super) async fn run(listener: TcpListener, router: Router, idle: Duration) {
+/// Serves until the task is dropped, and its connections with it; not at all without a listener.
+pub(super) async fn run(listener: Option<std::net::TcpListener>, router: Router, idle: Duration) {
+    let listener = match listener.map(TcpListener::from_std) {
+        Some(Ok(listener)) => listener,
+        Some(Err(error)) => return warn!("the admin server cannot run: {error}"),
+        None => return,
+    };
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {

@@ -16,11 +16,9 @@ mod rate_limit;
 mod reply;
 mod shed;
 mod snapshot;
-#[cfg(test)]
-mod tests;
 mod write_timeout;
 
-use crate::config::{Listen, Metrics};
+use crate::config::{Config, Listen, Metrics};
 use crate::metrics::prometheus;
 use crate::shared::Shared;
 use axum::Router;
@@ -31,10 +29,9 @@ use axum::routing::get;
 pub use command::{COMMANDS, Command};
 use rate_limit::RateLimiter;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 /// What handlers share.
@@ -65,35 +62,55 @@ impl Admin {
     }
 }
 
-/// Runs the admin server and Prometheus' endpoint, as far as the configuration wants them, until
-/// the task is dropped. A port that cannot be taken is reported and done without.
-pub async fn serve(shared: Arc<Shared>) {
-    let administration = &shared.config.administration;
-    let admin = async {
-        let Some(server) = &administration.server else {
-            return;
+/// The ports of the admin server and of Prometheus' endpoint, as far as the configuration wants
+/// them. A port that cannot be taken is reported and done without.
+#[derive(Debug)]
+pub struct Endpoints {
+    admin: Option<TcpListener>,
+    metrics: Option<TcpListener>,
+}
+
+impl Endpoints {
+    /// Takes the ports.
+    pub fn bind(config: &Config) -> Self {
+        let administration = &config.administration;
+        let server = administration.server.as_ref();
+        let admin = server.and_then(|server| {
+            let what = "the admin server (commands, page, probes)";
+            listen(&server.listen, what, "admin.serverPort")
+        });
+        let metrics = match &administration.metrics {
+            Metrics::Prometheus(endpoint) => {
+                let what = "the metrics for Prometheus (/metrics)";
+                listen(endpoint, what, "metricsProvider.httpPort")
+            }
+            Metrics::Default | Metrics::Null => None,
         };
-        let what = "the admin server (commands, page, probes)";
-        let Some(listener) = listen(&server.listen, what, "admin.serverPort").await else {
-            return;
-        };
-        let router = router(Admin::new(shared.clone()));
-        http::run(listener, router, server.idle_timeout).await;
-    };
-    let metrics = async {
-        let Metrics::Prometheus(endpoint) = &administration.metrics else {
-            return;
-        };
-        let what = "the metrics for Prometheus";
-        let Some(listener) = listen(endpoint, what, "metricsProvider.httpPort").await else {
-            return;
-        };
-        let router = Router::new()
-            .route("/metrics", get(metrics))
-            .with_state(Admin::new(shared.clone()));
-        http::run(listener, router, METRICS_IDLE_TIMEOUT).await;
-    };
-    tokio::join!(admin, metrics);
+        Self { admin, metrics }
+    }
+
+    /// Where the admin server is.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref()?.local_addr().ok()
+    }
+
+    /// Where Prometheus' endpoint is.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
+    }
+
+    /// Serves until the task is dropped.
+    pub async fn serve(self, shared: Arc<Shared>) {
+        let admin = Admin::new(shared.clone());
+        let server = shared.config.administration.server.as_ref();
+        let idle = server.map_or(METRICS_IDLE_TIMEOUT, |server| server.idle_timeout);
+        let metrics = Router::new().route("/metrics", get(metrics));
+        let metrics = metrics.with_state(admin.clone());
+        tokio::join!(
+            http::run(self.admin, router(admin), idle),
+            http::run(self.metrics, metrics, METRICS_IDLE_TIMEOUT),
+        );
+    }
 }
 
 /// Prometheus asks every minute or more often, mostly through one connection.
@@ -127,12 +144,11 @@ async fn apart<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
     }
 }
 
-async fn listen(listen: &Listen, what: &str, key: &str) -> Option<TcpListener> {
-    match bind(listen).await {
+fn listen(listen: &Listen, what: &str, key: &str) -> Option<TcpListener> {
+    match bind(listen) {
         Ok(listener) => {
-            let address = listener
-                .local_addr()
-                .map_or(listen.to_string(), |a| a.to_string());
+            let address = listener.local_addr();
+            let address = address.map_or(listen.to_string(), |address| address.to_string());
             info!("{what}: http://{address}");
             Some(listener)
         }
@@ -146,11 +162,13 @@ async fn listen(listen: &Listen, what: &str, key: &str) -> Option<TcpListener> {
     }
 }
 
-async fn bind(listen: &Listen) -> io::Result<TcpListener> {
-    match &listen.host {
+fn bind(listen: &Listen) -> io::Result<TcpListener> {
+    let listener = match &listen.host {
         Some(host) if !listen.is_every_address() => {
-            TcpListener::bind((host.as_str(), listen.port)).await
+            TcpListener::bind((host.as_str(), listen.port))?
         }
-        _ => TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], listen.port))).await,
-    }
+        _ => TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], listen.port)))?,
+    };
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }

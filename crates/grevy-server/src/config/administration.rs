@@ -1,4 +1,4 @@
-//! What operators look at: four-letter words, the admin server, metrics, the audit log.
+//! What operators look at: four-letter words, the admin server, metrics.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,8 +17,6 @@ pub struct Administration {
     pub server: Option<AdminServer>,
     /// How metrics are exposed.
     pub metrics: Metrics,
-    /// Whether every change is written to the audit log.
-    pub audit: bool,
 }
 
 /// The four-letter words that are answered (`4lw.commands.whitelist`).
@@ -163,7 +161,6 @@ impl Administration {
             words: FourLetterWords::read(reader),
             server: AdminServer::read(reader),
             metrics: Metrics::read(reader),
-            audit: reader.flag("audit.enable"),
         }
     }
 }

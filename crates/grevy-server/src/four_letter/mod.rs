@@ -3,8 +3,6 @@
 //!
 //! A length that begins a frame is never taken for a word: it would be of more than 1.6 GB.
 
-#[cfg(test)]
-mod tests;
 mod text;
 
 use crate::shared::Shared;
@@ -184,5 +182,41 @@ pub fn answer(shared: &Shared, word: Word, peer: SocketAddr) -> String {
         Word::Wchp => text::wchp(shared),
         Word::Wchs => text::wchs(shared),
         Word::TelnetClose => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FourLetterWords;
+
+    #[test]
+    fn first_bytes_tell_words_from_frames() {
+        for (bytes, expected) in [
+            (&b""[..], Parsed::NotYet),
+            (b"sta", Parsed::NotYet),
+            (b"stat", Parsed::Word(Word::Stat)),
+            (b"ruok\n", Parsed::Word(Word::Ruok)),
+            (b"\xff\xf4\xff\xfd\x06", Parsed::Word(Word::TelnetClose)),
+            (b"stmk", Parsed::NotYet),
+            (b"stmk\0\0\0\0\0\0\x01", Parsed::NotYet),
+            (b"stmk\0\0\0\0\0\0\x01\x32", Parsed::Word(Word::Stmk(306))),
+            (b"STAT", Parsed::None),
+            (b"\0\0\0\x2d", Parsed::None),
+            (b"GET /", Parsed::None),
+        ] {
+            assert_eq!(Word::parse(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn every_word_that_can_be_allowed_is_known_by_its_name() {
+        for name in FourLetterWords::ALL {
+            let bytes = [name.as_bytes(), &[0; 8]].concat();
+            let Parsed::Word(word) = Word::parse(&bytes) else {
+                panic!("{name} is no word");
+            };
+            assert_eq!(word.name(), name);
+        }
     }
 }

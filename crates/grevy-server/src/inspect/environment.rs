@@ -24,7 +24,7 @@ pub fn entries() -> Vec<(&'static str, String)> {
         ("os.name", os_name().to_owned()),
         ("os.arch", architecture().to_owned()),
         ("os.version", system("/proc/sys/kernel/osrelease")),
-        ("user.name", variable("USER")),
+        ("user.name", or_unknown(&user_name().unwrap_or_default())),
         ("user.home", variable("HOME")),
         ("user.dir", working_directory()),
         ("os.memory.free", megabytes(memory.available)),
@@ -53,6 +53,20 @@ fn architecture() -> &'static str {
 fn system(path: &str) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
     or_unknown(text.trim())
+}
+
+/// Whose process this is, by the system's list of users.
+fn user_name() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let id = ids.split_whitespace().nth(1)?;
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let user = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _password, user) = (fields.next()?, fields.next()?, fields.next()?);
+        (user == id).then(|| name.to_owned())
+    });
+    user.or_else(|| env::var("USER").ok())
 }
 
 fn variable(name: &str) -> String {

@@ -148,6 +148,30 @@ impl LogReader {
         }))
     }
 
+    /// For tools: the record here although its checksum is wrong, if its length and end mark are
+    /// right. Reading goes on behind it.
+    pub fn read_flawed(&mut self) -> Result<Option<LogRecord<'_>>, DiskError> {
+        match self.read()? {
+            Step::End(Ending {
+                flaw: Some(Flaw::Checksum),
+                ..
+            }) => {}
+            _ => return Ok(None),
+        }
+        let here = self.buf.get(self.pos..).unwrap_or_default();
+        let len = record::prefix(here).map_or(0, |(_, len)| len);
+        let len = usize::try_from(len).unwrap_or(0);
+        let (offset, start) = (self.offset(), self.pos + PREFIX);
+        self.pos += len + FRAME;
+        let entry = self.buf.get(start..start + len).unwrap_or_default();
+        Ok(record::zxid(entry).map(|zxid| LogRecord {
+            offset,
+            end: self.offset(),
+            zxid,
+            entry,
+        }))
+    }
+
     /// All that follows the last record.
     pub(crate) fn rest(&mut self) -> Result<Vec<u8>, DiskError> {
         let start = self.offset();

@@ -258,7 +258,11 @@ impl Logs<'_> {
 
     fn known(&self, file: Zxid) -> Known {
         if let Some(mark) = self.mark.filter(|mark| mark.file == Some(file)) {
-            return Known::Marked(mark);
+            // A file that was only about to be begun may be another server's of the same name.
+            return match mark.offset == 0 && self.java_since {
+                true => Known::Unmarked,
+                false => Known::Marked(mark),
+            };
         }
         match self.ends.iter().find(|end| end.file == file) {
             Some(end) => Known::Closed(*end),

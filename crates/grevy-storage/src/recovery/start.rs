@@ -81,7 +81,7 @@ impl Place<'_> {
         for name in &in_logs {
             match Name::parse(name) {
                 Name::Log(zxid) => survey.logs.push(zxid),
-                _ if name == MARK_TEMPORARY => survey.leftovers.push(self.logs.join(name)),
+                _ if name == MARK_TEMPORARY => survey.discard(self.logs.join(name)),
                 Name::Odd => survey.ignore(self.logs.join(name)),
                 _ => {}
             }
@@ -89,7 +89,7 @@ impl Place<'_> {
         survey.logs.sort_unstable();
         for name in &in_snapshots {
             if snapshot::is_leftover(name) {
-                survey.leftovers.push(self.snapshots.join(name));
+                survey.discard(self.snapshots.join(name));
             } else if self.snapshots != self.logs && Name::parse(name) == Name::Odd {
                 survey.ignore(self.snapshots.join(name));
             }
@@ -441,6 +441,13 @@ impl Survey {
     /// Where there is a mark, both epoch files were ours; one that is not was set by Java since.
     fn java_since(&self) -> bool {
         self.mark.is_some() && self.current.is_some_and(|stored| stored.marked.is_none())
+    }
+
+    /// Marks a file for removal.
+    fn discard(&mut self, path: PathBuf) {
+        self.notes
+            .push(Note::LeftoverRemoved { path: path.clone() });
+        self.leftovers.push(path);
     }
 
     fn ignore(&mut self, path: PathBuf) {
