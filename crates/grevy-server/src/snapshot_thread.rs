@@ -4,8 +4,8 @@
 use crate::recovery;
 use crate::setup;
 use crate::shared::Shared;
-use grevy_storage::DiskError;
 use crate::snapshot_board::Written;
+use grevy_storage::DiskError;
 use grevy_storage::snapshot::SnapshotFile;
 use grevy_tree::SnapshotInfo;
 use std::sync::{Arc, mpsc};

@@ -9,8 +9,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+
+/// How long to wait for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub struct Place {
@@ -24,7 +27,7 @@ pub struct Place {
 impl Place {
     /// Starts a server in a new directory, with more lines for its configuration.
     pub fn new(name: &str, lines: &str) -> Self {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("operators-{name}"));
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).expect("a directory for the test");
         let file = directory.join("zoo.cfg");
@@ -44,6 +47,20 @@ impl Place {
             admin: server.admin_address(),
             stop: Some(stop),
             thread: Some(std::thread::spawn(move || run(server, stopped))),
+        }
+    }
+
+    /// Returns once no connection is left.
+    pub fn wait_for_the_last_connection_to_end(&self) {
+        self.wait_until(|| self.shared.clients.is_empty(), "all connections end");
+    }
+
+    /// For what nobody is told of, such as the end of a connection whose client does not listen.
+    pub fn wait_until(&self, done: impl Fn() -> bool, what: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !done() {
+            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -101,8 +118,9 @@ impl Drop for Place {
 /// Sends bytes and reads until the other side ends the connection.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).expect("the port is open");
-    let patience = Some(Duration::from_secs(60));
-    stream.set_read_timeout(patience).expect("a time limit");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a time limit");
     stream.write_all(bytes).expect("the request is taken");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the answer ends");
