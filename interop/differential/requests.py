@@ -74,8 +74,7 @@ class Requests:
     def own_path(self):
         """As `path`, but nothing that other sequences meet again."""
         path = self.path()
-        # A path that is null is an exception somewhere in the Java server; no client can send one.
-        return self.root if path is None or path in pools.SPECIAL_PATHS else path
+        return self.root if path in pools.SPECIAL_PATHS else path
 
     # Writes
 
@@ -106,8 +105,8 @@ class Requests:
             return self.create_at(path, data, flags, acl, Op.CREATE_CONTAINER)
         flags = rng.choice([5, 5, 5, 6, 6, 0, 1, 4])
         # That a node without a time to live is asked for by createTTL is refused by Grevy always, and by the Java
-        # server unless the time to live is -1.
-        bad = [ttl for ttl in pools.BAD_TTLS if ttl != -1 or flags in (5, 6)]
+        # server unless the time to live is negative.
+        bad = [ttl for ttl in pools.BAD_TTLS if ttl >= 0 or flags in (5, 6)]
         ttl = rng.choice(pools.TTLS * 3 + bad)
         record = records.create_ttl(path, data, acl, flags, ttl)
         text = f"CREATE_TTL {show(path)} flags {flags} ttl {ttl} {_short(acl)}"
@@ -169,10 +168,10 @@ class Requests:
         return self._with_watch(self.rng.choice([Op.GET_CHILDREN, Op.GET_CHILDREN2]), self.path())
 
     def get_acl(self) -> Request:
-        return self._path_only(Op.GET_ACL)
+        return self._path_only(Op.GET_ACL, self.path())
 
     def sync(self) -> Request:
-        return self._path_only(Op.SYNC)
+        return self._path_only(Op.SYNC, self.own_path())
 
     def count_children(self) -> Request:
         path = self.rng.choice(self.nodes)
@@ -251,8 +250,7 @@ class Requests:
         path, kind = self.rng.choice(self.nodes), self.rng.choice([1, 2, 3, 3, 4, 5, 0, 6, -1])
         return Request(op, records.path_and_version(path, kind), f"{op.name} {show(path)} type {kind}")
 
-    def _path_only(self, op: Op) -> Request:
-        path = self.path()
+    def _path_only(self, op: Op, path) -> Request:
         return Request(op, records.path_only(path), f"{op.name} {show(path)}")
 
 

@@ -1,5 +1,6 @@
 """The jute encoding: big-endian numbers, counted strings, buffers and vectors, -1 for null."""
 
+import re
 import struct
 
 
@@ -95,10 +96,12 @@ class Reader:
 def _text(value: bytes) -> str:
     """What the bytes say, however they say it; what is no UTF-8 survives.
 
-    Java writes each half of a surrogate pair by itself, which is no UTF-8. Clients get such a string from a Java
-    server only where it repeats their own, so a server that writes UTF-8 is not told apart.
+    Java writes each half of a surrogate pair by itself, which is no UTF-8, and has other habits of counting how many
+    characters something else must be replaced with. Clients get such a string only where the server repeats their
+    own, so servers are not told apart by it.
     """
     try:
-        return value.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+        text = value.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+        return re.sub("\ufffd+", "\ufffd", text)
     except UnicodeError:
         return value.decode("utf-8", "surrogateescape")

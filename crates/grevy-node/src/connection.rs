@@ -129,6 +129,13 @@ pub enum CloseReason {
     WrongEnsemble,
     /// The operation does not exist.
     UnknownOperation(i32),
+    /// A frame is too long, or its length makes no sense.
+    FrameLength {
+        /// What its first four bytes say.
+        len: i32,
+        /// The most that is accepted, in bytes.
+        limit: usize,
+    },
     /// The client does not read what it is sent.
     OutputLimit(usize),
     /// The server stops, or cannot write to its storage.
@@ -164,6 +171,11 @@ impl fmt::Display for CloseReason {
             }
             Self::WrongEnsemble => f.write_str("the client expected an ensemble of another name"),
             Self::UnknownOperation(op) => write!(f, "operation {op} does not exist"),
+            Self::FrameLength { len, limit } => write!(
+                f,
+                "a frame of {len} bytes, where the limit is {limit} (jute.maxbuffer); raise it \
+                 on servers and clients if the data is right"
+            ),
             Self::OutputLimit(bytes) => {
                 write!(f, "the client does not read: {bytes} bytes wait for it")
             }

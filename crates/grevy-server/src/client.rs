@@ -150,6 +150,8 @@ pub struct Serve {
     /// Received and not handled: a part of a frame, or frames that have to wait.
     unhandled: Vec<u8>,
     state: State,
+    /// The time for sending what is left runs.
+    is_ending: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,8 +159,8 @@ enum State {
     /// Nothing received: a four-letter word may come.
     Fresh,
     Serving,
-    /// The answer to a four-letter word is being sent, and nothing comes after it.
-    Answering,
+    /// A four-letter word is answered: once that is sent, nothing more will be.
+    Answered,
     /// Everything is sent and said so; what still comes in is dropped, so that the client reads
     /// the last reply before it learns of the end.
     Draining,
@@ -192,6 +194,7 @@ impl Serve {
             socket,
             unhandled: Vec::new(),
             state: State::Fresh,
+            is_ending: false,
         }
     }
 
@@ -202,9 +205,6 @@ impl Serve {
             }
             if self.state != State::Draining {
                 ready!(self.poll_send(cx))?;
-            }
-            if self.state == State::Answering {
-                self.half_close()?;
             }
             if !self.unhandled.is_empty() && self.is_receptive() {
                 let mut bytes = std::mem::take(&mut self.unhandled);
@@ -234,17 +234,25 @@ impl Serve {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut wire = self.client.wire();
-            if self.client.send(&mut wire)? == Sent::Some {
+            let sent = self.client.send(&mut wire)?;
+            let reason = wire.conn.closing().cloned();
+            if sent == Sent::Some {
                 drop(wire);
+                if reason.is_some() && !self.is_ending {
+                    // Without a session it has the time of those who have none yet.
+                    self.is_ending = true;
+                    self.shared.newcomers.push(&self.client);
+                }
                 ready!(self.client.socket.as_ref().poll_write_ready(cx))?;
                 continue;
             }
             give_back(wire.conn.output());
-            let Some(reason) = wire.conn.closing().cloned() else {
-                return Poll::Ready(Ok(()));
-            };
             drop(wire);
-            self.finish(&reason)?;
+            match reason {
+                Some(reason) => self.finish(&reason)?,
+                None if self.state == State::Answered => self.half_close()?,
+                None => {}
+            }
             return Poll::Ready(Ok(()));
         }
     }
@@ -284,7 +292,7 @@ impl Serve {
                 }
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            if self.state == State::Draining {
+            if matches!(self.state, State::Answered | State::Draining) {
                 return Poll::Ready(Ok(()));
             }
             if self.unhandled.is_empty() {
@@ -309,7 +317,7 @@ impl Serve {
                         .conn
                         .output()
                         .extend_from_slice(text.as_bytes());
-                    self.state = State::Answering;
+                    self.state = State::Answered;
                     return Ok(bytes.len());
                 }
                 four_letter::Parsed::None => self.state = State::Serving,
@@ -340,8 +348,14 @@ impl Serve {
                     Some(_) => max_buffer,
                     None => max_buffer.min(CONNECT_LIMIT),
                 };
-                let Some((frame, after)) = self.split_frame(rest, limit)? else {
-                    break;
+                let (frame, after) = match split_frame(rest, limit) {
+                    Ok(Some(split)) => split,
+                    Ok(None) => break,
+                    Err(len) => {
+                        // What came before it still counts.
+                        wire.conn.close(CloseReason::FrameLength { len, limit });
+                        break;
+                    }
                 };
                 rest = after;
                 match wire.conn.handle_frame(frame, view) {
@@ -375,29 +389,20 @@ impl Serve {
         }
         Ok(bytes.len() - rest.len())
     }
+}
 
-    /// The first whole frame and what follows it.
-    fn split_frame<'b>(
-        &self,
-        bytes: &'b [u8],
-        limit: usize,
-    ) -> io::Result<Option<(&'b [u8], &'b [u8])>> {
-        let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
-            return Ok(None);
-        };
-        let len = prefix.get_i32();
-        match usize::try_from(len) {
-            Ok(len) if len <= limit => Ok(rest.split_at_checked(len)),
-            _ => {
-                let peer = self.client.peer;
-                info!(
-                    %peer,
-                    "closing connection: a frame of {len} bytes, where the limit is {limit} \
-                     (jute.maxbuffer); raise it on servers and clients if the data is right"
-                );
-                Err(io::ErrorKind::InvalidData.into())
-            }
-        }
+/// The first whole frame and what follows it, if it is there.
+///
+/// # Errors
+/// Its length, if that is negative or above `limit`.
+fn split_frame(bytes: &[u8], limit: usize) -> Result<Option<(&[u8], &[u8])>, i32> {
+    let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
+        return Ok(None);
+    };
+    let len = prefix.get_i32();
+    match usize::try_from(len) {
+        Ok(length) if length <= limit => Ok(rest.split_at_checked(length)),
+        _ => Err(len),
     }
 }
 

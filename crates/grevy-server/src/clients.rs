@@ -141,15 +141,18 @@ impl Clients for Port<'_> {
         let map = self.map.get_or_init(|| self.clients.map.read());
         let client = map.get(&id)?;
         let mut wire = client.wire();
-        let was_idle = !wire.has_output() && wire.conn.closing().is_none();
+        let was_open = wire.conn.closing().is_none();
+        let was_idle = !wire.has_output() && was_open;
         let before = *wire.conn.stats();
         let output_before = wire.conn.output().len();
         let result = f(&mut wire.conn);
         let output = wire.conn.output().len().saturating_sub(output_before);
-        let is_idle = !wire.has_output() && wire.conn.closing().is_none();
+        let is_open = wire.conn.closing().is_none();
+        let is_idle = !wire.has_output() && is_open;
         self.stats
             .count(Batch::Applied, &before, wire.conn.stats(), output);
-        if was_idle && !is_idle {
+        // One that is busy sending must still learn that it is to end: its client may never read.
+        if was_idle && !is_idle || was_open && !is_open {
             match wire.conn.stats().replies > before.replies {
                 true => self.replied.borrow_mut().push(client.clone()),
                 false => self.notified.borrow_mut().push(client.clone()),

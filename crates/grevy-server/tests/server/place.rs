@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Nothing takes longer unless it never ends.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub struct Place {
@@ -27,7 +27,7 @@ pub struct Place {
 impl Place {
     /// Starts a server in a new directory, with more lines for its configuration.
     pub fn new(name: &str, lines: &str) -> Self {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("operators-{name}"));
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).expect("a directory for the test");
         let file = directory.join("zoo.cfg");
@@ -47,6 +47,20 @@ impl Place {
             admin: server.admin_address(),
             stop: Some(stop),
             thread: Some(std::thread::spawn(move || run(server, stopped))),
+        }
+    }
+
+    /// Returns once no connection is left.
+    pub fn wait_for_the_last_connection_to_end(&self) {
+        self.wait_until(|| self.shared.clients.is_empty(), "all connections end");
+    }
+
+    /// For what nobody is told of, such as the end of a connection whose client does not listen.
+    pub fn wait_until(&self, done: impl Fn() -> bool, what: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !done() {
+            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
