@@ -28,8 +28,10 @@ class Difference:
         lines = [f"seed {self.sequence.seed}: the servers differ at step {self.step}", *steps[: self.step + 1]]
         if self.step >= len(steps):
             lines.append("  (while closing the sessions left open)")
-        lines += ["the reference says", *indent(only_reference or self.reference)]
-        lines += ["the tested server says", *indent(only_tested or self.tested)]
+        if not only_reference and not only_tested:
+            only_reference, only_tested = self.reference, self.tested
+        lines += ["only the reference says", *indent(only_reference)]
+        lines += ["only the tested server says", *indent(only_tested)]
         return "\n".join(lines)
 
 

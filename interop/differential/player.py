@@ -60,8 +60,11 @@ class Player:
                 self.lines.append([])
                 self._step(step)
                 self._settle()
+                if any(request.op == Op.CLOSE_SESSION for request in getattr(step, "requests", ())):
+                    self.lines[-1] = sorted_events(self.lines[-1])
             self.lines.append([])
             self._close_sessions()
+            self.lines[-1] = sorted_events(self.lines[-1])
             return self.lines
         except (TimeoutError, ConnectionRefusedError) as error:
             raise Stuck(f"at step {len(self.lines)}: {error}") from error
@@ -200,8 +203,10 @@ class Player:
         return event._replace(zxid=self.symbols.zxid(event.zxid)), reply.err
 
     def _body(self, request, reply):
-        # A multiRead that fails half-way carries an error and a record.
-        if request is not None and (reply.err == 0 or reply.body):
+        if request is not None and request.op == Op.MULTI_READ and reply.err != 0:
+            # The Java server's reply then carries the parts so far, too, which no client looks at.
+            return "…"
+        if request is not None and reply.err == 0:
             try:
                 return self.symbols.reply(request.op, records.read_reply(request.op, reply.body))
             except Malformed:
@@ -220,6 +225,24 @@ class Player:
 
     def _write(self, line: str):
         self.lines[-1].append(line)
+
+
+def sorted_events(lines: list) -> list:
+    """With neighbouring events of one connection sorted.
+
+    The ephemeral nodes of a session that ends are a set in the Java server, and go in the order of their hashes.
+    """
+    result, run = [], []
+    for line in [*lines, None]:
+        connection = line.split(" event ")[0] if line and " event " in line else None
+        if run and run[0].split(" event ")[0] != connection:
+            result += sorted(run)
+            run = []
+        if connection is not None:
+            run.append(line)
+        elif line is not None:
+            result.append(line)
+    return result
 
 
 def ends_connection(request: Request, reply) -> bool:

@@ -49,11 +49,21 @@ ACLS = [
     [Acl(15, "world", "anyone")],
     [Acl(31, "super", "")],
 ]
+OPEN_TO_ALL = [
+    OPEN,
+    OPEN,
+    [Acl(63, "world", "anyone")],
+    [Acl(-1, "world", "anyone")],
+    [Acl(15, "world", "anyone")],
+    [Acl(31, "world", "anyone"), Acl(31, "world", "anyone")],
+    [Acl(31, "ip", "127.0.0.1")],
+    [Acl(31, "ip", "127.0.0.0/8"), Acl(1, "world", "anyone")],
+]
+"""Lists that let all of the test's clients read the node and delete its children."""
 BAD_ACLS = [
     None,
     [],
     [Acl(31, "world", "nobody")],
-    [Acl(31, "world", None)],
     [Acl(31, None, None)],
     [Acl(31, "nosuch", "x")],
     [Acl(31, "", "")],

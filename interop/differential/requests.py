@@ -19,6 +19,9 @@ class Requests:
         self.rng = rng
         self.root = root
         self._quota = quota
+        # What setWatches tells of a node, and what deleteContainer asks for, is Grevy's own decision where
+        # lists forbid something; elsewhere both are as in the Java server.
+        self._guarded = rng.random() < 0.5
         names = ["a", "b", "c", "a/x", "a/y", "b/x", "a/x/deep", "c/t", "e", "k"]
         self.nodes = [root] + [f"{root}/{name}" for name in names]
         self.kinds = [
@@ -40,17 +43,17 @@ class Requests:
             self.add_watch,
             self.remove_watches,
             self.check_watches,
-            self.set_watches,
             self.ephemerals,
             self.count_children,
             self.who_am_i,
-            self.delete_container,
             self.reconfig,
             self.ping,
             self.odd_xid,
         ]
         if quota:
             self.kinds += [self.quota] * 3
+        if not self._guarded:
+            self.kinds += [self.set_watches, self.delete_container]
 
     # Paths
 
@@ -71,7 +74,8 @@ class Requests:
     def own_path(self):
         """As `path`, but nothing that other sequences meet again."""
         path = self.path()
-        return self.root if path in pools.SPECIAL_PATHS else path
+        # A path that is null is an exception somewhere in the Java server; no client can send one.
+        return self.root if path is None or path in pools.SPECIAL_PATHS else path
 
     # Writes
 
@@ -101,7 +105,10 @@ class Requests:
             flags = rng.choice([4, 4, 4, 0, 1])
             return self.create_at(path, data, flags, acl, Op.CREATE_CONTAINER)
         flags = rng.choice([5, 5, 5, 6, 6, 0, 1, 4])
-        ttl = rng.choice(pools.TTLS * 3 + pools.BAD_TTLS)
+        # That a node without a time to live is asked for by createTTL is refused by Grevy always, and by the Java
+        # server unless the time to live is -1.
+        bad = [ttl for ttl in pools.BAD_TTLS if ttl != -1 or flags in (5, 6)]
+        ttl = rng.choice(pools.TTLS * 3 + bad)
         record = records.create_ttl(path, data, acl, flags, ttl)
         text = f"CREATE_TTL {show(path)} flags {flags} ttl {ttl} {_short(acl)}"
         return Request(Op.CREATE_TTL, record, text, unsettled=flags not in (5, 6))
@@ -224,7 +231,8 @@ class Requests:
     # Shared
 
     def acl(self):
-        return self.rng.choice(pools.ACLS if self.rng.random() < 0.93 else pools.BAD_ACLS)
+        good = pools.ACLS if self._guarded else pools.OPEN_TO_ALL
+        return self.rng.choice(good if self.rng.random() < 0.93 else pools.BAD_ACLS)
 
     def _multi(self, op: Op, parts: list[Request]) -> Request:
         record = records.multi([(part.op, part.record) for part in parts])

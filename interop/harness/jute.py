@@ -74,8 +74,7 @@ class Reader:
 
     def string(self) -> str | None:
         value = self.buffer()
-        # Java writes each half of a surrogate pair by itself; what else is no UTF-8 must survive as well.
-        return None if value is None else value.decode("utf-8", "surrogateescape")
+        return None if value is None else _text(value)
 
     def vector(self, read) -> list | None:
         count = self.int32()
@@ -91,3 +90,15 @@ class Reader:
     def end(self):
         if self.position != len(self.data):
             raise Malformed(f"{len(self.data) - self.position} bytes left over")
+
+
+def _text(value: bytes) -> str:
+    """What the bytes say, however they say it; what is no UTF-8 survives.
+
+    Java writes each half of a surrogate pair by itself, which is no UTF-8. Clients get such a string from a Java
+    server only where it repeats their own, so a server that writes UTF-8 is not told apart.
+    """
+    try:
+        return value.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeError:
+        return value.decode("utf-8", "surrogateescape")

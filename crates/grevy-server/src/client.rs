@@ -7,6 +7,7 @@
 
 use crate::four_letter;
 use crate::shared::Shared;
+use crate::stats::Batch;
 use bytes::Buf as _;
 use grevy_node::connection::CloseReason;
 use grevy_node::{Action, ClientId, Connection, View};
@@ -245,6 +246,13 @@ impl Serve {
 
     fn finish(&mut self, reason: &CloseReason) -> io::Result<()> {
         let peer = self.client.peer;
+        let shared = &self.shared;
+        match reason {
+            CloseReason::AuthFailed | CloseReason::AuthRequired => shared.auth_failures.add(1),
+            CloseReason::WrongEnsemble => shared.metrics.ensemble_auth_failures.add(1),
+            CloseReason::NotServing => shared.metrics.connections_not_served.add(1),
+            _ => {}
+        }
         match reason {
             CloseReason::SessionClosed(_) => debug!(%peer, "closing connection: {reason}"),
             _ => info!(%peer, "closing connection: {reason}"),
@@ -266,6 +274,9 @@ impl Serve {
             ready!(Pin::new(&mut self.socket).poll_read(cx, &mut into))?;
             let bytes = into.filled();
             if bytes.is_empty() {
+                if self.state != State::Draining {
+                    self.shared.metrics.connections_dropped.add(1);
+                }
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
             if self.state == State::Draining {
@@ -312,6 +323,7 @@ impl Serve {
             let mut wire = self.client.wire();
             lend(wire.conn.output());
             before = *wire.conn.stats();
+            let output_before = wire.conn.output().len();
             let view = View {
                 now: now.time,
                 tree: &tree,
@@ -335,9 +347,16 @@ impl Serve {
                     Action::Close(reason) => wire.conn.close(reason),
                 }
             }
-            shared.stats.count(&before, wire.conn.stats());
+            let output = wire.conn.output().len().saturating_sub(output_before);
+            let batch = Batch::Received {
+                bytes: bytes.len() - rest.len(),
+            };
+            shared
+                .stats
+                .count(batch, &before, wire.conn.stats(), output);
         }
         if let Some(ask) = connect {
+            shared.metrics.connection_requests.add(1);
             shared.with_node(|node, port| {
                 node.open_session(now, &shared.tree.read(), port, ask);
             });

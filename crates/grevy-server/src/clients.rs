@@ -1,7 +1,7 @@
 //! All connections of a server, and the node's way to them.
 
 use crate::client::Client;
-use crate::stats::Stats;
+use crate::stats::{Batch, Stats};
 use grevy_node::auth::ip_id;
 use grevy_node::{ClientId, Clients, Connection};
 use grevy_proto::Id;
@@ -143,9 +143,12 @@ impl Clients for Port<'_> {
         let mut wire = client.wire();
         let was_idle = !wire.has_output() && wire.conn.closing().is_none();
         let before = *wire.conn.stats();
+        let output_before = wire.conn.output().len();
         let result = f(&mut wire.conn);
+        let output = wire.conn.output().len().saturating_sub(output_before);
         let is_idle = !wire.has_output() && wire.conn.closing().is_none();
-        self.stats.count(&before, wire.conn.stats());
+        self.stats
+            .count(Batch::Applied, &before, wire.conn.stats(), output);
         if was_idle && !is_idle {
             match wire.conn.stats().replies > before.replies {
                 true => self.replied.borrow_mut().push(client.clone()),

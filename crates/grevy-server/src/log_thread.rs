@@ -57,6 +57,13 @@ pub fn run(shared: &Arc<Shared>, mut log: Log, snapshotter: &Snapshotter) -> boo
     }
 }
 
+/// What has been written and is not durable.
+#[derive(Clone, Copy)]
+struct Unsynced {
+    last: Zxid,
+    entries: u64,
+}
+
 enum Next {
     GoOn,
     Stop,
@@ -69,41 +76,48 @@ fn write(
     snapshotter: &Snapshotter,
     batch: &[LogItem],
 ) -> Result<Next, LogError> {
-    let mut last = None;
+    let mut unsynced = None;
     let mut next = Next::GoOn;
     for item in batch {
         match item {
             LogItem::Append { zxid, entry } => {
                 log.append(*zxid, entry)?;
-                last = Some(*zxid);
+                let entries = unsynced.map_or(0, |unsynced: Unsynced| unsynced.entries);
+                unsynced = Some(Unsynced {
+                    last: *zxid,
+                    entries: entries + 1,
+                });
             }
             LogItem::Snapshot(info) => {
-                commit(shared, log, &mut last)?;
+                commit(shared, log, unsynced.take())?;
                 log.roll()?;
                 snapshotter.start(*info);
             }
             LogItem::Stop => next = Next::Stop,
         }
     }
-    commit(shared, log, &mut last)?;
+    commit(shared, log, unsynced)?;
     Ok(next)
 }
 
-fn commit(shared: &Arc<Shared>, log: &mut Log, last: &mut Option<Zxid>) -> Result<(), LogError> {
-    let Some(zxid) = last.take() else {
+fn commit(shared: &Arc<Shared>, log: &mut Log, unsynced: Option<Unsynced>) -> Result<(), LogError> {
+    let Some(Unsynced { last, entries }) = unsynced else {
         return Ok(());
     };
     let start = Instant::now();
     log.commit()?;
     let took = start.elapsed();
+    shared.metrics.fsync_time.add(took);
+    shared.metrics.batch_size.add(entries);
     if took > shared.config.storage.slow_sync {
+        shared.slow_syncs.add(1);
         warn!(
             "syncing the log took {} ms, which delays every write (fsync.warningthresholdms); \
              is the disk shared or failing?",
             took.as_millis()
         );
     }
-    shared.with_node(|node, _| node.log_synced(zxid));
+    shared.with_node(|node, _| node.log_synced(last));
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! From the files to the state: the storage reads, the tree is built.
 
 use crate::config::Config;
+use crate::metrics::ServerMetrics;
 use crate::setup;
+use crate::snapshot_board::{SnapshotBoard, Written};
 use grevy_proto::txn::TxnEntry;
 use grevy_proto::{Decode, Zxid};
 use grevy_storage::recovery::Start;
@@ -11,8 +13,9 @@ use grevy_storage::{
 };
 use grevy_tree::{Loader, Tree, TreeConfig};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::{info, warn};
 
 /// What a server starts with.
@@ -23,6 +26,35 @@ pub struct Recovery {
     pub store: Store,
     /// The log, ready for the next transaction.
     pub log: Log,
+    /// How it went.
+    pub startup: Startup,
+}
+
+/// How a recovery went, for operators.
+#[derive(Debug, Clone)]
+pub struct Startup {
+    /// How long it took.
+    pub took: Duration,
+    /// How long reading the snapshot took.
+    pub snapshot_took: Duration,
+    /// How many transactions were replayed.
+    pub log_entries: u64,
+    /// The snapshot that was loaded, or the first one ever.
+    pub snapshot: Option<Written>,
+}
+
+impl Startup {
+    /// Notes it where operators look.
+    pub fn report(self, metrics: &ServerMetrics, snapshots: &SnapshotBoard) {
+        metrics.startup_load_time.add(self.took);
+        metrics.startup_snapshot_load_time.add(self.snapshot_took);
+        let replay = self.took.saturating_sub(self.snapshot_took);
+        metrics.startup_log_load_time.add(replay);
+        metrics.startup_log_entries.add(self.log_entries);
+        if let Some(snapshot) = self.snapshot {
+            snapshots.loaded(snapshot);
+        }
+    }
 }
 
 /// Why there is no state to start with.
@@ -65,6 +97,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         field_limit: setup::field_limit(config),
         config: setup::tree_config(config, seed),
         state: State::None,
+        loaded: None,
     };
     let dirs = setup::dirs(config);
     let Opened {
@@ -76,14 +109,31 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
     for note in &recovered.notes {
         warn!("{note}");
     }
+    let loaded;
+    let snapshot_took = builder.loaded.map_or(Duration::ZERO, |at| at - start);
     let mut tree = match recovered.start {
         Start::Unknown => return Err(RecoverError::NoData),
         Start::Empty => {
             let mut tree = Tree::new(builder.config);
-            write_first_snapshot(config, &store, &mut tree).map_err(RecoverError::FirstSnapshot)?;
-            return Ok(Recovery { tree, store, log });
+            let path = write_first_snapshot(config, &store, &mut tree)
+                .map_err(RecoverError::FirstSnapshot)?;
+            let startup = Startup {
+                took: start.elapsed(),
+                snapshot_took: Duration::ZERO,
+                log_entries: 0,
+                snapshot: Some(written(path, tree.last_zxid())),
+            };
+            return Ok(Recovery {
+                tree,
+                store,
+                log,
+                startup,
+            });
         }
-        Start::History { .. } => builder.finish(),
+        Start::History { snapshot, .. } => {
+            loaded = snapshot.map(|(path, zxid, _)| written(path, zxid));
+            builder.finish()
+        }
     };
     for path in tree.finish_recovery() {
         warn!("{path} has an access control list that no file holds; nobody may access it");
@@ -101,7 +151,18 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         recovered.txns,
         start.elapsed().as_millis()
     );
-    Ok(Recovery { tree, store, log })
+    let startup = Startup {
+        took: start.elapsed(),
+        snapshot_took,
+        log_entries: recovered.txns,
+        snapshot: loaded,
+    };
+    Ok(Recovery {
+        tree,
+        store,
+        log,
+        startup,
+    })
 }
 
 /// What stands behind a snapshot's body, as the settings want it.
@@ -118,15 +179,32 @@ pub fn trailers(config: &Config, zxid: Zxid, digest: i64) -> Trailers {
     }
 }
 
-fn write_first_snapshot(config: &Config, store: &Store, tree: &mut Tree) -> Result<(), DiskError> {
+/// A snapshot that is there, as its file says.
+fn written(path: PathBuf, zxid: Zxid) -> Written {
+    let modified = path.metadata().and_then(|metadata| metadata.modified());
+    let modified = modified.unwrap_or_else(|_| SystemTime::now());
+    let age = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Written {
+        path,
+        zxid,
+        wall_ms: i64::try_from(age.as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+fn write_first_snapshot(
+    config: &Config,
+    store: &Store,
+    tree: &mut Tree,
+) -> Result<PathBuf, DiskError> {
     let info = tree.start_snapshot();
     let mut writer = store.snapshot(info.zxid, setup::compression(config))?;
     let mut body = Vec::new();
     while tree.snapshot_slice(usize::MAX, &mut body) {}
     writer.write(&body)?;
     // A digest block of an empty database says zero, as the Java server writes it.
-    writer.finish(trailers(config, info.zxid, 0))?;
-    store.created()
+    let file = writer.finish(trailers(config, info.zxid, 0))?;
+    store.created()?;
+    Ok(file.path)
 }
 
 /// Builds a tree from what recovery finds.
@@ -134,6 +212,8 @@ struct Builder {
     field_limit: usize,
     config: TreeConfig,
     state: State,
+    /// When the snapshot had been read.
+    loaded: Option<Instant>,
 }
 
 enum State {
@@ -176,6 +256,7 @@ impl Recover for Builder {
                         .finish()
                         .map_err(|error| Rejected(error.to_string()))?;
                     self.state = State::Loaded(Box::new(tree));
+                    self.loaded = Some(Instant::now());
                 }
                 Ok(Fed::Done(used))
             }

@@ -1,5 +1,6 @@
 //! A whole server: recovered, listening, and stopped again.
 
+use crate::admin::Endpoints;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Listen, Loaded};
@@ -33,6 +34,7 @@ pub struct Server {
     listener: Option<std::net::TcpListener>,
     workers: Workers,
     log_thread: JoinHandle<bool>,
+    endpoints: Endpoints,
 }
 
 /// Why a server could not start.
@@ -99,6 +101,7 @@ impl Server {
                  Grevy does not run yet; remove the server.N lines to run it standalone",
             ));
         }
+        listener::raise_file_limit();
         // The port is taken before the data is touched, but nobody is let in until it is read.
         let socket = match &config.clients.listen {
             Some(listen) => Some(
@@ -123,6 +126,7 @@ impl Server {
             store: recovered.store,
             initial_text: loaded.initial_text,
         }));
+        recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
         let snapshotter = Snapshotter::start_thread(shared.clone())?;
         let log_thread = {
@@ -149,8 +153,10 @@ impl Server {
             Some(listener) => Some(listener.local_addr()?),
             None => None,
         };
+        let endpoints = Endpoints::bind(&shared.config);
         let server = Self {
             shared,
+            endpoints,
             address,
             listener,
             workers,
@@ -163,6 +169,11 @@ impl Server {
     /// Where clients connect.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Where the admin server is, if it runs.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.endpoints.admin_address()
     }
 
     /// What the threads share.
@@ -179,6 +190,7 @@ impl Server {
             let workers = self.workers.handles().to_vec();
             tasks.spawn(listener::run(shared.clone(), listener, workers));
         }
+        tasks.spawn(self.endpoints.serve(shared.clone()));
         tasks.spawn(timer::run(shared.clone()));
         tasks.spawn(timer::enforce_deadlines(shared.clone()));
         if let Some(every) = shared.config.storage.purge_interval {

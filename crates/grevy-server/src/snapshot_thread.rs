@@ -4,10 +4,10 @@
 use crate::recovery;
 use crate::setup;
 use crate::shared::Shared;
+use crate::snapshot_board::Written;
 use grevy_storage::DiskError;
 use grevy_storage::snapshot::SnapshotFile;
 use grevy_tree::SnapshotInfo;
-use parking_lot::RwLockWriteGuard;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ use tracing::{error, info};
 
 /// Znodes that are serialised at a time while others wait for the tree.
 const SLICE: usize = 256;
+/// How long the tree is left alone after a slice, in times of what the slice took.
+const REST: u32 = 2;
 /// Bytes that are collected before they are written.
 const WRITE: usize = 1 << 20;
 
@@ -56,15 +58,26 @@ impl Snapshotter {
 fn snapshot(shared: &Shared, info: SnapshotInfo) {
     let start = Instant::now();
     match write(shared, info) {
-        Ok(Some(file)) => info!(
-            "wrote {} ({} znodes, {} bytes) in {} ms",
-            file.path.display(),
-            info.znodes,
-            file.bytes,
-            start.elapsed().as_millis()
-        ),
-        Ok(None) => {}
+        Ok(Some(file)) => {
+            let took = start.elapsed();
+            info!(
+                "wrote {} ({} znodes, {} bytes) in {} ms",
+                file.path.display(),
+                info.znodes,
+                file.bytes,
+                took.as_millis()
+            );
+            shared.metrics.snapshot_time.add(took);
+            shared.snapshots.written(Written {
+                path: file.path,
+                zxid: info.zxid,
+                wall_ms: shared.clock.now().wall_ms,
+            });
+        }
+        Ok(None) => shared.snapshots.failed("the server stops".to_owned()),
         Err(error) => {
+            shared.metrics.snapshot_errors.add(1);
+            shared.snapshots.failed(error.to_string());
             // The log goes on, and so does the server; the next snapshot is tried in its time.
             error!("no snapshot was written: {error}; older ones and the log are complete");
             shared.tree.write().abandon_snapshot();
@@ -81,9 +94,11 @@ fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, Di
     loop {
         let more = {
             let mut tree = shared.tree.write();
+            let start = Instant::now();
             let more = tree.snapshot_slice(SLICE, &mut bytes);
-            // Whoever waits for the tree comes before the next slice.
-            RwLockWriteGuard::unlock_fair(tree);
+            let took = start.elapsed();
+            drop(tree);
+            std::thread::sleep(took * REST);
             more
         };
         if bytes.len() >= WRITE || !more {

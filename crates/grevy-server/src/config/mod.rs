@@ -38,7 +38,7 @@ pub use clients::{Clients, NodeTypes, Timing};
 pub use endpoint::{Endpoint, Listen};
 pub use ensemble::{Ensemble, Hierarchy};
 pub use finding::{ConfigError, Finding, Origin};
-pub use limits::{LargeRequests, Limits, Throttle};
+pub use limits::Limits;
 pub use quorum::{Membership, Quorum};
 pub use server_line::{PeerAddress, Role, Server};
 pub use storage::{SnapshotCompression, Storage};

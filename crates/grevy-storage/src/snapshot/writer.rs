@@ -17,7 +17,7 @@ use std::sync::Arc;
 const CHUNK: usize = 1 << 20;
 /// Bytes after which the file is synced, so that the last sync, and syncs of the log meanwhile,
 /// never wait for a whole snapshot.
-const SYNC_EVERY: u64 = 8 << 20;
+const SYNC_EVERY: u64 = 1 << 20;
 /// What names of unfinished snapshots begin with; no Java server looks at them.
 const UNFINISHED: &str = "grevy.snapshot.";
 
