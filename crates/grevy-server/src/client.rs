@@ -157,6 +157,8 @@ enum State {
     /// Nothing received: a four-letter word may come.
     Fresh,
     Serving,
+    /// The answer to a four-letter word is being sent, and nothing comes after it.
+    Answering,
     /// Everything is sent and said so; what still comes in is dropped, so that the client reads
     /// the last reply before it learns of the end.
     Draining,
@@ -200,6 +202,9 @@ impl Serve {
             }
             if self.state != State::Draining {
                 ready!(self.poll_send(cx))?;
+            }
+            if self.state == State::Answering {
+                self.half_close()?;
             }
             if !self.unhandled.is_empty() && self.is_receptive() {
                 let mut bytes = std::mem::take(&mut self.unhandled);
@@ -304,8 +309,7 @@ impl Serve {
                         .conn
                         .output()
                         .extend_from_slice(text.as_bytes());
-                    self.client.send(&mut self.client.wire())?;
-                    self.half_close()?;
+                    self.state = State::Answering;
                     return Ok(bytes.len());
                 }
                 four_letter::Parsed::None => self.state = State::Serving,

@@ -9,8 +9,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+
+/// Nothing takes longer unless it never ends.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub struct Place {
@@ -47,9 +50,16 @@ impl Place {
         }
     }
 
-    /// Sends bytes and reads until the server ends the connection.
+    /// Sends bytes and reads until the server ends the connection, and has forgotten it.
     pub fn word(&self, bytes: &[u8]) -> String {
-        exchange(self.address, bytes)
+        let before = self.shared.clients.len();
+        let answer = exchange(self.address, bytes);
+        let deadline = Instant::now() + PATIENCE;
+        while self.shared.clients.len() > before {
+            assert!(Instant::now() < deadline, "the connection is still there");
+            std::thread::yield_now();
+        }
+        answer
     }
 
     /// Asks the admin server; returns the status, the headers and the body.
@@ -101,8 +111,9 @@ impl Drop for Place {
 /// Sends bytes and reads until the other side ends the connection.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).expect("the port is open");
-    let patience = Some(Duration::from_secs(60));
-    stream.set_read_timeout(patience).expect("a time limit");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a time limit");
     stream.write_all(bytes).expect("the request is taken");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the answer ends");
