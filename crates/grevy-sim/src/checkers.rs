@@ -136,7 +136,13 @@ pub fn describe(entry: &Entry) -> String {
     )
 }
 
-/// Whether the transaction is a request's failure.
-pub fn is_error(entry: &Entry) -> bool {
-    matches!(entry.change, Change::Error(_))
+/// Whether the transaction changes nothing: a request's failure, or an empty multi.
+pub fn is_empty(entry: &Entry) -> bool {
+    match &entry.change {
+        Change::Error(_) => true,
+        Change::Multi(parts) => {
+            parts.is_empty() || parts.iter().any(|part| matches!(part, Change::Error(_)))
+        }
+        _ => false,
+    }
 }

@@ -23,7 +23,7 @@ use grevy_node::{ClientId, Connection, Node, Now, Output, Status, Time};
 use grevy_proto::txn::{CreateKind, CreateTxn, DeleteTxn, Txn, TxnHeader};
 use grevy_proto::{Acl, SessionId, Xid, Zxid};
 use grevy_storage::testing::MemDisk;
-use grevy_storage::{Dirs, Log, OpenOptions, Store};
+use grevy_storage::{Dirs, Epochs, Log, OpenOptions, Store};
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Tree, TreeConfig};
 use log_thread::LogThread;
@@ -468,8 +468,8 @@ impl Server {
 }
 
 /// The log's part of a run, for the modules below.
-fn new_log(log: Log) -> LogThread {
-    LogThread::new(log)
+fn new_log(log: Log, epochs: Epochs) -> LogThread {
+    LogThread::new(log, epochs)
 }
 
 /// Names of a log's files.

@@ -1,7 +1,7 @@
 //! P18: a session's end is final: it comes once, nothing of the session takes effect after it,
 //! and whoever comes back is told.
 
-use super::{Case, describe, is_error};
+use super::{Case, describe, is_empty};
 use crate::history::Frame;
 use crate::model::txn::Change;
 use crate::operation::Operation;
@@ -14,7 +14,7 @@ pub fn check(case: &mut Case<'_>) {
     let mut found = Vec::new();
     for entry in &case.entries {
         if let Some(end) = ended.get(&entry.session)
-            && !is_error(entry)
+            && !is_empty(entry)
         {
             found.push(format!("{} after the session ended at {end:x}", describe(entry)));
         }
