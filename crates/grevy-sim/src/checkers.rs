@@ -91,13 +91,13 @@ pub fn check(history: &History, digest: bool, counts: &mut Counts) -> Vec<Violat
     };
     for check in [
         p22::check as fn(&mut Case<'_>),
+        p18::check,
         p12::check,
         p01::check,
         p02::check,
         p03::check,
         p07::check,
         p17::check,
-        p18::check,
         p20::check,
         replay::check,
     ] {
