@@ -23,7 +23,7 @@ use grevy_node::{ClientId, Connection, Node, Now, Output, Status, Time};
 use grevy_proto::txn::{CreateKind, CreateTxn, DeleteTxn, Txn, TxnHeader};
 use grevy_proto::{Acl, SessionId, Xid, Zxid};
 use grevy_storage::testing::MemDisk;
-use grevy_storage::{Dirs, Log, OpenOptions, Store};
+use grevy_storage::{Dirs, Epochs, Log, OpenOptions, Store};
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Tree, TreeConfig};
 use log_thread::LogThread;
@@ -50,6 +50,11 @@ pub struct Server {
     candidates: VecDeque<Committed>,
     /// A fault of the disk that a run may still fail of.
     pub faulted: bool,
+    /// Whether what tells a torn tail from rot is as new as the log: not after a power cut, nor
+    /// after a sync that failed, until the next start.
+    pub is_marked: bool,
+    /// The latest that the wall clock of a run has shown, in ms.
+    latest_wall: i64,
 }
 
 /// A server that runs.
@@ -125,6 +130,8 @@ impl Server {
             tree_config,
             candidates: VecDeque::new(),
             faulted: false,
+            is_marked: true,
+            latest_wall: 0,
         }
     }
 
@@ -206,6 +213,7 @@ impl Server {
     /// Timers fire on ticks, or late.
     fn tick(&mut self, ctx: &mut Context) {
         let now = self.now(ctx.schedule.now());
+        self.latest_wall = self.latest_wall.max(now.wall_ms);
         self.with_node(ctx, |node, tree, connections| {
             if node.next_timeout().is_some_and(|at| at <= now.time) {
                 node.handle_timeout(now, tree, connections);
@@ -419,6 +427,7 @@ impl Server {
                 .violate("P27", format!("the storage failed without a fault: {why}"));
         }
         ctx.counts.did("storage failures");
+        self.is_marked = false;
         self.with_node(ctx, |node, _, _| node.storage_failed(why));
         let clients: Vec<LinkId> = match &self.run {
             Some(run) => run.by_link.keys().copied().collect(),
@@ -445,11 +454,18 @@ impl Server {
         }
     }
 
+    /// A power cut that was arranged does not come.
+    pub fn disarm(&mut self) {
+        self.crash_at = None;
+        self.disk.crash_at(u64::MAX);
+    }
+
     /// The machine loses power.
     pub fn cut_power(&mut self, ctx: &mut Context) {
         let at = ctx.schedule.now();
         trace!(ctx.trace, at, "power cut");
         self.crash_at = None;
+        self.is_marked = false;
         self.stop(ctx, true);
         self.disk.crash(self.random.next());
         ctx.schedule
@@ -469,8 +485,8 @@ impl Server {
 }
 
 /// The log's part of a run, for the modules below.
-fn new_log(log: Log) -> LogThread {
-    LogThread::new(log)
+fn new_log(log: Log, epochs: Epochs) -> LogThread {
+    LogThread::new(log, epochs)
 }
 
 /// Names of a log's files.

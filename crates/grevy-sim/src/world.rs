@@ -57,8 +57,8 @@ pub struct Context {
     pub counts: Counts,
     /// Which client uses a link, and from which address.
     owners: BTreeMap<LinkId, (Option<usize>, u8)>,
-    /// Links of nobody in particular, with their places in the history.
-    pub strangers: BTreeMap<LinkId, usize>,
+    /// Links of intruders, with their places in the history and what came of a frame.
+    pub strangers: BTreeMap<LinkId, (usize, Vec<u8>)>,
     incarnation: u32,
 }
 

@@ -195,16 +195,19 @@ impl Place<'_> {
         let replayed = match self.options.trust_empty {
             true => {
                 visitor.begin(None);
-                logs.replay(Zxid::ZERO, visitor)?
+                logs.replay(Zxid::ZERO, visitor)
             }
-            false => logs.replay(Zxid::ZERO, &mut NoState)?,
+            false => logs.replay(Zxid::ZERO, &mut NoState),
         };
+        // If records need a state below them, what is wrong is the snapshot and not the log.
+        let has_records = replayed.as_ref().map_or(true, |replayed| replayed.txns > 0);
+        if has_records && !self.options.trust_empty && !unfit.is_empty() {
+            return Err(RecoveryError::NoSnapshotLoads { tried: unfit });
+        }
+        let replayed = replayed?;
         if replayed.txns > 0 && !self.options.trust_empty {
             let dir = self.snapshots.to_path_buf();
-            return Err(match unfit.is_empty() {
-                true => RecoveryError::NoSnapshot { dir },
-                false => RecoveryError::NoSnapshotLoads { tried: unfit },
-            });
+            return Err(RecoveryError::NoSnapshot { dir });
         }
         Ok(History {
             snapshot: None,
