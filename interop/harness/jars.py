@@ -30,10 +30,19 @@ def kafka_classpath() -> str:
 @functools.cache
 def programs_classpath() -> str:
     """The compiled programs of `interop/java/src`, with ZooKeeper's Java client and Curator."""
-    libraries = _fetch("clients", "clients")
-    sources = sorted(_JAVA.glob("src/*.java"))
+    return _compile("src", _fetch("clients", "clients"), "classes")
+
+
+@functools.cache
+def kafka_programs_classpath() -> str:
+    """The compiled programs of `interop/java/kafka`, with Kafka."""
+    return _compile("kafka", kafka_classpath(), "kafka-classes")
+
+
+def _compile(folder: str, libraries: str, target: str) -> str:
+    sources = sorted(_JAVA.glob(f"{folder}/*.java"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + libraries.encode()).hexdigest()
-    classes = WORK / "classes"
+    classes = WORK / target
     stamp = classes / "stamp"
     if not stamp.exists() or stamp.read_text() != digest:
         shutil.rmtree(classes, ignore_errors=True)

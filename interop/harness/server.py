@@ -43,6 +43,8 @@ class Server:
         self.properties = dict(properties or {})
         self.config = DEFAULTS | {"dataDir": str(self.data), "clientPort": str(self.port)} | (config or {})
         self.process = None
+        self.preexec = None
+        """Called in the new process before the server's program, to set limits."""
 
     @property
     def address(self) -> str:
@@ -64,7 +66,7 @@ class Server:
         self.write_config()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, preexec_fn=self.preexec
             )
         return self.process
 
@@ -144,7 +146,9 @@ class JavaServer(Server):
         self.version = version
 
     def command(self) -> list[str]:
-        properties = {"org.slf4j.simpleLogger.defaultLogLevel": "info"} | self.properties
+        # Before Java 18 the encoding of digested paths follows the locale, which may be ASCII.
+        defaults = {"org.slf4j.simpleLogger.defaultLogLevel": "info", "file.encoding": "UTF-8"}
+        properties = defaults | self.properties
         defines = [f"-D{name}={value}" for name, value in properties.items()]
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
         classpath = server_classpath(self.version)

@@ -16,7 +16,7 @@ pub struct DigestLog(VecDeque<(Zxid, i64)>);
 impl DigestLog {
     /// A transaction has been applied. `digest` is asked for only if it is noted.
     pub fn applied(&mut self, zxid: Zxid, digest: impl FnOnce() -> i64) {
-        if zxid.counter() % INTERVAL != 0 {
+        if !zxid.counter().is_multiple_of(INTERVAL) {
             return;
         }
         if self.0.len() == LIMIT {

@@ -4,12 +4,12 @@ use crate::config::Config;
 use crate::metrics::ServerMetrics;
 use crate::setup;
 use crate::snapshot_board::{SnapshotBoard, Written};
-use grevy_proto::txn::TxnEntry;
+use grevy_proto::txn::{DIGEST_VERSION, TxnEntry};
 use grevy_proto::{Decode, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::snapshot::{Fed, Trailers};
 use grevy_storage::{
-    Compression, Disk, DiskError, Log, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
+    Disk, DiskError, Log, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
 };
 use grevy_tree::{Loader, Tree, TreeConfig};
 use std::fmt;
@@ -41,6 +41,8 @@ pub struct Startup {
     pub log_entries: u64,
     /// The snapshot that was loaded, or the first one ever.
     pub snapshot: Option<Written>,
+    /// Whether the state has the digest that its last transaction names.
+    pub digest_matches: bool,
 }
 
 impl Startup {
@@ -51,6 +53,9 @@ impl Startup {
         let replay = self.took.saturating_sub(self.snapshot_took);
         metrics.startup_log_load_time.add(replay);
         metrics.startup_log_entries.add(self.log_entries);
+        metrics
+            .digest_mismatches
+            .add(u64::from(!self.digest_matches));
         if let Some(snapshot) = self.snapshot {
             snapshots.loaded(snapshot);
         }
@@ -98,6 +103,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         config: setup::tree_config(config, seed),
         state: State::None,
         loaded: None,
+        digest_matches: true,
     };
     let dirs = setup::dirs(config);
     let Opened {
@@ -110,6 +116,13 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         warn!("{note}");
     }
     let loaded;
+    let digest_matches = builder.digest_matches;
+    if !digest_matches {
+        warn!(
+            "the state does not have the digest that its last transaction names: it differs from \
+             what the server had that wrote it; compare it with another copy"
+        );
+    }
     let snapshot_took = builder.loaded.map_or(Duration::ZERO, |at| at - start);
     let mut tree = match recovered.start {
         Start::Unknown => return Err(RecoverError::NoData),
@@ -122,6 +135,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
                 snapshot_took: Duration::ZERO,
                 log_entries: 0,
                 snapshot: Some(written(path, tree.last_zxid())),
+                digest_matches: true,
             };
             return Ok(Recovery {
                 tree,
@@ -156,6 +170,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         snapshot_took,
         log_entries: recovered.txns,
         snapshot: loaded,
+        digest_matches,
     };
     Ok(Recovery {
         tree,
@@ -197,7 +212,7 @@ fn write_first_snapshot(
     tree: &mut Tree,
 ) -> Result<PathBuf, DiskError> {
     let info = tree.start_snapshot();
-    let mut writer = store.snapshot(info.zxid, Compression::None)?;
+    let mut writer = store.snapshot(info.zxid, setup::compression(config))?;
     let mut body = Vec::new();
     while tree.snapshot_slice(usize::MAX, &mut body) {}
     writer.write(&body)?;
@@ -214,6 +229,9 @@ struct Builder {
     state: State,
     /// When the snapshot had been read.
     loaded: Option<Instant>,
+    /// Whether the tree's digest was the one that the last transaction with a digest names.
+    /// Earlier ones say nothing: a Java server's snapshot may hold parts of what follows it.
+    digest_matches: bool,
 }
 
 enum State {
@@ -272,6 +290,12 @@ impl Recover for Builder {
         };
         let entry = TxnEntry::from_bytes(entry).map_err(|error| Rejected(error.to_string()))?;
         tree.apply(&entry.header, &entry.txn, &mut |_| {});
+        if let Some(digest) = entry.digest
+            && digest.version == DIGEST_VERSION
+            && tree.config().digest
+        {
+            self.digest_matches = digest.digest == tree.digest();
+        }
         Ok(())
     }
 }

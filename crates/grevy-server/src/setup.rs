@@ -79,19 +79,19 @@ pub fn log_options(config: &Config) -> LogOptions {
     }
 }
 
-/// Where the files are.
-pub fn dirs(config: &Config) -> Dirs {
-    Dirs {
-        data: config.storage.data_dir.clone(),
-        log: config.storage.data_log_dir.clone(),
-    }
-}
-
-/// How snapshots are written.
+/// How snapshots are compressed.
 pub fn compression(config: &Config) -> Compression {
     match config.storage.compression {
         SnapshotCompression::None => Compression::None,
         SnapshotCompression::Gzip => Compression::Gzip,
         SnapshotCompression::Snappy => Compression::Snappy,
+    }
+}
+
+/// Where the files are.
+pub fn dirs(config: &Config) -> Dirs {
+    Dirs {
+        data: config.storage.data_dir.clone(),
+        log: config.storage.data_log_dir.clone(),
     }
 }

@@ -1,1 +1,29 @@
 #![doc = include_str!("../README.md")]
+
+#[macro_use]
+mod trace;
+
+pub mod answer;
+pub mod builder;
+pub mod checkers;
+pub mod client;
+pub mod counts;
+pub mod faults;
+pub mod history;
+pub mod model;
+pub mod net;
+pub mod operation;
+pub mod options;
+pub mod planted;
+pub mod random;
+pub mod rot;
+pub mod run;
+pub mod schedule;
+pub mod server;
+pub mod strangers;
+pub mod workload;
+pub mod world;
+
+pub use options::Options;
+pub use planted::Bug;
+pub use run::{Outcome, run};

@@ -129,6 +129,23 @@ impl MemDisk {
         Self(Arc::new(Mutex::new(copy)))
     }
 
+    /// A copy of what would be there after a power cut that nothing unsynced survives.
+    pub fn durable(&self) -> Self {
+        let state = self.state();
+        let mut copy = State {
+            random: Random(state.random.0),
+            inodes: state.inodes.clone(),
+            dirs: state.dirs.clone(),
+            names: state.durable_names.clone(),
+            durable_names: state.durable_names.clone(),
+            ..State::default()
+        };
+        for inode in &mut copy.inodes {
+            inode.lose();
+        }
+        Self(Arc::new(Mutex::new(copy)))
+    }
+
     /// All files and their lengths.
     pub fn files(&self) -> Vec<(PathBuf, u64)> {
         let state = self.state();

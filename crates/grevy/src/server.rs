@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 /// What a server without a configuration uses.
 const DEFAULT_PORT: &str = "2181";
-const DEFAULT_DATA_DIR: &str = "grevy-data";
+const DEFAULT_DATA_DIR: &str = "./grevy-data";
 
 #[derive(Debug, Default, Args)]
 #[command(after_help = "\

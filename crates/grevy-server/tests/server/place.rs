@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// How long to wait for what must come.
+/// Nothing takes longer unless it never ends.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.
@@ -64,9 +64,13 @@ impl Place {
         }
     }
 
-    /// Sends bytes and reads until the server ends the connection.
+    /// Sends bytes and reads until the server ends the connection, and has forgotten it.
     pub fn word(&self, bytes: &[u8]) -> String {
-        exchange(self.address, bytes)
+        let before = self.shared.clients.len();
+        let answer = exchange(self.address, bytes);
+        let is_gone = || self.shared.clients.len() <= before;
+        self.wait_until(is_gone, "the connection is forgotten");
+        answer
     }
 
     /// Asks the admin server; returns the status, the headers and the body.

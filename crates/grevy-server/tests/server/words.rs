@@ -167,6 +167,15 @@ fn mntr_tells_what_was_counted() {
 }
 
 #[test]
+fn a_long_answer_comes_whole() {
+    let filler = format!("# {}\n", "x".repeat(8 << 20));
+    let place = Place::new("long", &format!("{ALL}{filler}"));
+    let answer = place.word(b"icfg");
+    assert_eq!(answer.len(), place.shared.initial_text.len());
+    assert!(answer.ends_with(&filler));
+}
+
+#[test]
 fn hash_tells_digests_of_some_zxids() {
     let place = Place::new("hash", ALL);
     let mut client = Client::connect(place.address);

@@ -84,6 +84,13 @@ impl Inode {
         self.data = self.durable.clone();
     }
 
+    /// Nothing that was not synced is left.
+    pub(super) fn lose(&mut self) {
+        self.dirty.clear();
+        self.lens.clear();
+        self.data = self.durable.clone();
+    }
+
     pub(super) fn rot(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
         change(&mut self.data);
         self.durable = self.data.clone();

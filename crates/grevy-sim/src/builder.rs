@@ -1,0 +1,72 @@
+//! Builds a tree from what recovery finds, as the server does.
+
+use grevy_proto::txn::TxnEntry;
+use grevy_proto::{Decode, Zxid};
+use grevy_storage::snapshot::Fed;
+use grevy_storage::{Recover, Rejected};
+use grevy_tree::{Loader, Tree, TreeConfig};
+
+/// See the module's text.
+pub struct Builder {
+    config: TreeConfig,
+    state: State,
+}
+
+enum State {
+    None,
+    Loading(Box<Loader>),
+    Loaded(Box<Tree>),
+}
+
+impl Builder {
+    /// Nothing yet.
+    pub fn new(config: TreeConfig) -> Self {
+        Self {
+            config,
+            state: State::None,
+        }
+    }
+
+    /// What was built; an empty tree if nothing was found.
+    pub fn finish(self) -> Tree {
+        match self.state {
+            State::Loaded(tree) => *tree,
+            State::None | State::Loading(_) => Tree::new(self.config),
+        }
+    }
+}
+
+impl Recover for Builder {
+    fn begin(&mut self, zxid: Option<Zxid>) {
+        self.state = match zxid {
+            Some(zxid) => State::Loading(Box::new(Loader::new(self.config.clone(), zxid))),
+            None => State::Loaded(Box::new(Tree::new(self.config.clone()))),
+        };
+    }
+
+    fn snapshot_chunk(&mut self, chunk: &[u8]) -> Result<Fed, Rejected> {
+        let State::Loading(loader) = &mut self.state else {
+            return Err(Rejected("bytes behind the end of the body".to_owned()));
+        };
+        let rejected = |error: grevy_tree::LoadError| Rejected(error.to_string());
+        match loader.feed(chunk).map_err(rejected)? {
+            grevy_tree::Fed::More => Ok(Fed::More),
+            grevy_tree::Fed::Done(used) => {
+                if let State::Loading(loader) = std::mem::replace(&mut self.state, State::None) {
+                    let tree = loader.finish().map_err(rejected)?;
+                    self.state = State::Loaded(Box::new(tree));
+                }
+                Ok(Fed::Done(used))
+            }
+        }
+    }
+
+    fn txn(&mut self, _zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
+        let State::Loaded(tree) = &mut self.state else {
+            return Err(Rejected("a transaction before its state".to_owned()));
+        };
+        let entry = TxnEntry::from_bytes(entry).map_err(|error| Rejected(error.to_string()))?;
+        tree.apply(&entry.header, &entry.txn, &mut |_| {});
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! P6, P9, P19, P21, S1: every transaction is what its request had to become in the state before
+//! it: versions, permissions, sequence names, all or nothing, the ephemerals of a session's end.
+
+use super::{Case, describe, identities};
+use crate::model::Model;
+use crate::model::decide::Caller;
+use crate::model::txn::{Change, Entry, Kind};
+use crate::operation::Operation;
+
+/// Judges a transaction by the state before it.
+pub fn check(case: &mut Case<'_>, entry: &Entry, before: &Model) {
+    let expected = match case.requests.get(&(entry.session, entry.cxid)) {
+        Some(&(number, place)) if entry.cxid != 0 => {
+            let conversation = &case.history.connections[number];
+            let ids = identities(conversation, place);
+            let caller = Caller {
+                session: entry.session,
+                ids: &ids,
+                zxid: entry.zxid,
+                time: entry.time,
+            };
+            before.decide(&conversation.sent[place].operation, caller)
+        }
+        _ => match internal(entry, before) {
+            Ok(change) => change,
+            Err(what) => return case.violate("P12", format!("{}: {what}", describe(entry))),
+        },
+    };
+    case.counts.check("P9");
+    if sorted(&entry.change) != sorted(&expected) {
+        let property = match &expected {
+            Change::Multi(_) => "P6",
+            Change::CloseSession(_) => "P19",
+            Change::Create { path, .. } if path.ends_with(|c: char| c.is_ascii_digit()) => "P21",
+            _ => "P9",
+        };
+        let what = format!("{}, and had to be {expected:?}", describe(entry));
+        case.violate(property, what);
+    }
+}
+
+/// What has no request.
+fn internal(entry: &Entry, before: &Model) -> Result<Change, &'static str> {
+    match &entry.change {
+        Change::CreateSession(timeout) => match before.sessions.contains_key(&entry.session) {
+            false => Ok(Change::CreateSession(*timeout)),
+            true => Err("the session is open"),
+        },
+        Change::CloseSession(_) => match before.sessions.contains_key(&entry.session) {
+            true => Ok(Change::CloseSession(Some(before.ephemerals(entry.session)))),
+            false => Err("there is no such session"),
+        },
+        Change::Delete {
+            path,
+            container: true,
+        } if entry.session == 0 => {
+            let Some(znode) = before.get(path) else {
+                return Err("there is no such znode");
+            };
+            let due = match znode.kind {
+                Kind::Container => true,
+                Kind::Ttl(ttl) => entry.time.saturating_sub(znode.mtime) > ttl,
+                _ => false,
+            };
+            match due && znode.children.is_empty() {
+                true => Ok(entry.change.clone()),
+                false => Err("its time has not come"),
+            }
+        }
+        // The reaper was too late.
+        Change::Error(_) if entry.session == 0 => Ok(entry.change.clone()),
+        _ => Err("nobody asked for it"),
+    }
+}
+
+/// The order of a session's ephemerals is free.
+fn sorted(change: &Change) -> Change {
+    match change {
+        Change::CloseSession(Some(paths)) => {
+            let mut paths = paths.clone();
+            paths.sort();
+            Change::CloseSession(Some(paths))
+        }
+        other => other.clone(),
+    }
+}
+
+/// Whether a request that was answered with an error, and took no zxid, had to be refused.
+pub fn is_refused(operation: &Operation, caller: Caller<'_>, state: &Model, code: i32) -> bool {
+    state.decide(operation, caller) == Change::Error(code)
+}

@@ -1,0 +1,129 @@
+//! What a run is like: drawn from its seed, printed, and nothing else decides.
+
+use crate::planted::Bug;
+use crate::random::Random;
+use std::time::Duration;
+
+/// All choices of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// What everything was drawn from.
+    pub seed: u64,
+    /// Simulated time after which no more faults and requests come.
+    pub duration: Duration,
+    /// How many clients there are.
+    pub clients: usize,
+    /// `tickTime`.
+    pub tick: Duration,
+    /// Timeouts that clients ask for, in ticks.
+    pub timeout_ticks: u64,
+    /// Mean time between a client's bursts of requests, in µs.
+    pub think: u64,
+    /// The most requests in a burst.
+    pub depth: u64,
+    /// `snapCount`.
+    pub snap_count: u64,
+    /// The size at which a log is rolled.
+    pub log_size: Option<u64>,
+    /// Zeros written ahead in a log.
+    pub preallocate: u32,
+    /// Mean time of a sync, in µs.
+    pub sync_time: u64,
+    /// Znodes in a slice of a snapshot.
+    pub slice: usize,
+    /// TTL znodes are enabled.
+    pub extended_types: bool,
+    /// Digests are computed.
+    pub digest: bool,
+    /// The zxid that the data begin with.
+    pub first_zxid: i64,
+    /// Creates that the busiest parent has seen before the run.
+    pub first_sequence: i32,
+    /// Unanswered requests of a connection before it is not read from.
+    pub max_pending: usize,
+    /// Bytes that wait for a client before an event ends its connection.
+    pub output_limit: usize,
+    /// Mean time between faults, in ms of simulated time.
+    pub fault_every: u64,
+    /// Which faults.
+    pub faults: Faults,
+    /// A bug to be found.
+    pub bug: Option<Bug>,
+    /// Print the trace.
+    pub print: bool,
+}
+
+/// Which kinds of faults a run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Faults {
+    /// Power cuts, at any moment and at any disk operation.
+    pub power: bool,
+    /// `kill -9`.
+    pub kill: bool,
+    /// Failing writes and syncs, short writes, full disks.
+    pub disk: bool,
+    /// Damage at rest, tried on copies of the disk.
+    pub rot: bool,
+    /// Resets, half-open connections, clients that vanish, do not read, or come twice.
+    pub network: bool,
+    /// Jumps of the wall clock, late timers.
+    pub clock: bool,
+}
+
+impl Options {
+    /// The run of a seed.
+    pub fn draw(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let r = &mut random;
+        let mut faults = Faults {
+            power: r.percent(70),
+            kill: r.percent(60),
+            disk: r.percent(50),
+            rot: r.percent(50),
+            network: r.percent(80),
+            clock: r.percent(50),
+        };
+        if r.one_in(15) {
+            faults = Faults {
+                power: false,
+                kill: false,
+                disk: false,
+                rot: false,
+                network: false,
+                clock: false,
+            };
+        }
+        let near_wrap = (1 << 32) - 1 - r.between(5, 300) as i64;
+        Self {
+            seed,
+            duration: Duration::from_millis(r.between(4_000, 20_000)),
+            clients: r.between(2, 8) as usize,
+            tick: Duration::from_millis(*r.pick(&[50, 200, 200, 1000])),
+            timeout_ticks: *r.pick(&[2, 2, 4, 20]),
+            think: *r.pick(&[1_000, 5_000, 20_000, 100_000]),
+            depth: *r.pick(&[1, 3, 3, 20]),
+            snap_count: *r.pick(&[7, 7, 30, 500]),
+            log_size: *r.pick(&[None, None, Some(300), Some(2_000)]),
+            preallocate: *r.pick(&[0, 100, 4096, 16 << 10]),
+            sync_time: *r.pick(&[50, 500, 500, 5_000, 50_000]),
+            slice: *r.pick(&[1, 3, 20, 1000]),
+            extended_types: r.percent(80),
+            digest: r.percent(90),
+            first_zxid: match r.weighted(&[6, 2, 2]) {
+                0 => 0,
+                1 => near_wrap,
+                _ => near_wrap + (7 << 32),
+            },
+            first_sequence: match r.one_in(4) {
+                true => i32::MAX - 1 - r.below(20) as i32,
+                false => 0,
+            },
+            max_pending: *r.pick(&[1000, 1000, 4, 1]),
+            output_limit: *r.pick(&[16 << 20, 16 << 10, 2 << 10]),
+            fault_every: *r.pick(&[200, 700, 2_000]),
+            faults,
+            bug: None,
+            print: false,
+        }
+    }
+}

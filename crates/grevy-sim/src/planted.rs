@@ -1,0 +1,100 @@
+//! Bugs put in on purpose, around the shipped code, to see that the checkers find them.
+
+use std::collections::BTreeMap;
+
+/// A bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// A write is reported durable before it is.
+    AckBeforeSync,
+    /// Events leave after the replies that come behind them.
+    EventAfterData,
+    /// A session that is open loses an ephemeral znode.
+    LosesEphemeral,
+    /// A session's end leaves an ephemeral znode behind.
+    KeepsEphemeral,
+    /// The last record of a log is lost when the next one begins.
+    LosesRecordOnRoll,
+    /// A read behind a write of the same connection is answered as if it came before.
+    ReadBeforeOwnWrite,
+    /// A standard watch fires, and stays.
+    WatchFiresTwice,
+    /// A session expires early.
+    ExpiresEarly,
+    /// The right answer's Stat counts one version too many.
+    WrongStat,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::AckBeforeSync,
+        Self::EventAfterData,
+        Self::LosesEphemeral,
+        Self::KeepsEphemeral,
+        Self::LosesRecordOnRoll,
+        Self::ReadBeforeOwnWrite,
+        Self::WatchFiresTwice,
+        Self::ExpiresEarly,
+        Self::WrongStat,
+    ];
+
+    /// Its name on a command line.
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    /// The bug of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|bug| bug.name() == name)
+    }
+}
+
+/// What a planted bug does to the frames that leave on one connection.
+#[derive(Debug, Default)]
+pub struct Rewriter {
+    /// Answers to be sent in place of the right ones, by the requests' numbers.
+    pub stale: BTreeMap<i32, Vec<u8>>,
+    events: Vec<u8>,
+}
+
+impl Rewriter {
+    /// Changes whole frames.
+    pub fn rewrite(&mut self, bug: Bug, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let held = std::mem::take(&mut self.events);
+        let mut rest = bytes;
+        while let Some((prefix, after)) = rest.split_at_checked(4) {
+            let len = u32::from_be_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]) as usize;
+            let frame = &rest[..4 + len];
+            rest = &after[len..];
+            let xid = frame
+                .get(4..8)
+                .map_or(0, |x| i32::from_be_bytes([x[0], x[1], x[2], x[3]]));
+            match (bug, xid) {
+                (Bug::EventAfterData, -1) => self.events.extend_from_slice(frame),
+                (Bug::WatchFiresTwice, -1) => {
+                    out.extend_from_slice(frame);
+                    out.extend_from_slice(frame);
+                }
+                // A Stat's version, in the longest of the answers that are made of nothing else.
+                (Bug::WrongStat, _) if len == 16 + 68 => {
+                    let mut frame = frame.to_vec();
+                    frame[4 + 16 + 35] ^= 1;
+                    out.extend_from_slice(&frame);
+                }
+                _ => match self.stale.remove(&xid) {
+                    Some(stale) => out.extend_from_slice(&stale),
+                    None => out.extend_from_slice(frame),
+                },
+            }
+        }
+        out.extend_from_slice(&held);
+        out
+    }
+
+    /// Whether something is held back.
+    pub fn holds(&self) -> bool {
+        !self.events.is_empty()
+    }
+}

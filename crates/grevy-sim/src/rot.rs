@@ -1,0 +1,107 @@
+//! Damage at rest, tried on copies of the disk: a server that starts on a damaged disk holds
+//! everything that was acknowledged, or refuses and says what is wrong where (P30).
+
+use crate::history::Dump;
+use crate::model::dump::dump_tree;
+use crate::random::Random;
+use crate::server::Server;
+use crate::world::Context;
+use grevy_storage::testing::{MemDisk, SECTOR};
+use std::path::PathBuf;
+
+/// Damages some copies of the disk as it is now, and recovers from each.
+pub fn try_on_copies(server: &mut Server, random: &mut Random, ctx: &mut Context) {
+    for _ in 0..3 {
+        let disk = server.disk.fork();
+        let Some((kind, path)) = damage(&disk, random) else {
+            return;
+        };
+        ctx.counts.fault(kind);
+        ctx.counts.check("P30");
+        let what = format!("{kind} in {}", path.display());
+        match server.open(ctx, &disk) {
+            Ok((tree, ..)) => {
+                let zxid = tree.last_zxid().0;
+                let last = ctx.history.last();
+                if zxid < last {
+                    let lost = format!(
+                        "after {what} the history ends at {zxid:x}, where {last:x} was applied"
+                    );
+                    ctx.history.violate("P30", lost);
+                    return;
+                }
+                ctx.counts.did("recovered from damage");
+                // What was decided and not applied yet may be on disk as well.
+                if zxid == last {
+                    ctx.history.dumps.push(Dump {
+                        zxid,
+                        at: ctx.schedule.now(),
+                        occasion: "damage at rest",
+                        text: dump_tree(&tree),
+                        digest: tree.digest(),
+                    });
+                }
+            }
+            Err(why) => {
+                ctx.counts.did("refused damage");
+                let text = why.to_string();
+                let name = path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
+                // A file that is gone may be missed by what it was to lead to.
+                let named = name.is_some_and(|name| text.contains(&name));
+                if !named && kind != "file missing" && kind != "old sector comes back" {
+                    let what = format!("after {what} the server refuses without saying so: {text}");
+                    ctx.history.violate("P30", what);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn damage(disk: &MemDisk, random: &mut Random) -> Option<(&'static str, PathBuf)> {
+    let files: Vec<(PathBuf, u64)> = disk
+        .files()
+        .into_iter()
+        .filter(|(_, len)| *len > 0)
+        .collect();
+    if files.is_empty() {
+        return None;
+    }
+    let (path, len) = random.pick(&files).clone();
+    let len = len as usize;
+    let sectors = len.div_ceil(SECTOR);
+    let kind = match random.below(6) {
+        0 | 1 => {
+            disk.flip_bit(&path, random.index(len * 8));
+            "bit flip"
+        }
+        2 => {
+            disk.zero_sector(&path, random.index(sectors));
+            "sector zeroed"
+        }
+        3 => {
+            let at = random.index(len);
+            disk.rot(&path, |bytes| bytes.truncate(at));
+            "file truncated"
+        }
+        4 => {
+            // The right bytes in the wrong place.
+            let (from, to) = (random.index(sectors), random.index(sectors));
+            disk.rot(&path, |bytes| {
+                let sector: Vec<u8> = bytes.chunks(SECTOR).nth(from).unwrap_or_default().to_vec();
+                if let Some(target) = bytes.chunks_mut(SECTOR).nth(to) {
+                    let n = target.len().min(sector.len());
+                    target[..n].copy_from_slice(&sector[..n]);
+                }
+            });
+            "misdirected write"
+        }
+        _ => {
+            disk.lose(&path);
+            "file missing"
+        }
+    };
+    Some((kind, path))
+}

@@ -1,0 +1,183 @@
+//! What clients ask for: a small world of paths, so that everything meets everything.
+
+use crate::operation::{AclEntry, CreateCall, CreateOp, Operation, ReadKind};
+use crate::options::Options;
+use crate::random::Random;
+
+const USERS: [&str; 3] = ["ann:secret", "bob:hidden", "eve:none"];
+
+/// One request.
+pub fn draw(random: &mut Random, options: &Options, users: &[String]) -> Operation {
+    let r = random;
+    match r.weighted(&[22, 8, 14, 4, 10, 4, 26, 3, 2, 2, 4, 5, 2, 2, 2, 1]) {
+        0 => create(r, options),
+        1 => delete(r),
+        2 => set_data(r),
+        3 => Operation::SetAcl {
+            path: path(r),
+            acl: acl(r),
+            version: version(r),
+        },
+        4 => {
+            let len = r.below(5);
+            Operation::Multi((0..len).map(|_| part(r, options)).collect())
+        }
+        5 => Operation::Sync(path(r)),
+        6 => Operation::Read {
+            kind: read_kind(r),
+            path: path(r),
+            watch: r.one_in(2),
+        },
+        7 => Operation::GetAcl(path(r)),
+        8 => Operation::GetEphemerals(r.pick(&["/", "/a", "", "/b/"]).to_string()),
+        9 => Operation::CountDescendants(path(r)),
+        10 => {
+            let len = r.below(5);
+            let kinds = [ReadKind::Data, ReadKind::Children];
+            Operation::MultiRead((0..len).map(|_| (*r.pick(&kinds), path(r))).collect())
+        }
+        11 => Operation::AddWatch {
+            path: path(r),
+            mode: r.below(2) as i32,
+        },
+        12 => Operation::WatchOf {
+            remove: r.one_in(2),
+            path: path(r),
+            kind: r.between(1, 5) as i32,
+        },
+        13 => Operation::WhoAmI,
+        14 if users.len() < 2 => Operation::Auth(r.pick(&USERS).to_string()),
+        15 if r.one_in(10) => Operation::CloseSession,
+        _ => Operation::Ping,
+    }
+}
+
+fn part(r: &mut Random, options: &Options) -> Operation {
+    match r.weighted(&[5, 2, 4, 2]) {
+        0 => match create(r, options) {
+            // A multi cannot carry these modes outside of createTTL.
+            Operation::Create(create) if create.op != CreateCall::Ttl && create.flags > 4 => {
+                set_data(r)
+            }
+            create => create,
+        },
+        1 => delete(r),
+        2 => set_data(r),
+        _ => Operation::Check {
+            path: path(r),
+            version: version(r),
+        },
+    }
+}
+
+fn create(r: &mut Random, options: &Options) -> Operation {
+    let op = match r.weighted(&[8, 6, 2, 2]) {
+        0 => CreateCall::Create,
+        1 => CreateCall::Create2,
+        2 => CreateCall::Container,
+        _ => CreateCall::Ttl,
+    };
+    let flags = match op {
+        CreateCall::Create | CreateCall::Create2 => *r.pick(&[0, 0, 1, 1, 2, 3, 3]),
+        CreateCall::Container => 4,
+        CreateCall::Ttl => *r.pick(&[5, 6]),
+    };
+    let ttl = match r.one_in(20) {
+        true => 0,
+        false => r.between(1, 2_000) as i64,
+    };
+    let mut path = path(r);
+    if options.first_sequence != 0 && r.one_in(3) {
+        path = "/busy/n-".to_owned();
+    } else if [2, 3, 6].contains(&flags) && r.one_in(2) {
+        path.push_str("/s-");
+    }
+    Operation::Create(CreateOp {
+        op,
+        path,
+        data: data(r),
+        acl: acl(r),
+        flags,
+        ttl,
+    })
+}
+
+fn delete(r: &mut Random) -> Operation {
+    Operation::Delete {
+        path: path(r),
+        version: version(r),
+    }
+}
+
+fn set_data(r: &mut Random) -> Operation {
+    Operation::SetData {
+        path: path(r),
+        data: data(r),
+        version: version(r),
+    }
+}
+
+fn read_kind(r: &mut Random) -> ReadKind {
+    *r.pick(&[
+        ReadKind::Exists,
+        ReadKind::Data,
+        ReadKind::Children,
+        ReadKind::Children2,
+    ])
+}
+
+fn path(r: &mut Random) -> String {
+    match r.weighted(&[30, 20, 6, 1, 1, 2]) {
+        0 => format!("/{}", r.pick(&["a", "b", "c", "d"])),
+        1 => format!("/{}/{}", r.pick(&["a", "b", "c"]), r.pick(&["x", "y", "z"])),
+        2 => format!("/a/x/{}", r.pick(&["1", "2"])),
+        3 => "/".to_owned(),
+        4 => r
+            .pick(&["/zookeeper", "/zookeeper/quota", "/zookeeper/config"])
+            .to_string(),
+        _ => format!("/a/s-{:010}", r.below(20)),
+    }
+}
+
+fn version(r: &mut Random) -> i32 {
+    match r.weighted(&[5, 4, 1]) {
+        0 => -1,
+        1 => r.below(4) as i32,
+        _ => *r.pick(&[i32::MAX, -2, i32::MIN]),
+    }
+}
+
+fn data(r: &mut Random) -> Option<Vec<u8>> {
+    match r.weighted(&[2, 2, 8, 1, 1]) {
+        0 => None,
+        1 => Some(Vec::new()),
+        2 => {
+            let len = r.below(20) as usize;
+            Some(r.bytes(len))
+        }
+        3 => {
+            let len = r.below(700) as usize;
+            Some(r.bytes(len))
+        }
+        _ => {
+            let len = r.below(4000) as usize;
+            Some(r.bytes(len))
+        }
+    }
+}
+
+/// Mostly open; sometimes only for somebody, or not valid.
+fn acl(r: &mut Random) -> Vec<AclEntry> {
+    let entry = |perms: i32, scheme: &str, id: &str| (perms, scheme.to_owned(), id.to_owned());
+    let open = entry(31, "world", "anyone");
+    let digest = grevy_node::auth::digest(USERS[r.index(2)]);
+    match r.weighted(&[30, 3, 3, 2, 1, 1, 1]) {
+        0 => vec![open],
+        1 => vec![entry(1 + r.below(31) as i32, "world", "anyone")],
+        2 => vec![entry(31, "digest", &digest), entry(1, "world", "anyone")],
+        3 => vec![entry(31, "auth", "")],
+        4 => vec![entry(31, "digest", &digest)],
+        5 => Vec::new(),
+        _ => vec![open.clone(), entry(31, "nonsense", "x"), open],
+    }
+}
