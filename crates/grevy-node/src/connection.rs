@@ -441,6 +441,9 @@ impl Connection {
         if op == Some(OpCode::Auth) {
             return self.handle_auth(header.xid, reader, &view.config.auth);
         }
+        if op == Some(OpCode::Sasl) {
+            return self.decline_sasl(header.xid, reader);
+        }
         if !self.is_authenticated(&view.config.auth) {
             self.reply(
                 header.xid,
@@ -546,6 +549,18 @@ impl Connection {
             }
             Verdict::WrongEnsemble => Action::Close(CloseReason::WrongEnsemble),
         }
+    }
+
+    /// A client that is set up for SASL takes a null token for an end of its attempt, and goes on
+    /// without; an error would have it connect again and again.
+    fn decline_sasl(&mut self, xid: Xid, mut reader: Reader<'_>) -> Action<'static> {
+        if let Err(error) = reader.buffer() {
+            return Action::Close(CloseReason::BadHeader(error));
+        }
+        let header = ReplyHeader::ok(xid, Zxid::ZERO);
+        encode_reply(header, &mut self.output, |out| None::<&[u8]>.encode(out));
+        self.stats.sent += 1;
+        Action::None
     }
 
     fn is_authenticated(&self, config: &AuthConfig) -> bool {
