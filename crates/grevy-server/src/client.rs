@@ -391,11 +391,14 @@ impl Serve {
     }
 }
 
+/// A frame's payload, and what follows the frame.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// The first whole frame and what follows it, if it is there.
 ///
 /// # Errors
 /// Its length, if that is negative or above `limit`.
-fn split_frame(bytes: &[u8], limit: usize) -> Result<Option<(&[u8], &[u8])>, i32> {
+fn split_frame(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, i32> {
     let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
         return Ok(None);
     };
