@@ -206,6 +206,9 @@ impl Serve {
             if self.state != State::Draining {
                 ready!(self.poll_send(cx))?;
             }
+            if self.state == State::Answered {
+                self.half_close()?;
+            }
             if !self.unhandled.is_empty() && self.is_receptive() {
                 let mut bytes = std::mem::take(&mut self.unhandled);
                 let handled = self.handle(&bytes)?;
