@@ -125,8 +125,7 @@ fn fail_disk(server: &mut Server, random: &mut Random, ctx: &mut crate::world::C
     server.disk.fail(op, path, random.below(4), fault);
 }
 
-/// The disk has room again, and a power cut that was to come does not.
+/// The disk has room again.
 pub fn relieve(world: &mut World) {
     world.server.disk.set_capacity(None);
-    world.server.disarm();
 }

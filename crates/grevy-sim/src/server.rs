@@ -454,10 +454,10 @@ impl Server {
         }
     }
 
-    /// A power cut that was arranged does not come.
-    pub fn disarm(&mut self) {
+    /// Faults of the disk that were arranged do not come.
+    pub fn heal(&mut self) {
         self.crash_at = None;
-        self.disk.crash_at(u64::MAX);
+        self.disk.heal();
     }
 
     /// The machine loses power.

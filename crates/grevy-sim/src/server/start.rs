@@ -130,6 +130,7 @@ impl Server {
         if behind > 0 {
             self.wall_offset += behind + 1;
         }
+        self.latest_wall = self.now_of(ctx).wall_ms;
         let at = ctx.schedule.now();
         trace!(ctx.trace, at, "start {}", self.incarnation);
         self.read_logs(ctx);
