@@ -92,6 +92,8 @@ def test_java_and_grevy_in_turn(servers, java, how):
     if how == "kill" and java not in ("3.5.10", "3.9.5"):
         pytest.skip("a Java server writes nothing when it stops; two of them shall do")
     version, properties = JAVA[java]
+    if properties.get("zookeeper.digest.enabled") == "false" and servers.launcher.kind == "java":
+        pytest.skip("a Java server with digests does not read the snapshots of one without")
     written_by_java = {"kind": "java", "version": version, "properties": properties}
     server = servers.start(**written_by_java)
     contents = Contents(server.port)

@@ -91,6 +91,12 @@ struct Options {
     /// Sets a second in `million-set` and `million-snapshot`.
     #[arg(long, default_value_t = 5_000)]
     rate: u64,
+    /// Seconds to wait, before each measurement, for other processes to be idle.
+    #[arg(long, default_value_t = 0.0)]
+    wait_idle: f64,
+    /// How often to measure a throughput row before taking figures that other processes disturbed.
+    #[arg(long, default_value_t = 1)]
+    attempts: usize,
     /// Largest heap of the Java server.
     #[arg(long, default_value = "2g")]
     heap: String,
@@ -187,6 +193,8 @@ fn measure(options: &Options, rows: &[Row], mut kinds: Vec<Kind>) -> Result<Exit
         sessions: options.sessions,
         watchers: options.watchers,
         rate: options.rate.max(1),
+        wait_idle: Duration::from_secs_f64(options.wait_idle),
+        attempts: options.attempts.max(1),
     };
     let mut report = Report::default();
     let perf = Perf {

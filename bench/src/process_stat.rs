@@ -109,6 +109,11 @@ impl Machine {
         }
     }
 
+    /// Nanoseconds in which any core was busy since `earlier`.
+    pub fn busy_since(self, earlier: Machine) -> u64 {
+        self.busy - earlier.busy
+    }
+
     /// Nanoseconds that processes not ours took since `earlier`; children that live yet count as others.
     pub fn others_since(self, earlier: Machine) -> u64 {
         (self.busy - earlier.busy).saturating_sub(self.family - earlier.family)

@@ -6,7 +6,7 @@ use crate::client::Pool;
 use crate::clock::{self, SECOND};
 use crate::failure::Result;
 use crate::histogram::Histogram;
-use crate::process_stat::Cpu;
+use crate::process_stat::{Cpu, Machine};
 use crate::server::Target;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Measured {
     pub server_cpu: Option<u64>,
     /// Processor nanoseconds of the load generator.
     pub own_cpu: u64,
+    /// The share of a core that neither the server nor the load used; `None` if the server's is not known.
+    pub others: Option<f64>,
 }
 
 /// How often the operations are counted for [`run_counting`].
@@ -65,6 +67,7 @@ pub fn run_counting(
     on_start();
     let mut latency = Histogram::default();
     let (server_before, own_before) = (target.cpu()?, Cpu::of(std::process::id())?);
+    let machine_before = Machine::now();
     let start = clock::now();
     let end = start + plan.measure.as_nanos() as u64;
     let mut now = start;
@@ -74,17 +77,22 @@ pub fn run_counting(
             completed(at);
         })?;
     }
+    let busy = Machine::now().busy_since(machine_before);
     let (server_after, own_after) = (target.cpu()?, Cpu::of(std::process::id())?);
     pool.drain(Duration::from_secs(20))?;
     pool.close();
+    let server_cpu = server_before
+        .zip(server_after)
+        .map(|(before, after)| after.since(before));
+    let own_cpu = own_after.since(own_before);
+    let others = |server: u64| busy.saturating_sub(server + own_cpu) as f64 / (now - start) as f64;
     Ok(Measured {
         operations: latency.count(),
         seconds: (now - start) as f64 / SECOND as f64,
         latency,
-        server_cpu: server_before
-            .zip(server_after)
-            .map(|(before, after)| after.since(before)),
-        own_cpu: own_after.since(own_before),
+        server_cpu,
+        own_cpu,
+        others: server_cpu.map(others),
     })
 }
 

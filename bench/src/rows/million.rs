@@ -130,6 +130,7 @@ fn steady_alone(bench: &mut Bench<'_>, kind: Kind) -> Result<()> {
 /// `million-set`: sets at a fixed rate over 10 connections.
 fn steady(bench: &mut Bench<'_>, kind: Kind, target: &Target, count: u64) -> Result<()> {
     const ROW: &str = "million-set";
+    bench.wait_until_idle();
     let rate = bench.settings.rate;
     let warm = clock::now() + 2 * SECOND;
     let end = warm + 10 * SECOND;
@@ -174,6 +175,7 @@ fn snapshot_timetable(
 ) -> Result<()> {
     const ROW: &str = "million-snapshot";
     const LONGEST: u64 = 120 * SECOND;
+    bench.wait_until_idle();
     let watch = SnapshotWatch::start(&home.data)?;
     let start = clock::now();
     let warm = start + 2 * SECOND;

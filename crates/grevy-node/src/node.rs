@@ -249,6 +249,13 @@ impl Node {
                 };
                 self.queue.push_back(queued);
             }
+            // Its end is proposed already, and comes once (P18).
+            OpCode::CloseSession if !self.clock.is_open(session) => {
+                self.queue.push_back(Queued::Refused {
+                    client,
+                    code: ErrorCode::SessionExpired,
+                });
+            }
             _ => self.decide(
                 now,
                 tree,

@@ -159,8 +159,8 @@ enum State {
     /// Nothing received: a four-letter word may come.
     Fresh,
     Serving,
-    /// The answer to a four-letter word is being sent, and nothing comes after it.
-    Answering,
+    /// A four-letter word is answered: once that is sent, nothing more will be.
+    Answered,
     /// Everything is sent and said so; what still comes in is dropped, so that the client reads
     /// the last reply before it learns of the end.
     Draining,
@@ -206,7 +206,7 @@ impl Serve {
             if self.state != State::Draining {
                 ready!(self.poll_send(cx))?;
             }
-            if self.state == State::Answering {
+            if self.state == State::Answered {
                 self.half_close()?;
             }
             if !self.unhandled.is_empty() && self.is_receptive() {
@@ -318,7 +318,7 @@ impl Serve {
                         .conn
                         .output()
                         .extend_from_slice(text.as_bytes());
-                    self.state = State::Answering;
+                    self.state = State::Answered;
                     return Ok(bytes.len());
                 }
                 four_letter::Parsed::None => self.state = State::Serving,

@@ -24,7 +24,7 @@ use std::thread::JoinHandle;
 use tracing::{info, warn};
 
 /// The file in the data directory that holds the client port, for whoever started a server
-/// with `clientPort=0`.
+/// with `clientPort=0`. It is there while the server listens.
 pub const PORT_FILE: &str = "client.port";
 
 /// A server that serves.
@@ -113,6 +113,8 @@ impl Server {
         let clock = Clock::new();
         let recovered =
             recovery::recover(&config, Arc::new(RealDisk), random()).map_err(StartError::Data)?;
+        // The directory is this server's from here on. A killed one may have left its port there.
+        let _ = std::fs::remove_file(config.storage.data_dir.join(PORT_FILE));
         let node_config = setup::node_config(&config, random());
         let node = Node::standalone(node_config.clone(), &recovered.tree, clock.now());
         let shared = Arc::new(Shared::from(Parts {
@@ -197,6 +199,7 @@ impl Server {
         stop.await;
         info!("stopping");
         shared.stop();
+        let _ = std::fs::remove_file(shared.config.storage.data_dir.join(PORT_FILE));
         tasks.shutdown().await;
         shared.log.stop();
         let durable = self.log_thread.join().unwrap_or(false);

@@ -93,13 +93,13 @@ pub fn check(history: &History, digest: bool, counts: &mut Counts) -> Vec<Violat
     };
     for check in [
         p22::check as fn(&mut Case<'_>),
+        p18::check,
         p12::check,
         p01::check,
         p02::check,
         p03::check,
         p07::check,
         p17::check,
-        p18::check,
         p20::check,
         replay::check,
     ] {
@@ -138,7 +138,13 @@ pub fn describe(entry: &Entry) -> String {
     )
 }
 
-/// Whether the transaction is a request's failure.
-pub fn is_error(entry: &Entry) -> bool {
-    matches!(entry.change, Change::Error(_))
+/// Whether the transaction changes nothing: a request's failure, or an empty multi.
+pub fn is_empty(entry: &Entry) -> bool {
+    match &entry.change {
+        Change::Error(_) => true,
+        Change::Multi(parts) => {
+            parts.is_empty() || parts.iter().any(|part| matches!(part, Change::Error(_)))
+        }
+        _ => false,
+    }
 }

@@ -119,7 +119,8 @@ impl Client {
         if idle > self.timeout_ms.max(1) as u64 * 1000 / 4 {
             self.send(ctx, Operation::Ping);
         }
-        if !self.quiet && self.live_outstanding() < 2 * ctx.options.depth as usize {
+        let enough = ctx.counts.of("requests sent") >= ctx.options.requests;
+        if !self.quiet && !enough && self.live_outstanding() < 2 * ctx.options.depth as usize {
             let burst = self.random.between(1, ctx.options.depth);
             for _ in 0..burst {
                 let operation = workload::draw(&mut self.random, &ctx.options, &self.users);
@@ -201,7 +202,7 @@ impl Client {
             password_right: false,
         };
         let conversation = self.converse(ctx, link, asked);
-        ctx.strangers.insert(link, conversation);
+        ctx.strangers.insert(link, (conversation, Vec::new()));
         let bytes = handshake(asked, &[7; 16]);
         let now = ctx.schedule.now();
         let (_, due) = ctx.network.send(link, End::Client, &bytes, now);

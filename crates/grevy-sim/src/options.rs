@@ -21,6 +21,8 @@ pub struct Options {
     pub think: u64,
     /// The most requests in a burst.
     pub depth: u64,
+    /// Requests of all clients, after which they ask for nothing new.
+    pub requests: u64,
     /// `snapCount`.
     pub snap_count: u64,
     /// The size at which a log is rolled.
@@ -94,14 +96,22 @@ impl Options {
             };
         }
         let near_wrap = (1 << 32) - 1 - r.between(5, 300) as i64;
+        let duration = r.between(4_000, 20_000);
+        let clients = r.between(2, 8);
+        let depth = *r.pick(&[1, 3, 3, 20]);
+        let requests = *r.pick(&[300, 1_000, 1_000, 3_000]);
+        // Spread over the run, or all early and then a long idle time.
+        let hurry = *r.pick(&[1, 1, 2, 20]);
+        let think = duration * 1000 * clients * (depth + 1) / 2 / requests / hurry;
         Self {
             seed,
-            duration: Duration::from_millis(r.between(4_000, 20_000)),
-            clients: r.between(2, 8) as usize,
+            duration: Duration::from_millis(duration),
+            clients: clients as usize,
             tick: Duration::from_millis(*r.pick(&[50, 200, 200, 1000])),
             timeout_ticks: *r.pick(&[2, 2, 4, 20]),
-            think: *r.pick(&[1_000, 5_000, 20_000, 100_000]),
-            depth: *r.pick(&[1, 3, 3, 20]),
+            think,
+            depth,
+            requests,
             snap_count: *r.pick(&[7, 7, 30, 500]),
             log_size: *r.pick(&[None, None, Some(300), Some(2_000)]),
             preallocate: *r.pick(&[0, 100, 4096, 16 << 10]),

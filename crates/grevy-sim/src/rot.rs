@@ -11,6 +11,10 @@ use std::path::PathBuf;
 
 /// Damages some copies of the disk as it is now, and recovers from each.
 pub fn try_on_copies(server: &mut Server, random: &mut Random, ctx: &mut Context) {
+    if !server.is_marked {
+        // A second fault on top of one that took the mark: beyond the dose.
+        return;
+    }
     for _ in 0..3 {
         let disk = server.disk.fork();
         let Some((kind, path)) = damage(&disk, random) else {

@@ -23,7 +23,7 @@ use grevy_node::{ClientId, Connection, Node, Now, Output, Status, Time};
 use grevy_proto::txn::{CreateKind, CreateTxn, DeleteTxn, Txn, TxnHeader};
 use grevy_proto::{Acl, SessionId, Xid, Zxid};
 use grevy_storage::testing::MemDisk;
-use grevy_storage::{Dirs, Log, OpenOptions, Store};
+use grevy_storage::{Dirs, Epochs, Log, OpenOptions, Store};
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Tree, TreeConfig};
 use log_thread::LogThread;
@@ -50,6 +50,11 @@ pub struct Server {
     candidates: VecDeque<Committed>,
     /// A fault of the disk that a run may still fail of.
     pub faulted: bool,
+    /// Whether what tells a torn tail from rot is as new as the log: not after a power cut, nor
+    /// after a sync that failed, until the next start.
+    pub is_marked: bool,
+    /// The latest that the wall clock of a run has shown, in ms.
+    latest_wall: i64,
 }
 
 /// A server that runs.
@@ -96,7 +101,7 @@ impl Server {
     /// A machine with data to begin with.
     pub fn new(options: &Options, mut random: Random) -> Self {
         let tree_config = TreeConfig {
-            hash_seed: random.next(),
+            hash_seed: random.any(),
             extended_types: options.extended_types,
             emulate_353_ttl: false,
             digest: options.digest,
@@ -111,7 +116,7 @@ impl Server {
             max_pending_requests: options.max_pending,
             output_high_water: options.output_limit / 2,
             output_limit: options.output_limit,
-            seed: random.next(),
+            seed: random.any(),
             ..grevy_node::NodeConfig::default()
         };
         Self {
@@ -125,6 +130,8 @@ impl Server {
             tree_config,
             candidates: VecDeque::new(),
             faulted: false,
+            is_marked: true,
+            latest_wall: 0,
         }
     }
 
@@ -206,6 +213,7 @@ impl Server {
     /// Timers fire on ticks, or late.
     fn tick(&mut self, ctx: &mut Context) {
         let now = self.now(ctx.schedule.now());
+        self.latest_wall = self.latest_wall.max(now.wall_ms);
         self.with_node(ctx, |node, tree, connections| {
             if node.next_timeout().is_some_and(|at| at <= now.time) {
                 node.handle_timeout(now, tree, connections);
@@ -419,6 +427,7 @@ impl Server {
                 .violate("P27", format!("the storage failed without a fault: {why}"));
         }
         ctx.counts.did("storage failures");
+        self.is_marked = false;
         self.with_node(ctx, |node, _, _| node.storage_failed(why));
         let clients: Vec<LinkId> = match &self.run {
             Some(run) => run.by_link.keys().copied().collect(),
@@ -445,13 +454,20 @@ impl Server {
         }
     }
 
+    /// Faults of the disk that were arranged do not come.
+    pub fn heal(&mut self) {
+        self.crash_at = None;
+        self.disk.heal();
+    }
+
     /// The machine loses power.
     pub fn cut_power(&mut self, ctx: &mut Context) {
         let at = ctx.schedule.now();
         trace!(ctx.trace, at, "power cut");
         self.crash_at = None;
+        self.is_marked = false;
         self.stop(ctx, true);
-        self.disk.crash(self.random.next());
+        self.disk.crash(self.random.any());
         ctx.schedule
             .after_micros(self.random.between(1_000, 500_000), Event::Start);
     }
@@ -469,8 +485,8 @@ impl Server {
 }
 
 /// The log's part of a run, for the modules below.
-fn new_log(log: Log) -> LogThread {
-    LogThread::new(log)
+fn new_log(log: Log, epochs: Epochs) -> LogThread {
+    LogThread::new(log, epochs)
 }
 
 /// Names of a log's files.

@@ -8,20 +8,26 @@ use crate::world::Context;
 /// Something may be read on such a link. What an intruder gets is written down; what comes on a
 /// connection that was left is lost.
 pub fn readable(ctx: &mut Context, link: LinkId) {
-    let conversation = ctx.strangers.get(&link).copied();
+    let mut stranger = ctx.strangers.remove(&link);
     loop {
         match ctx.network.receive(link, End::Client, 1 << 16) {
-            Received::Nothing => return,
+            Received::Nothing => {
+                if let Some(stranger) = stranger {
+                    ctx.strangers.insert(link, stranger);
+                }
+                return;
+            }
             Received::End | Received::Reset => {
                 ctx.network.close(link, End::Client);
                 return;
             }
-            Received::Bytes(mut bytes) => {
-                let Some(conversation) = conversation else {
+            Received::Bytes(bytes) => {
+                let Some((conversation, unread)) = &mut stranger else {
                     continue;
                 };
+                unread.extend(bytes);
                 let now = ctx.schedule.now();
-                while let Some(frame) = take_frame(&mut bytes) {
+                while let Some(frame) = take_frame(unread) {
                     let frame = read_frame(&frame, false);
                     if let Frame::Connected { session, .. } = frame
                         && session != 0
@@ -30,7 +36,7 @@ pub fn readable(ctx: &mut Context, link: LinkId) {
                         ctx.history.violate("P18", what);
                     }
                     ctx.counts.check("P18");
-                    ctx.history.connections[conversation]
+                    ctx.history.connections[*conversation]
                         .received
                         .push((now, frame));
                 }

@@ -57,8 +57,8 @@ pub struct Context {
     pub counts: Counts,
     /// Which client uses a link, and from which address.
     owners: BTreeMap<LinkId, (Option<usize>, u8)>,
-    /// Links of nobody in particular, with their places in the history.
-    pub strangers: BTreeMap<LinkId, usize>,
+    /// Links of intruders, with their places in the history and what came of a frame.
+    pub strangers: BTreeMap<LinkId, (usize, Vec<u8>)>,
     incarnation: u32,
 }
 
@@ -180,7 +180,7 @@ impl World {
             network: false,
             clock: false,
         };
-        faults::relieve(self);
+        self.server.heal();
         self.clients.iter_mut().for_each(Client::calm_down);
     }
 

@@ -88,6 +88,14 @@ impl MemDisk {
         self.state().faults.push((op, path.into(), nth, fault));
     }
 
+    /// Takes back all faults that were asked for and have not come, and lifts the limit.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.crash_at = None;
+        state.capacity = None;
+    }
+
     /// Lets writes and extensions fail once files hold `bytes` in all; `None` lifts the limit.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
@@ -114,35 +122,33 @@ impl MemDisk {
 
     /// A copy of the disk as it is now, with no faults waiting.
     pub fn fork(&self) -> Self {
-        let state = self.state();
-        let mut copy = State {
-            random: Random(state.random.0),
-            inodes: state.inodes.clone(),
-            dirs: state.dirs.clone(),
-            names: state.names.clone(),
-            durable_names: state.names.clone(),
-            ..State::default()
-        };
-        for inode in &mut copy.inodes {
-            inode.sync();
-        }
-        Self(Arc::new(Mutex::new(copy)))
+        self.copy(|state| &state.names, Inode::sync)
     }
 
     /// A copy of what would be there after a power cut that nothing unsynced survives.
     pub fn durable(&self) -> Self {
+        self.copy(|state| &state.durable_names, Inode::lose)
+    }
+
+    /// A copy of the files that have a name.
+    fn copy(
+        &self,
+        names: impl Fn(&State) -> &BTreeMap<PathBuf, usize>,
+        settle: impl Fn(&mut Inode),
+    ) -> Self {
         let state = self.state();
         let mut copy = State {
             random: Random(state.random.0),
-            inodes: state.inodes.clone(),
             dirs: state.dirs.clone(),
-            names: state.durable_names.clone(),
-            durable_names: state.durable_names.clone(),
             ..State::default()
         };
-        for inode in &mut copy.inodes {
-            inode.lose();
+        for (path, &id) in names(&state) {
+            let mut inode = state.inodes[id].clone();
+            settle(&mut inode);
+            copy.names.insert(path.clone(), copy.inodes.len());
+            copy.inodes.push(inode);
         }
+        copy.durable_names = copy.names.clone();
         Self(Arc::new(Mutex::new(copy)))
     }
 

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Nothing takes longer unless it never ends.
+/// How long to wait for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.

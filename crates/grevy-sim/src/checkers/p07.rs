@@ -5,6 +5,7 @@ use super::Case;
 use crate::history::Frame;
 use crate::operation::Operation;
 use grevy_node::Time;
+use std::collections::BTreeMap;
 
 /// What happened, in real time.
 enum Moment {
@@ -22,16 +23,16 @@ pub fn check(case: &mut Case<'_>) {
         let Some(session) = conversation.session() else {
             continue;
         };
+        let replies = conversation
+            .received
+            .iter()
+            .filter_map(|(at, frame)| match frame {
+                Frame::Reply { xid, zxid, err, .. } => Some((*xid, (*at, *zxid, *err))),
+                _ => None,
+            });
+        let replies: BTreeMap<i32, _> = replies.collect();
         for sent in &conversation.sent {
-            let reply = conversation
-                .received
-                .iter()
-                .find_map(|(at, frame)| match frame {
-                    Frame::Reply { xid, zxid, err, .. } if *xid == sent.xid => {
-                        Some((*at, *zxid, *err))
-                    }
-                    _ => None,
-                });
+            let reply = replies.get(&sent.xid).copied();
             if let Operation::Sync(_) = sent.operation
                 && let Some((_, zxid, 0)) = reply
             {

@@ -1,23 +1,32 @@
 //! P18: a session's end is final: it comes once, nothing of the session takes effect after it,
 //! and whoever comes back is told.
 
-use super::{Case, describe, is_error};
+use super::{Case, describe, is_empty};
 use crate::history::Frame;
 use crate::model::txn::Change;
 use crate::operation::Operation;
 use grevy_proto::Xid;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module's text.
 pub fn check(case: &mut Case<'_>) {
     let mut ended: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut begun = BTreeSet::new();
     let mut found = Vec::new();
     for entry in &case.entries {
         if let Some(end) = ended.get(&entry.session)
-            && !is_error(entry)
+            && !is_empty(entry)
         {
             found.push(format!(
                 "{} after the session ended at {end:x}",
+                describe(entry)
+            ));
+        }
+        if let Change::CreateSession(_) = entry.change
+            && !begun.insert(entry.session)
+        {
+            found.push(format!(
+                "{}: there was such a session before",
                 describe(entry)
             ));
         }

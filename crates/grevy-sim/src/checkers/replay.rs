@@ -82,7 +82,9 @@ pub fn check(case: &mut Case<'_>) {
             p29::check_dump(case, &history.dumps[at], &state);
         }
         for reader in &mut readers {
-            while let Some((_, frame)) = reader.frames.pop_front_if(|(z, _)| *z <= state.zxid) {
+            while reader.frames.front().is_some_and(|(z, _)| *z <= state.zxid)
+                && let Some((_, frame)) = reader.frames.pop_front()
+            {
                 judge(case, reader, frame, &state, &answers);
                 if !case.violations.is_empty() {
                     case.entries = entries;

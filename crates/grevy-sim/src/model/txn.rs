@@ -129,6 +129,11 @@ impl<'a> Bytes<'a> {
         String::from_utf8(self.buffer()??).ok()
     }
 
+    fn paths(&mut self) -> Option<Vec<String>> {
+        let len = self.int()?;
+        (0..len).map(|_| self.text()).collect()
+    }
+
     fn acl(&mut self) -> Option<Vec<AclEntry>> {
         let len = self.int()?;
         (0..len)
@@ -227,15 +232,18 @@ fn body(op: i32, bytes: &mut Bytes<'_>) -> Option<Change> {
         }
         -1 => Change::Error(bytes.int()?),
         -10 => Change::CreateSession(bytes.int()?),
-        -11 => match bytes.0.len() {
-            // Nothing, or only the digest.
-            0 | 12 => Change::CloseSession(None),
-            _ => {
-                let len = bytes.int()?;
-                let paths = (0..len).map(|_| bytes.text());
-                Change::CloseSession(Some(paths.collect::<Option<_>>()?))
+        // A list; or nothing, and then perhaps the digest, which does not read as a list.
+        -11 => {
+            let mut list = Bytes(bytes.0);
+            match list.paths() {
+                Some(paths) => {
+                    *bytes = list;
+                    Change::CloseSession(Some(paths))
+                }
+                None if [0, 12].contains(&bytes.0.len()) => Change::CloseSession(None),
+                None => return None,
             }
-        },
+        }
         _ => return None,
     })
 }

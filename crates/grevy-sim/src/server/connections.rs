@@ -372,8 +372,11 @@ impl Server {
     }
 }
 
+/// A frame's payload, and what follows the frame.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// The first whole frame and what follows it; an error if it is too long.
-fn split_frame(bytes: &[u8], limit: usize) -> Result<Option<(&[u8], &[u8])>, ()> {
+fn split_frame(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, ()> {
     let Some((prefix, rest)) = bytes.split_at_checked(4) else {
         return Ok(None);
     };

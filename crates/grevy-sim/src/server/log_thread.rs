@@ -4,7 +4,7 @@ use super::{Server, Task, last_in_logs};
 use crate::planted::Bug;
 use crate::world::Context;
 use grevy_proto::Zxid;
-use grevy_storage::{Log, LogError};
+use grevy_storage::{Epochs, Log};
 use grevy_tree::SnapshotInfo;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ const IDLE: u64 = 20_000;
 /// The thread's state.
 pub struct LogThread {
     log: Option<Log>,
+    epochs: Epochs,
     /// What queues up for the next batch.
     queue: VecDeque<Item>,
     /// The batch that is being written.
@@ -43,9 +44,10 @@ enum Phase {
 }
 
 impl LogThread {
-    pub(super) fn new(log: Log) -> Self {
+    pub(super) fn new(log: Log, epochs: Epochs) -> Self {
         Self {
             log: Some(log),
+            epochs,
             queue: VecDeque::new(),
             batch: VecDeque::new(),
             phase: Phase::Idle,
@@ -92,6 +94,19 @@ impl Server {
             let thread = &mut run.log;
             let Some(log) = &mut thread.log else { return };
             match thread.batch.front() {
+                Some(Item::Append { zxid, .. }) if zxid.epoch() > thread.epochs.current() => {
+                    // The counter has come round. No record of an epoch may be in the log before
+                    // the epoch is durable.
+                    let epoch = zxid.epoch();
+                    let saved = thread
+                        .epochs
+                        .set_accepted(epoch)
+                        .and_then(|()| thread.epochs.set_current(epoch));
+                    ctx.counts.did("epochs begun");
+                    if let Err(error) = saved {
+                        return self.log_failed(ctx, &error);
+                    }
+                }
                 Some(Item::Append { zxid, entry }) => {
                     if let Err(error) = log.append(*zxid, entry) {
                         return self.log_failed(ctx, &error);
@@ -215,7 +230,7 @@ impl Server {
         }
     }
 
-    fn log_failed(&mut self, ctx: &mut Context, error: &LogError) {
+    fn log_failed(&mut self, ctx: &mut Context, error: &dyn std::fmt::Display) {
         if let Some(run) = &mut self.run {
             run.log.phase = Phase::Failed;
             run.log.batch.clear();

@@ -68,8 +68,13 @@ impl Server {
         };
         let before = header(Zxid(zxid.0 - 1));
         tree.apply(&before, &create("/busy", 1), &mut |_| {});
-        for number in [1 << 30, i32::MAX - 100, first_sequence + 1] {
-            let child = create("/busy/first", number.max(1));
+        let steps = match first_sequence {
+            0 => vec![1],
+            // No step may be as long as half the circle.
+            last => vec![1 << 30, last + 1],
+        };
+        for number in steps {
+            let child = create("/busy/first", number);
             tree.apply(&header(zxid), &child, &mut |_| {});
         }
         let header = header(zxid);
@@ -120,14 +125,21 @@ impl Server {
             return;
         }
         self.incarnation += 1;
+        // Session ids are made from the wall clock, and would be used again.
+        let behind = self.latest_wall - self.now_of(ctx).wall_ms;
+        if behind > 0 {
+            self.wall_offset += behind + 1;
+        }
+        self.latest_wall = self.now_of(ctx).wall_ms;
         let at = ctx.schedule.now();
         trace!(ctx.trace, at, "start {}", self.incarnation);
         self.read_logs(ctx);
         match self.open(ctx, &self.disk.clone()) {
-            Ok((tree, store, log)) => {
+            Ok((tree, opened)) => {
                 ctx.counts.did("starts");
+                self.is_marked = true;
                 self.adopt(ctx, &tree);
-                self.run(ctx, tree, store, log);
+                self.run(ctx, tree, opened);
             }
             Err(_) if self.power_is_off(ctx) => {}
             Err(why) => {
@@ -144,25 +156,16 @@ impl Server {
     }
 
     /// Recovers the state from a disk, as the server does.
-    pub(crate) fn open(
-        &self,
-        ctx: &Context,
-        disk: &MemDisk,
-    ) -> Result<(Tree, Store, grevy_storage::Log), StartError> {
+    pub(crate) fn open(&self, ctx: &Context, disk: &MemDisk) -> Result<(Tree, Opened), StartError> {
         let mut builder = Builder::new(self.tree_config.clone());
         let options = Self::open_options(&ctx.options);
         let opened = Store::open(disk.shared(), Self::dirs(), options, &mut builder);
-        let Opened {
-            store,
-            log,
-            recovered,
-            ..
-        } = opened.map_err(StartError::Recovery)?;
-        let tree = match recovered.start {
+        let opened = opened.map_err(StartError::Recovery)?;
+        let tree = match opened.recovered.start {
             Start::Unknown => return Err(StartError::Unknown),
             Start::Empty => {
                 let mut tree = Tree::new(self.tree_config.clone());
-                self.first_snapshot(ctx, &store, &mut tree)
+                self.first_snapshot(ctx, &opened.store, &mut tree)
                     .map_err(StartError::FirstSnapshot)?;
                 tree
             }
@@ -173,7 +176,7 @@ impl Server {
                 tree
             }
         };
-        Ok((tree, store, log))
+        Ok((tree, opened))
     }
 
     fn first_snapshot(
@@ -216,7 +219,7 @@ impl Server {
         }
     }
 
-    fn run(&mut self, ctx: &mut Context, tree: Tree, store: Store, log: grevy_storage::Log) {
+    fn run(&mut self, ctx: &mut Context, tree: Tree, opened: Opened) {
         let now = self.now_of(ctx);
         let node = Node::standalone((*self.node_config).clone(), &tree, now);
         self.run = Some(Run {
@@ -227,8 +230,8 @@ impl Server {
             sockets: BTreeMap::new(),
             by_link: BTreeMap::new(),
             next_client: 0,
-            store,
-            log: new_log(log),
+            store: opened.store,
+            log: new_log(opened.log, opened.epochs),
             snapshots: SnapshotThread::default(),
             started: now.time,
             reached: ctx.history.heard.last().map_or(0, |h| h.number + 1_000_000),

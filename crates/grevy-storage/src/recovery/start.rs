@@ -42,6 +42,8 @@ struct History {
     replayed: Replayed,
     /// The zxid of the newest snapshot that had been whole but does not load, and its file.
     passed_over: Option<(Zxid, PathBuf)>,
+    /// Snapshots that were not even tried, with what is wrong.
+    unfit: Vec<(PathBuf, String)>,
 }
 
 /// Brings back the history and leaves the directories ready for writing.
@@ -176,6 +178,7 @@ impl Place<'_> {
                         snapshot: Some((path, candidate.zxid, info)),
                         replayed,
                         passed_over,
+                        unfit,
                     });
                 }
                 Err(why) => {
@@ -195,21 +198,25 @@ impl Place<'_> {
         let replayed = match self.options.trust_empty {
             true => {
                 visitor.begin(None);
-                logs.replay(Zxid::ZERO, visitor)?
+                logs.replay(Zxid::ZERO, visitor)
             }
-            false => logs.replay(Zxid::ZERO, &mut NoState)?,
+            false => logs.replay(Zxid::ZERO, &mut NoState),
         };
+        // If records need a state below them, what is wrong is the snapshot and not the log.
+        let has_records = replayed.as_ref().map_or(true, |replayed| replayed.txns > 0);
+        if has_records && !self.options.trust_empty && !unfit.is_empty() {
+            return Err(RecoveryError::NoSnapshotLoads { tried: unfit });
+        }
+        let replayed = replayed?;
         if replayed.txns > 0 && !self.options.trust_empty {
             let dir = self.snapshots.to_path_buf();
-            return Err(match unfit.is_empty() {
-                true => RecoveryError::NoSnapshot { dir },
-                false => RecoveryError::NoSnapshotLoads { tried: unfit },
-            });
+            return Err(RecoveryError::NoSnapshot { dir });
         }
         Ok(History {
             snapshot: None,
             replayed,
             passed_over,
+            unfit,
         })
     }
 
