@@ -203,6 +203,8 @@ enum Pending {
         xid: Xid,
         op: OpCode,
         received: Time,
+        /// Bytes of its frame.
+        len: usize,
     },
     /// A read behind it, as a whole frame.
     Read { frame: Box<[u8]>, received: Time },
@@ -282,6 +284,8 @@ pub struct Connection {
     read_only_byte: bool,
     timeout_ms: u32,
     pending: VecDeque<Pending>,
+    /// Bytes of their frames.
+    pending_bytes: usize,
     output: Vec<u8>,
     heard: Time,
     stats: ConnectionStats,
@@ -303,6 +307,7 @@ impl Connection {
             read_only_byte: false,
             timeout_ms: 0,
             pending: VecDeque::new(),
+            pending_bytes: 0,
             output: Vec::new(),
             heard: now,
             stats: ConnectionStats::default(),
@@ -365,6 +370,7 @@ impl Connection {
             State::Opening | State::Closing(_) => false,
             State::Open(_) => {
                 self.pending.len() < config.max_pending_requests
+                    && self.pending_bytes < config.max_pending_bytes
                     && self.output.len() < config.output_high_water
             }
         }
@@ -455,10 +461,12 @@ impl Connection {
         }
         match op {
             Some(op) if is_submitted(op) => {
+                self.pending_bytes += frame.len();
                 self.pending.push_back(Pending::Submitted {
                     xid: header.xid,
                     op,
                     received: view.now,
+                    len: frame.len(),
                 });
                 Action::Submit(Request {
                     client: self.id,
@@ -474,6 +482,7 @@ impl Connection {
                 Action::None
             }
             _ => {
+                self.pending_bytes += frame.len();
                 self.pending.push_back(Pending::Read {
                     frame: frame.into(),
                     received: view.now,
@@ -615,10 +624,17 @@ impl Connection {
         record: impl FnOnce(&mut Vec<u8>),
         view: View<'_, W>,
     ) {
-        let Some(Pending::Submitted { xid, op, received }) = self.pending.pop_front() else {
+        let Some(Pending::Submitted {
+            xid,
+            op,
+            received,
+            len,
+        }) = self.pending.pop_front()
+        else {
             // Only a connection that is closing forgets its requests.
             return;
         };
+        self.pending_bytes -= len;
         let zxid = view.tree.last_zxid();
         let header = ReplyHeader {
             xid,
@@ -635,11 +651,25 @@ impl Connection {
             let Some(Pending::Read { frame, received }) = self.pending.pop_front() else {
                 return;
             };
+            self.pending_bytes -= frame.len();
             let mut reader = Reader::new(&frame);
             if let Ok(header) = RequestHeader::decode(&mut reader) {
-                self.answer(header, reader, received, view);
+                // They cannot be put off, or the client's next write would come before them.
+                if self.is_output_within(view.config.output_limit) {
+                    self.answer(header, reader, received, view);
+                }
             }
         }
+    }
+
+    /// Whether more may be added to the output; otherwise closes the connection.
+    fn is_output_within(&mut self, limit: usize) -> bool {
+        let waiting = self.output.len();
+        if waiting > limit {
+            self.output = Vec::new();
+            self.close(CloseReason::OutputLimit(waiting));
+        }
+        waiting <= limit
     }
 
     /// Sends a watch event. `zxid` is the transaction's.
@@ -647,13 +677,10 @@ impl Connection {
         if !matches!(self.state, State::Open(_)) {
             return;
         }
-        if self.output.len() > limit {
-            let waiting = self.output.len();
-            self.output = Vec::new();
-            return self.close(CloseReason::OutputLimit(waiting));
+        if self.is_output_within(limit) {
+            encode_notification(zxid, kind, path, &mut self.output);
+            self.stats.sent += 1;
         }
-        encode_notification(zxid, kind, path, &mut self.output);
-        self.stats.sent += 1;
     }
 
     /// Sends what is in the output buffer and nothing more; unanswered requests are forgotten.
@@ -661,6 +688,7 @@ impl Connection {
         if !matches!(self.state, State::Closing(_)) {
             self.state = State::Closing(reason);
             self.pending.clear();
+            self.pending_bytes = 0;
         }
     }
 

@@ -274,6 +274,12 @@ impl World {
         self.clients.with(client, |c| c.closing().cloned())?
     }
 
+    /// Whether the connection would be read from.
+    pub fn is_receptive(&self, client: ClientId) -> bool {
+        let receptive = self.clients.with(client, |c| c.is_receptive(&self.config));
+        receptive.expect("a connection")
+    }
+
     pub fn take_output(&mut self, client: ClientId) -> Vec<u8> {
         let output = self.clients.with(client, |c| std::mem::take(c.output()));
         output.expect("a connection")

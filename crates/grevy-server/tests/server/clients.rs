@@ -82,7 +82,7 @@ fn who_does_not_read_events_is_cut_off() {
     let mut reader = other.stream.try_clone().expect("a second handle");
     let drain = std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
     // More than a server keeps for a client, and two sockets' buffers hold.
-    for _ in 0..(32 << 20) / LONG {
+    for _ in 0..(48 << 20) / LONG {
         other.stream.write_all(&set).expect("the server takes it");
     }
     let cut_off = || place.shared.clients.len() < 2;
