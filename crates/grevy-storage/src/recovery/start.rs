@@ -293,6 +293,10 @@ impl Place<'_> {
             let marked = survey.mark.is_some_and(|mark| mark.zxid > Zxid::ZERO);
             let led = survey.current.is_some_and(|stored| stored.epoch > Epoch(0));
             let epoch_file = self.snapshots.join(EpochFile::Current.name());
+            if (marked || led) && !history.unfit.is_empty() {
+                let tried = history.unfit.clone();
+                return Err(RecoveryError::NoSnapshotLoads { tried });
+            }
             if marked || led {
                 let witness = if marked { mark_file } else { epoch_file };
                 return Err(RecoveryError::Vanished { witness });
