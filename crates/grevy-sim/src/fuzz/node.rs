@@ -159,6 +159,9 @@ impl World {
     fn check(&mut self) {
         for znode in self.tree.znodes() {
             let path = znode.path();
+            if path == "/" {
+                continue;
+            }
             if let Some((parent, name)) = path.rsplit_once('/') {
                 let parent = self.tree.get(parent).expect("a parent");
                 assert!(parent.children().any(|child| child == name), "{path}");

@@ -10,14 +10,21 @@ use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnHeader, encode_entry};
 use grevy_proto::{Acl, SessionId, Xid, Zxid};
 use grevy_storage::snapshot::Trailers;
 use grevy_storage::testing::MemDisk;
-use grevy_storage::{Compression, Dirs, OpenOptions, Opened, Store};
+use grevy_storage::{Compression, Dirs, LogOptions, OpenOptions, Opened, Store};
 use grevy_tree::Tree;
 
 /// A data directory with a snapshot and a log.
 pub(super) fn small_disk() -> MemDisk {
     let disk = MemDisk::new();
     let mut builder = Builder::new(tree_config());
-    let (dirs, options) = (Dirs::both("/data"), OpenOptions::default());
+    let options = OpenOptions {
+        log: LogOptions {
+            preallocate: 100,
+            ..LogOptions::default()
+        },
+        ..OpenOptions::default()
+    };
+    let dirs = Dirs::both("/data");
     let opened = Store::open(disk.shared(), dirs, options, &mut builder);
     let Ok(Opened { store, mut log, .. }) = opened else {
         return disk;
