@@ -75,10 +75,16 @@ pid_in_file() {
   echo "$pid"
 }
 
+# Whether a process runs. One that has ended and waits for somebody to ask after it does not, as
+# in a container without an init.
+running() {
+  kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+}
+
 start() {
   local pid
   echo -n "Starting zookeeper ... "
-  if pid="$(pid_in_file)" && kill -0 "$pid" 2>/dev/null; then
+  if pid="$(pid_in_file)" && running "$pid"; then
     echo "already running as process $pid."
     exit 1
   fi
@@ -96,7 +102,7 @@ start() {
   # A wrong configuration or a taken port ends it within this second.
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     sleep 0.1
-    if ! kill -0 "$pid" 2>/dev/null; then
+    if ! running "$pid"; then
       echo "FAILED TO START"
       tail -n 20 "$_ZOO_DAEMON_OUT" >&2
       exit 1
@@ -119,7 +125,7 @@ stop() {
   if kill "$pid" 2>/dev/null; then
     # A server hands over and syncs before it goes.
     local waited=0
-    while kill -0 "$pid" 2>/dev/null; do
+    while running "$pid"; do
       if [ "$waited" -ge 300 ]; then
         echo "process $pid is still running after 30 seconds"
         return 1

@@ -112,11 +112,18 @@ fn verdict(outcome: &Outcome) -> ExitCode {
 fn many(args: &Args) -> ExitCode {
     let start = Instant::now();
     let end = start + Duration::from_secs_f64(args.minutes * 60.0);
-    let clock = || std::time::UNIX_EPOCH.elapsed().map_or(1, |now| now.as_secs());
+    let clock = || {
+        std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(1, |now| now.as_secs())
+    };
     let mut seed = args.from.unwrap_or_else(clock);
     let mut total = grevy_sim::counts::Counts::default();
     let (mut runs, mut void, mut failed) = (0u64, 0u64, 0u64);
-    while args.seeds.map_or(Instant::now() < end, |seeds| runs < seeds) {
+    while args
+        .seeds
+        .map_or(Instant::now() < end, |seeds| runs < seeds)
+    {
         let outcome = run(Options {
             bug: args.bug,
             ..Options::draw(seed)
@@ -134,7 +141,10 @@ fn many(args: &Args) -> ExitCode {
             }
             for violation in &outcome.violations {
                 let what: String = violation.what.chars().take(300).collect();
-                println!("seed {}: {} {what}", outcome.options.seed, violation.property);
+                println!(
+                    "seed {}: {} {what}",
+                    outcome.options.seed, violation.property
+                );
             }
         }
     }

@@ -30,6 +30,9 @@ use grevy_proto::request::{Auth, RequestHeader};
 use grevy_proto::{Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
 use grevy_tree::Tree;
 
+/// Identities of one connection. Each check of a permission compares all of them.
+const MAX_IDS: usize = 256;
+
 /// Names one connection of a server for as long as anything may still refer to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u32);
@@ -126,6 +129,13 @@ pub enum CloseReason {
     WrongEnsemble,
     /// The operation does not exist.
     UnknownOperation(i32),
+    /// A frame is too long, or its length makes no sense.
+    FrameLength {
+        /// What its first four bytes say.
+        len: i32,
+        /// The most that is accepted, in bytes.
+        limit: usize,
+    },
     /// The client does not read what it is sent.
     OutputLimit(usize),
     /// The server stops, or cannot write to its storage.
@@ -161,6 +171,11 @@ impl fmt::Display for CloseReason {
             }
             Self::WrongEnsemble => f.write_str("the client expected an ensemble of another name"),
             Self::UnknownOperation(op) => write!(f, "operation {op} does not exist"),
+            Self::FrameLength { len, limit } => write!(
+                f,
+                "a frame of {len} bytes, where the limit is {limit} (jute.maxbuffer); raise it \
+                 on servers and clients if the data is right"
+            ),
             Self::OutputLimit(bytes) => {
                 write!(f, "the client does not read: {bytes} bytes wait for it")
             }
@@ -275,10 +290,15 @@ pub struct Connection {
 impl Connection {
     /// A connection from `address`, accepted at `now`.
     pub fn new(id: ClientId, address: IpAddr, now: Time) -> Self {
+        Self::with_ids(id, address, [auth::ip_id(address)].into(), now)
+    }
+
+    /// The same, with the identity that connections from `address` have, for them to share.
+    pub fn with_ids(id: ClientId, address: IpAddr, ids: Arc<[Id]>, now: Time) -> Self {
         Self {
             id,
             address,
-            ids: [auth::ip_id(address)].into(),
+            ids,
             state: State::New,
             session: None,
             read_only_byte: false,
@@ -421,8 +441,15 @@ impl Connection {
         if op == Some(OpCode::Auth) {
             return self.handle_auth(header.xid, reader, &view.config.auth);
         }
+        if op == Some(OpCode::Sasl) {
+            return self.decline_sasl(header.xid, reader);
+        }
         if !self.is_authenticated(&view.config.auth) {
-            self.reply(header.xid, Zxid::ZERO, ErrorCode::SessionClosedRequireSaslAuth);
+            self.reply(
+                header.xid,
+                Zxid::ZERO,
+                ErrorCode::SessionClosedRequireSaslAuth,
+            );
             self.close(CloseReason::AuthRequired);
             return Action::None;
         }
@@ -466,7 +493,8 @@ impl Connection {
     ) {
         let zxid = view.tree.last_zxid();
         let Some(op) = OpCode::from_wire(header.op).filter(|op| reads::is_read(*op)) else {
-            self.reply(header.xid, zxid, ErrorCode::Unimplemented);
+            // With the zxid -1, as the Java server answers what it does not know.
+            self.reply(header.xid, Zxid(-1), ErrorCode::Unimplemented);
             self.close(CloseReason::UnknownOperation(header.op));
             return;
         };
@@ -499,6 +527,12 @@ impl Connection {
             Err(_) => Verdict::Fail,
         };
         match verdict {
+            Verdict::Add(ids) if self.ids.len() + ids.len() > MAX_IDS => {
+                drop(ids);
+                self.reply(xid, Zxid::ZERO, ErrorCode::AuthFailed);
+                self.close(CloseReason::AuthFailed);
+                Action::None
+            }
             Verdict::Add(ids) => {
                 if ids.iter().any(|id| !self.ids.contains(id)) {
                     let known = self.ids.iter().cloned();
@@ -515,6 +549,18 @@ impl Connection {
             }
             Verdict::WrongEnsemble => Action::Close(CloseReason::WrongEnsemble),
         }
+    }
+
+    /// A client that is set up for SASL takes a null token for an end of its attempt, and goes on
+    /// without; an error would have it connect again and again.
+    fn decline_sasl(&mut self, xid: Xid, mut reader: Reader<'_>) -> Action<'static> {
+        if let Err(error) = reader.buffer() {
+            return Action::Close(CloseReason::BadHeader(error));
+        }
+        let header = ReplyHeader::ok(xid, Zxid::ZERO);
+        encode_reply(header, &mut self.output, |out| None::<&[u8]>.encode(out));
+        self.stats.sent += 1;
+        Action::None
     }
 
     fn is_authenticated(&self, config: &AuthConfig) -> bool {
@@ -534,7 +580,8 @@ impl Connection {
         let timeout = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX);
         self.send_connect_response(&ConnectResponse::accept(session, timeout));
         let op = reads::short_name(OpCode::CreateSession);
-        self.stats.count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
+        self.stats
+            .count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
         self.heard = now;
         self.session = Some(session);
         self.state = State::Open(session);

@@ -13,6 +13,7 @@ pub mod session_clock;
 pub mod time;
 pub mod watches;
 
+pub mod digest_log;
 mod reaper;
 mod reply;
 

@@ -12,6 +12,7 @@
 use crate::clients::Clients;
 use crate::config::NodeConfig;
 use crate::connection::{ClientId, CloseReason, Connect, Request, View};
+use crate::digest_log::DigestLog;
 use crate::reaper::Reaper;
 use crate::reply;
 use crate::session_clock::SessionClock;
@@ -97,6 +98,7 @@ pub struct Node {
     txns_until_snapshot: u64,
     bytes_until_snapshot: u64,
     snapshot_running: bool,
+    digests: DigestLog,
     random: u64,
     outputs: VecDeque<Output>,
 }
@@ -130,6 +132,7 @@ impl Node {
             txns_until_snapshot: 0,
             bytes_until_snapshot: 0,
             snapshot_running: false,
+            digests: DigestLog::default(),
             random: config.seed | 1,
             outputs: VecDeque::new(),
             config,
@@ -151,6 +154,11 @@ impl Node {
     /// The sessions' deadlines.
     pub fn clock(&self) -> &SessionClock {
         &self.clock
+    }
+
+    /// The tree's digests at some zxids; empty if digests are off.
+    pub fn digests(&self) -> &DigestLog {
+        &self.digests
     }
 
     /// Requests that were taken up and not answered.
@@ -184,12 +192,23 @@ impl Node {
             let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
             let origin = Some((ask.client, OpCode::CreateSession));
             let record = timeout.to_be_bytes();
-            self.decide(now, tree, session, Xid(0), OpCode::CreateSession, &record, &[], origin);
+            self.decide(
+                now,
+                tree,
+                session,
+                Xid(0),
+                OpCode::CreateSession,
+                &record,
+                &[],
+                origin,
+            );
             return;
         }
         // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
         if let Some(previous) = self.clock.client(ask.session) {
-            clients.with(previous, |c| c.close(CloseReason::SessionMoved(ask.session)));
+            clients.with(previous, |c| {
+                c.close(CloseReason::SessionMoved(ask.session))
+            });
         }
         let attached = ask.password_matches
             && self
@@ -237,12 +256,24 @@ impl Node {
                     code: ErrorCode::SessionExpired,
                 });
             }
-            _ => self.decide(now, tree, session, xid, op, record, &ids, Some((client, op))),
+            _ => self.decide(
+                now,
+                tree,
+                session,
+                xid,
+                op,
+                record,
+                &ids,
+                Some((client, op)),
+            ),
         }
     }
 
     /// Decides a write and proposes what comes of it.
-    #[expect(clippy::too_many_arguments, reason = "all of a request, and where it came from")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of a request, and where it came from"
+    )]
     fn decide(
         &mut self,
         now: Now,
@@ -377,7 +408,10 @@ impl Node {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a transaction, and all that it touches")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a transaction, and all that it touches"
+    )]
     fn apply(
         &mut self,
         now: Now,
@@ -393,6 +427,9 @@ impl Node {
         });
         self.applied = header.zxid;
         self.pending.applied(header.zxid);
+        if tree.config().digest {
+            self.digests.applied(header.zxid, || tree.digest());
+        }
         let view = self.view(now, tree, watches);
         match (txn, origin) {
             (Txn::CreateSession(timeout), origin) => {
@@ -482,7 +519,16 @@ impl Node {
         }
         for (session, _) in self.clock.due(now.time) {
             self.outputs.push_back(Output::Expired(session));
-            self.decide(now, tree, session, Xid(0), OpCode::CloseSession, &[], &[], None);
+            self.decide(
+                now,
+                tree,
+                session,
+                Xid(0),
+                OpCode::CloseSession,
+                &[],
+                &[],
+                None,
+            );
             self.clock.start_closing(session);
         }
         for path in self.reaper.reap(now, tree) {
@@ -512,7 +558,8 @@ impl Node {
         }
         self.snapshot_running = true;
         self.draw_snapshot_thresholds();
-        self.outputs.push_back(Output::Snapshot(tree.start_snapshot()));
+        self.outputs
+            .push_back(Output::Snapshot(tree.start_snapshot()));
         true
     }
 
@@ -527,14 +574,19 @@ impl Node {
     /// of an ensemble do not take their snapshots together. Source:
     /// `SyncRequestProcessor.resetSnapshotStats`.
     fn draw_snapshot_thresholds(&mut self) {
-        let mut draw = |limit: u64| {
-            self.random ^= self.random << 13;
-            self.random ^= self.random >> 7;
-            self.random ^= self.random << 17;
-            let half = (limit / 2).max(1);
-            half + self.random % half
+        self.txns_until_snapshot = self.draw(self.config.snap_count);
+        self.bytes_until_snapshot = match self.config.snap_size {
+            Some(limit) => self.draw(limit),
+            None => u64::MAX,
         };
-        self.txns_until_snapshot = draw(self.config.snap_count);
-        self.bytes_until_snapshot = self.config.snap_size.map_or(u64::MAX, draw);
+    }
+
+    /// A number from half of `limit` to all of it (xorshift).
+    fn draw(&mut self, limit: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let half = (limit / 2).max(1);
+        half + self.random % half
     }
 }

@@ -15,8 +15,8 @@ use grevy_proto::request::{PathOnly, Read, SetWatches, SetWatches2, WatchOf};
 use grevy_proto::{
     Decode, DecodeError, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid,
 };
-use grevy_tree::watch::{CatchUp, WatchMode, WatcherId, WatcherType};
 use grevy_tree::Znode;
+use grevy_tree::watch::{CatchUp, WatchMode, WatcherId, WatcherType};
 
 /// Whether [`answer`] knows the operation.
 pub fn is_read(op: OpCode) -> bool {
@@ -103,8 +103,9 @@ pub fn answer<W: Watches>(
             };
             set_watches(caller, &request, view);
         }),
-        OpCode::SetWatches2 => SetWatches2::decode(&mut reader)
-            .map(|request| set_watches(caller, &request, view)),
+        OpCode::SetWatches2 => {
+            SetWatches2::decode(&mut reader).map(|request| set_watches(caller, &request, view))
+        }
         _ => Ok(()),
     };
     let start = caller.output.len();

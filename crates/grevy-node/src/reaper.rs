@@ -43,7 +43,9 @@ impl Reaper {
             return Vec::new();
         }
         self.due = now.time + self.interval;
-        let containers = tree.containers().filter(|z| self.is_abandoned(z, now.wall_ms));
+        let containers = tree
+            .containers()
+            .filter(|z| self.is_abandoned(z, now.wall_ms));
         let expired = tree.ttl_znodes().filter(|z| is_expired(z, now.wall_ms));
         let paths = containers.chain(expired).take(self.per_look);
         paths.map(|z| String::into_boxed_str(z.path())).collect()

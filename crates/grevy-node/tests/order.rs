@@ -38,7 +38,14 @@ fn reads_wait_for_the_writes_before_them_and_not_for_those_behind() {
     let short: Vec<_> = frames.iter().map(world::Frame::short).collect();
     assert_eq!(
         short,
-        ["1 Ok @0x2", "2 Ok @0x3", "3 Ok @0x3", "4 Ok @0x4", "5 Ok @0x5", "6 NoNode @0x5"]
+        [
+            "1 Ok @0x2",
+            "2 Ok @0x3",
+            "3 Ok @0x3",
+            "4 Ok @0x4",
+            "5 Ok @0x5",
+            "6 NoNode @0x5"
+        ]
     );
     let answer = frames.iter().find(|frame| frame.xid.0 == read).unwrap();
     assert_eq!(answer.body[..5], *b"\0\0\0\x011");

@@ -7,6 +7,7 @@
 
 use crate::four_letter;
 use crate::shared::Shared;
+use crate::stats::Batch;
 use bytes::Buf as _;
 use grevy_node::connection::CloseReason;
 use grevy_node::{Action, ClientId, Connection, View};
@@ -149,6 +150,8 @@ pub struct Serve {
     /// Received and not handled: a part of a frame, or frames that have to wait.
     unhandled: Vec<u8>,
     state: State,
+    /// The time for sending what is left runs.
+    is_ending: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +159,8 @@ enum State {
     /// Nothing received: a four-letter word may come.
     Fresh,
     Serving,
+    /// A four-letter word is answered: once that is sent, nothing more will be.
+    Answered,
     /// Everything is sent and said so; what still comes in is dropped, so that the client reads
     /// the last reply before it learns of the end.
     Draining,
@@ -166,12 +171,14 @@ impl Serve {
     pub fn new(shared: Arc<Shared>, id: ClientId, stream: TcpStream, peer: SocketAddr) -> Self {
         let (socket, write_half) = stream.into_split();
         let now = shared.clock.now();
+        let address = peer.ip();
+        let ids = shared.clients.arrive(address);
         let client = Arc::new(Client {
             id,
             peer,
             established_ms: now.wall_ms,
             wire: Mutex::new(Wire {
-                conn: Connection::new(id, peer.ip(), now.time),
+                conn: Connection::with_ids(id, address, ids, now.time),
                 sent: 0,
                 parked: false,
             }),
@@ -180,12 +187,14 @@ impl Serve {
             aborted: AtomicBool::new(false),
         });
         shared.clients.insert(client.clone());
+        shared.newcomers.push(&client);
         Self {
             shared,
             client,
             socket,
             unhandled: Vec::new(),
             state: State::Fresh,
+            is_ending: false,
         }
     }
 
@@ -196,6 +205,9 @@ impl Serve {
             }
             if self.state != State::Draining {
                 ready!(self.poll_send(cx))?;
+            }
+            if self.state == State::Answered {
+                self.half_close()?;
             }
             if !self.unhandled.is_empty() && self.is_receptive() {
                 let mut bytes = std::mem::take(&mut self.unhandled);
@@ -225,23 +237,36 @@ impl Serve {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut wire = self.client.wire();
-            if self.client.send(&mut wire)? == Sent::Some {
+            let sent = self.client.send(&mut wire)?;
+            let reason = wire.conn.closing().cloned();
+            if sent == Sent::Some {
                 drop(wire);
+                if reason.is_some() && !self.is_ending {
+                    // Without a session it has the time of those who have none yet.
+                    self.is_ending = true;
+                    self.shared.newcomers.push(&self.client);
+                }
                 ready!(self.client.socket.as_ref().poll_write_ready(cx))?;
                 continue;
             }
             give_back(wire.conn.output());
-            let Some(reason) = wire.conn.closing().cloned() else {
-                return Poll::Ready(Ok(()));
-            };
             drop(wire);
-            self.finish(&reason)?;
+            if let Some(reason) = reason {
+                self.finish(&reason)?;
+            }
             return Poll::Ready(Ok(()));
         }
     }
 
     fn finish(&mut self, reason: &CloseReason) -> io::Result<()> {
         let peer = self.client.peer;
+        let shared = &self.shared;
+        match reason {
+            CloseReason::AuthFailed | CloseReason::AuthRequired => shared.auth_failures.add(1),
+            CloseReason::WrongEnsemble => shared.metrics.ensemble_auth_failures.add(1),
+            CloseReason::NotServing => shared.metrics.connections_not_served.add(1),
+            _ => {}
+        }
         match reason {
             CloseReason::SessionClosed(_) => debug!(%peer, "closing connection: {reason}"),
             _ => info!(%peer, "closing connection: {reason}"),
@@ -263,6 +288,9 @@ impl Serve {
             ready!(Pin::new(&mut self.socket).poll_read(cx, &mut into))?;
             let bytes = into.filled();
             if bytes.is_empty() {
+                if self.state != State::Draining {
+                    self.shared.metrics.connections_dropped.add(1);
+                }
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
             if self.state == State::Draining {
@@ -285,9 +313,12 @@ impl Serve {
                 four_letter::Parsed::NotYet => return Ok(0),
                 four_letter::Parsed::Word(word) => {
                     let text = four_letter::answer(&self.shared, word, self.client.peer);
-                    self.client.wire().conn.output().extend_from_slice(text.as_bytes());
-                    self.client.send(&mut self.client.wire())?;
-                    self.half_close()?;
+                    self.client
+                        .wire()
+                        .conn
+                        .output()
+                        .extend_from_slice(text.as_bytes());
+                    self.state = State::Answered;
                     return Ok(bytes.len());
                 }
                 four_letter::Parsed::None => self.state = State::Serving,
@@ -305,6 +336,7 @@ impl Serve {
             let mut wire = self.client.wire();
             lend(wire.conn.output());
             before = *wire.conn.stats();
+            let output_before = wire.conn.output().len();
             let view = View {
                 now: now.time,
                 tree: &tree,
@@ -317,10 +349,16 @@ impl Serve {
                     Some(_) => max_buffer,
                     None => max_buffer.min(CONNECT_LIMIT),
                 };
-                let Some((frame, after)) = self.split_frame(rest, limit)? else {
-                    break;
+                let frame = match first_frame(rest, limit) {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(len) => {
+                        // What came before it still counts.
+                        wire.conn.close(CloseReason::FrameLength { len, limit });
+                        break;
+                    }
                 };
-                rest = after;
+                rest = &rest[PREFIX + frame.len()..];
                 match wire.conn.handle_frame(frame, view) {
                     Action::None => {}
                     Action::Submit(request) => requests.push(request),
@@ -328,9 +366,16 @@ impl Serve {
                     Action::Close(reason) => wire.conn.close(reason),
                 }
             }
-            shared.stats.count(&before, wire.conn.stats());
+            let output = wire.conn.output().len().saturating_sub(output_before);
+            let batch = Batch::Received {
+                bytes: bytes.len() - rest.len(),
+            };
+            shared
+                .stats
+                .count(batch, &before, wire.conn.stats(), output);
         }
         if let Some(ask) = connect {
+            shared.metrics.connection_requests.add(1);
             shared.with_node(|node, port| {
                 node.open_session(now, &shared.tree.read(), port, ask);
             });
@@ -345,25 +390,20 @@ impl Serve {
         }
         Ok(bytes.len() - rest.len())
     }
+}
 
-    /// The first whole frame and what follows it.
-    fn split_frame<'b>(&self, bytes: &'b [u8], limit: usize) -> io::Result<Option<(&'b [u8], &'b [u8])>> {
-        let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
-            return Ok(None);
-        };
-        let len = prefix.get_i32();
-        match usize::try_from(len) {
-            Ok(len) if len <= limit => Ok(rest.split_at_checked(len)),
-            _ => {
-                let peer = self.client.peer;
-                info!(
-                    %peer,
-                    "closing connection: a frame of {len} bytes, where the limit is {limit} \
-                     (jute.maxbuffer); raise it on servers and clients if the data is right"
-                );
-                Err(io::ErrorKind::InvalidData.into())
-            }
-        }
+/// The first frame, without its length, if all of it is there.
+///
+/// # Errors
+/// Its length, if that is negative or above `limit`.
+fn first_frame(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, i32> {
+    let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
+        return Ok(None);
+    };
+    let len = prefix.get_i32();
+    match usize::try_from(len) {
+        Ok(length) if length <= limit => Ok(rest.get(..length)),
+        _ => Err(len),
     }
 }
 

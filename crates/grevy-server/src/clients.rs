@@ -1,11 +1,13 @@
 //! All connections of a server, and the node's way to them.
 
 use crate::client::Client;
-use crate::stats::Stats;
+use crate::stats::{Batch, Stats};
+use grevy_node::auth::ip_id;
 use grevy_node::{ClientId, Clients, Connection};
+use grevy_proto::Id;
 use hashbrown::HashMap;
-use parking_lot::RwLock;
-use std::cell::RefCell;
+use parking_lot::{RwLock, RwLockReadGuard};
+use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,8 +20,15 @@ const DIRECT_SENDS: usize = 4;
 #[derive(Debug, Default)]
 pub struct ClientMap {
     map: RwLock<HashMap<ClientId, Arc<Client>>>,
-    per_address: RwLock<HashMap<IpAddr, usize>>,
+    per_address: RwLock<HashMap<IpAddr, Origin>>,
     next: AtomicU32,
+}
+
+/// What the connections from one address have in common.
+#[derive(Debug)]
+struct Origin {
+    connections: usize,
+    ids: Arc<[Id]>,
 }
 
 impl ClientMap {
@@ -33,10 +42,19 @@ impl ClientMap {
         }
     }
 
-    /// Adds a connection.
+    /// Counts a connection from `address`; returns the identity that all of these share.
+    pub fn arrive(&self, address: IpAddr) -> Arc<[Id]> {
+        let mut per_address = self.per_address.write();
+        let origin = per_address.entry(address).or_insert_with(|| Origin {
+            connections: 0,
+            ids: [ip_id(address)].into(),
+        });
+        origin.connections += 1;
+        origin.ids.clone()
+    }
+
+    /// Adds a connection that has been counted.
     pub fn insert(&self, client: Arc<Client>) {
-        let address = client.peer().ip();
-        *self.per_address.write().entry(address).or_default() += 1;
         self.map.write().insert(client.id(), client);
     }
 
@@ -47,9 +65,9 @@ impl ClientMap {
         }
         let mut per_address = self.per_address.write();
         let address = client.peer().ip();
-        if let Some(count) = per_address.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(origin) = per_address.get_mut(&address) {
+            origin.connections -= 1;
+            if origin.connections == 0 {
                 per_address.remove(&address);
             }
         }
@@ -68,7 +86,7 @@ impl ClientMap {
     /// How many come from `address`.
     pub fn from_address(&self, address: IpAddr) -> usize {
         let per_address = self.per_address.read();
-        per_address.get(&address).copied().unwrap_or(0)
+        per_address.get(&address).map_or(0, |o| o.connections)
     }
 
     /// All of them, in the order of their arrival.
@@ -83,6 +101,8 @@ impl ClientMap {
 #[derive(Debug)]
 pub struct Port<'a> {
     clients: &'a ClientMap,
+    /// Locked from the first use on: a change that many watch would lock it that many times.
+    map: OnceCell<RwLockReadGuard<'a, HashMap<ClientId, Arc<Client>>>>,
     stats: &'a Stats,
     /// Connections with replies, which somebody waits for.
     replied: RefCell<Vec<Arc<Client>>>,
@@ -95,6 +115,7 @@ impl<'a> Port<'a> {
     pub fn new(clients: &'a ClientMap, stats: &'a Stats) -> Self {
         Self {
             clients,
+            map: OnceCell::new(),
             stats,
             replied: RefCell::default(),
             notified: RefCell::default(),
@@ -103,6 +124,7 @@ impl<'a> Port<'a> {
 
     /// Sends what the call has left, or has it sent: replies before events of others.
     pub fn deliver(self) {
+        drop(self.map);
         let replied = self.replied.into_inner();
         match replied.len() <= DIRECT_SENDS {
             true => replied.iter().for_each(|client| client.send_now()),
@@ -116,15 +138,21 @@ impl<'a> Port<'a> {
 
 impl Clients for Port<'_> {
     fn with<R>(&self, id: ClientId, f: impl FnOnce(&mut Connection) -> R) -> Option<R> {
-        let map = self.clients.map.read();
+        let map = self.map.get_or_init(|| self.clients.map.read());
         let client = map.get(&id)?;
         let mut wire = client.wire();
-        let was_idle = !wire.has_output() && wire.conn.closing().is_none();
+        let was_open = wire.conn.closing().is_none();
+        let was_idle = !wire.has_output() && was_open;
         let before = *wire.conn.stats();
+        let output_before = wire.conn.output().len();
         let result = f(&mut wire.conn);
-        let is_idle = !wire.has_output() && wire.conn.closing().is_none();
-        self.stats.count(&before, wire.conn.stats());
-        if was_idle && !is_idle {
+        let output = wire.conn.output().len().saturating_sub(output_before);
+        let is_open = wire.conn.closing().is_none();
+        let is_idle = !wire.has_output() && is_open;
+        self.stats
+            .count(Batch::Applied, &before, wire.conn.stats(), output);
+        // One that is busy sending must still learn that it is to end: its client may never read.
+        if was_idle && !is_idle || was_open && !is_open {
             match wire.conn.stats().replies > before.replies {
                 true => self.replied.borrow_mut().push(client.clone()),
                 false => self.notified.borrow_mut().push(client.clone()),

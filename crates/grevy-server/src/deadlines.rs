@@ -28,14 +28,18 @@ impl Deadlines {
         self.queue.lock().push_back((at, Arc::downgrade(client)));
     }
 
-    /// Ends the connections whose time is over and for which `is_late` still holds.
-    pub fn enforce(&self, now: Instant, is_late: impl Fn(&Client) -> bool) {
+    /// Ends the connections whose time is over and for which `is_late` still holds. Returns how
+    /// many those were.
+    pub fn enforce(&self, now: Instant, is_late: impl Fn(&Client) -> bool) -> u64 {
+        let mut ended = 0;
         let mut queue = self.queue.lock();
         while queue.front().is_some_and(|(at, _)| *at <= now) {
             let client = queue.pop_front().and_then(|(_, client)| client.upgrade());
             if let Some(client) = client.filter(|client| is_late(client)) {
                 client.abort();
+                ended += 1;
             }
         }
+        ended
     }
 }

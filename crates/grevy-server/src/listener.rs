@@ -2,6 +2,7 @@
 
 use crate::client::Serve;
 use crate::shared::Shared;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,16 @@ pub fn bind(address: SocketAddr) -> Result<Socket, (SocketAddr, io::Error)> {
     bind().map_err(|error| (address, error))
 }
 
+/// Lets this process open as many files as the system allows: each connection is one, and the
+/// usual limit of 1024 is far below what a server can serve.
+pub fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        warn!("the limit of open files stays as it is: {error}");
+    }
+}
+
 /// Accepts until the task is dropped, handing connections to `workers` in turn.
 pub async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle>) {
     let mut turn = 0;
@@ -35,6 +46,7 @@ pub async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle
                 let worker = &workers[turn % workers.len()];
                 turn = turn.wrapping_add(1);
                 if let Err(error) = admit(&shared, stream, peer, worker) {
+                    shared.metrics.connections_rejected.add(1);
                     info!(%peer, "connection refused: {error}");
                 }
             }
@@ -56,7 +68,10 @@ fn admit(
 ) -> io::Result<()> {
     let limits = &shared.config.clients;
     let here = shared.clients.from_address(peer.ip());
-    if let Some(limit) = limits.per_address_limit.filter(|&limit| here >= limit as usize) {
+    if let Some(limit) = limits
+        .per_address_limit
+        .filter(|&limit| here >= limit as usize)
+    {
         return Err(io::Error::other(format!(
             "{} has {limit} connections, as many as maxClientCnxns allows",
             peer.ip()

@@ -1,5 +1,6 @@
 //! A whole server: recovered, listening, and stopped again.
 
+use crate::admin::Endpoints;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Listen, Loaded};
@@ -12,7 +13,7 @@ use crate::snapshot_thread::{self, Snapshotter};
 use crate::timer;
 use crate::workers::Workers;
 use grevy_node::Node;
-use grevy_storage::{Disk, RealDisk};
+use grevy_storage::RealDisk;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -23,7 +24,7 @@ use std::thread::JoinHandle;
 use tracing::{info, warn};
 
 /// The file in the data directory that holds the client port, for whoever started a server
-/// with `clientPort=0`.
+/// with `clientPort=0`. It is there while the server listens.
 pub const PORT_FILE: &str = "client.port";
 
 /// A server that serves.
@@ -33,7 +34,7 @@ pub struct Server {
     listener: Option<std::net::TcpListener>,
     workers: Workers,
     log_thread: JoinHandle<bool>,
-    disk: Arc<dyn Disk>,
+    endpoints: Endpoints,
 }
 
 /// Why a server could not start.
@@ -100,16 +101,20 @@ impl Server {
                  Grevy does not run yet; remove the server.N lines to run it standalone",
             ));
         }
+        listener::raise_file_limit();
         // The port is taken before the data is touched, but nobody is let in until it is read.
         let socket = match &config.clients.listen {
-            Some(listen) => Some(listener::bind(resolve(listen)?).map_err(|(address, error)| {
-                StartError::Bind { address, error }
-            })?),
+            Some(listen) => Some(
+                listener::bind(resolve(listen)?)
+                    .map_err(|(address, error)| StartError::Bind { address, error })?,
+            ),
             None => None,
         };
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
         let clock = Clock::new();
-        let recovered = recovery::recover(&config, &disk, random()).map_err(StartError::Data)?;
+        let recovered =
+            recovery::recover(&config, Arc::new(RealDisk), random()).map_err(StartError::Data)?;
+        // The directory is this server's from here on. A killed one may have left its port there.
+        let _ = std::fs::remove_file(config.storage.data_dir.join(PORT_FILE));
         let node_config = setup::node_config(&config, random());
         let node = Node::standalone(node_config.clone(), &recovered.tree, clock.now());
         let shared = Arc::new(Shared::from(Parts {
@@ -118,10 +123,12 @@ impl Server {
             clock,
             tree: recovered.tree,
             node,
+            store: recovered.store,
             initial_text: loaded.initial_text,
         }));
+        recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
-        let snapshotter = Snapshotter::start_thread(shared.clone(), disk.clone())?;
+        let snapshotter = Snapshotter::start_thread(shared.clone())?;
         let log_thread = {
             let shared = shared.clone();
             let log = recovered.log;
@@ -146,13 +153,14 @@ impl Server {
             Some(listener) => Some(listener.local_addr()?),
             None => None,
         };
+        let endpoints = Endpoints::bind(&shared.config);
         let server = Self {
             shared,
+            endpoints,
             address,
             listener,
             workers,
             log_thread,
-            disk,
         };
         server.write_port_file();
         Ok(server)
@@ -161,6 +169,11 @@ impl Server {
     /// Where clients connect.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Where the admin server is, if it runs.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.endpoints.admin_address()
     }
 
     /// What the threads share.
@@ -177,18 +190,24 @@ impl Server {
             let workers = self.workers.handles().to_vec();
             tasks.spawn(listener::run(shared.clone(), listener, workers));
         }
+        tasks.spawn(self.endpoints.serve(shared.clone()));
         tasks.spawn(timer::run(shared.clone()));
         tasks.spawn(timer::enforce_deadlines(shared.clone()));
         if let Some(every) = shared.config.storage.purge_interval {
-            tasks.spawn(snapshot_thread::purge(shared.clone(), self.disk.clone(), every));
+            tasks.spawn(snapshot_thread::purge(shared.clone(), every));
         }
         stop.await;
         info!("stopping");
         shared.stop();
+        let _ = std::fs::remove_file(shared.config.storage.data_dir.join(PORT_FILE));
         tasks.shutdown().await;
         shared.log.stop();
         let durable = self.log_thread.join().unwrap_or(false);
-        shared.clients.all().iter().for_each(|client| Client::abort(client));
+        shared
+            .clients
+            .all()
+            .iter()
+            .for_each(|client| Client::abort(client));
         self.workers.stop();
         Ok(durable)
     }
@@ -199,7 +218,10 @@ impl Server {
         };
         let path: PathBuf = self.shared.config.storage.data_dir.join(PORT_FILE);
         if let Err(error) = std::fs::write(&path, format!("{}\n", address.port())) {
-            warn!("cannot write the client port to {}: {error}", path.display());
+            warn!(
+                "cannot write the client port to {}: {error}",
+                path.display()
+            );
         }
     }
 }

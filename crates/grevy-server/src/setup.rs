@@ -1,9 +1,10 @@
 //! From the configuration to the settings of the parts.
 
-use crate::config::{Config, EnsembleNames};
+use crate::config::{Config, EnsembleNames, SnapshotCompression};
 use grevy_node::NodeConfig;
 use grevy_node::auth::AuthConfig;
 use grevy_proto::ServerId;
+use grevy_storage::{Compression, Dirs, LogOptions};
 use grevy_tree::TreeConfig;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
     node.prepare.skip_acl = config.access.skip_acl;
     node.prepare.schemes.digest = config.access.digest_enabled;
     node.prepare.enforce_quota = limits.enforce_quota;
+    node.prepare.close_session_paths = config.storage.close_session_paths;
+    node.prepare.reconfig = config.quorum.reconfig;
     node
 }
 
@@ -57,5 +60,38 @@ pub fn tree_config(config: &Config, seed: u64) -> TreeConfig {
         extended_types: config.node_types.extended_types,
         emulate_353_ttl: config.node_types.emulate_353_ttl,
         digest: config.storage.digest,
+    }
+}
+
+/// The longest string or buffer in a file, in bytes.
+pub fn field_limit(config: &Config) -> usize {
+    (config.limits.max_buffer as usize).saturating_add(config.limits.max_buffer_extra as usize)
+}
+
+/// How the log is written.
+pub fn log_options(config: &Config) -> LogOptions {
+    let ahead = u32::try_from(config.storage.pre_alloc_bytes).unwrap_or(u32::MAX);
+    LogOptions {
+        preallocate: ahead.min(LogOptions::MAX_PREALLOCATION),
+        force_sync: config.storage.force_sync,
+        size_limit: config.storage.log_size_limit_bytes,
+        ..LogOptions::default()
+    }
+}
+
+/// How snapshots are compressed.
+pub fn compression(config: &Config) -> Compression {
+    match config.storage.compression {
+        SnapshotCompression::None => Compression::None,
+        SnapshotCompression::Gzip => Compression::Gzip,
+        SnapshotCompression::Snappy => Compression::Snappy,
+    }
+}
+
+/// Where the files are.
+pub fn dirs(config: &Config) -> Dirs {
+    Dirs {
+        data: config.storage.data_dir.clone(),
+        log: config.storage.data_log_dir.clone(),
     }
 }

@@ -10,15 +10,17 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadlines::Deadlines;
 use crate::log_queue::LogQueue;
-use crate::setup;
+use crate::metrics::{Counter, ServerMetrics};
+use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
 use grevy_node::{Node, NodeConfig, Output, Status, Watches};
-use grevy_storage::Dirs;
+use grevy_proto::Zxid;
+use grevy_storage::Store;
 use grevy_tree::Tree;
 use grevy_tree::watch::{WatchTable, WatcherId};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tracing::{error, info};
 
 /// See the module's text.
@@ -29,8 +31,18 @@ pub struct Shared {
     pub node_config: Arc<NodeConfig>,
     /// The clocks.
     pub clock: Clock,
-    /// Counters.
+    /// Counters of requests.
     pub stats: Stats,
+    /// Counters of everything else.
+    pub metrics: ServerMetrics,
+    /// Connections that were ended since an auth packet was wrong; `srst` leaves it alone.
+    pub auth_failures: Counter,
+    /// Syncs of the log that took longer than `fsync.warningthresholdms`; likewise.
+    pub slow_syncs: Counter,
+    /// What became of snapshots.
+    pub snapshots: SnapshotBoard,
+    /// ZooKeeper's trace mask (`gtmk`, `stmk`), which nothing goes by here.
+    pub trace_mask: AtomicI64,
     /// The state.
     pub tree: RwLock<Tree>,
     /// Who waits for which change.
@@ -43,6 +55,8 @@ pub struct Shared {
     pub newcomers: Deadlines,
     /// Connections that have been told everything.
     pub lingering: Deadlines,
+    /// The directories.
+    pub store: Store,
     /// The text of the configuration file.
     pub initial_text: String,
     node: Mutex<Node>,
@@ -68,7 +82,11 @@ impl Shared {
         if node.has_committed() {
             let now = self.clock.now();
             let mut tree = self.tree.write();
+            let before = tree.last_zxid();
             node.apply_committed(now, &mut tree, &self.watches, &port);
+            self.metrics
+                .commits
+                .add(transactions(before, tree.last_zxid()));
         }
         while let Some(output) = node.poll() {
             self.carry_out(output);
@@ -80,9 +98,14 @@ impl Shared {
 
     fn carry_out(&self, output: Output) {
         match output {
-            Output::Append { zxid, entry } => self.log.append(zxid, entry),
+            Output::Append { zxid, entry } => {
+                self.metrics.proposals.add(1);
+                self.metrics.log_entries.add(1);
+                self.log.append(zxid, entry);
+            }
             Output::Snapshot(info) => self.log.snapshot(info),
             Output::Expired(session) => {
+                self.metrics.sessions_expired.add(1);
                 info!(%session, "session expired: it was not heard of for its whole timeout");
             }
             Output::Broken(broken) => {
@@ -98,10 +121,16 @@ impl Shared {
             "the server does not serve any more: {why}. Nothing that was acknowledged is lost; \
              make room or replace the disk, then restart"
         );
+        self.metrics.unrecoverable_errors.add(1);
         self.with_node(|node, _| node.storage_failed(why));
         for client in self.clients.all() {
             client.abort();
         }
+    }
+
+    /// Looks at the node without making it do anything.
+    pub fn look_at_node<R>(&self, f: impl FnOnce(&Node) -> R) -> R {
+        f(&self.node.lock())
     }
 
     /// Why the server does not serve, if it does not.
@@ -127,11 +156,6 @@ impl Shared {
         self.with_node(|node, _| node.client_closed(client.id(), session, heard));
     }
 
-    /// Where snapshots and logs are.
-    pub fn dirs(&self) -> Dirs {
-        setup::dirs(&self.config)
-    }
-
     /// The server is about to end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
@@ -155,8 +179,21 @@ pub struct Parts {
     pub tree: Tree,
     /// The machine.
     pub node: Node,
+    /// The directories.
+    pub store: Store,
     /// The text of the configuration file; empty if there was none.
     pub initial_text: String,
+}
+
+/// ZooKeeper's trace mask at the start: client requests, server packets, sessions, warnings.
+const TRACE_MASK: i64 = 306;
+
+/// How many transactions were applied on the way from one zxid to another.
+fn transactions(from: Zxid, to: Zxid) -> u64 {
+    match from.epoch() == to.epoch() {
+        true => u64::from(to.counter().saturating_sub(from.counter())),
+        false => u64::from(to.counter()),
+    }
 }
 
 impl From<Parts> for Shared {
@@ -166,12 +203,18 @@ impl From<Parts> for Shared {
             node_config: Arc::new(parts.node_config),
             clock: parts.clock,
             stats: Stats::default(),
+            metrics: ServerMetrics::default(),
+            auth_failures: Counter::default(),
+            slow_syncs: Counter::default(),
+            snapshots: SnapshotBoard::default(),
+            trace_mask: AtomicI64::new(TRACE_MASK),
             watches: WatchLock(Mutex::new(WatchTable::new(parts.tree.config().hash_seed))),
             tree: RwLock::new(parts.tree),
             clients: ClientMap::default(),
             log: LogQueue::default(),
             newcomers,
             lingering: Deadlines::new(std::time::Duration::from_secs(1)),
+            store: parts.store,
             initial_text: parts.initial_text,
             node: Mutex::new(parts.node),
             stopping: AtomicBool::new(false),

@@ -1,10 +1,13 @@
 //! Snapshots while serving: a slice of the tree at a time, each short enough that no request
 //! feels it, and the disk's part outside of any lock.
 
+use crate::recovery;
+use crate::setup;
 use crate::shared::Shared;
-use grevy_storage::{Compression, Disk, SnapshotWriter, purge};
+use crate::snapshot_board::Written;
+use grevy_storage::DiskError;
+use grevy_storage::snapshot::SnapshotFile;
 use grevy_tree::SnapshotInfo;
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,6 +15,8 @@ use tracing::{error, info};
 
 /// Znodes that are serialised at a time while others wait for the tree.
 const SLICE: usize = 256;
+/// How long the tree is left alone after a slice, in times of what the slice took.
+const REST: u32 = 2;
 /// Bytes that are collected before they are written.
 const WRITE: usize = 1 << 20;
 
@@ -24,13 +29,13 @@ pub struct Snapshotter {
 
 impl Snapshotter {
     /// Starts the thread.
-    pub fn start_thread(shared: Arc<Shared>, disk: Arc<dyn Disk>) -> std::io::Result<Self> {
+    pub fn start_thread(shared: Arc<Shared>) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("snapshot".to_owned())
             .spawn(move || {
                 for info in received {
-                    snapshot(&shared, &disk, info);
+                    snapshot(&shared, info);
                     shared.with_node(|node, _| node.snapshot_done());
                 }
             })?;
@@ -50,17 +55,29 @@ impl Snapshotter {
     }
 }
 
-fn snapshot(shared: &Shared, disk: &Arc<dyn Disk>, info: SnapshotInfo) {
+fn snapshot(shared: &Shared, info: SnapshotInfo) {
     let start = Instant::now();
-    match write(shared, disk, info) {
-        Ok(Some(path)) => info!(
-            "wrote {} ({} znodes) in {} ms",
-            path.display(),
-            info.znodes,
-            start.elapsed().as_millis()
-        ),
-        Ok(None) => {}
+    match write(shared, info) {
+        Ok(Some(file)) => {
+            let took = start.elapsed();
+            info!(
+                "wrote {} ({} znodes, {} bytes) in {} ms",
+                file.path.display(),
+                info.znodes,
+                file.bytes,
+                took.as_millis()
+            );
+            shared.metrics.snapshot_time.add(took);
+            shared.snapshots.written(Written {
+                path: file.path,
+                zxid: info.zxid,
+                wall_ms: shared.clock.now().wall_ms,
+            });
+        }
+        Ok(None) => shared.snapshots.failed("the server stops".to_owned()),
         Err(error) => {
+            shared.metrics.snapshot_errors.add(1);
+            shared.snapshots.failed(error.to_string());
             // The log goes on, and so does the server; the next snapshot is tried in its time.
             error!("no snapshot was written: {error}; older ones and the log are complete");
             shared.tree.write().abandon_snapshot();
@@ -69,42 +86,47 @@ fn snapshot(shared: &Shared, disk: &Arc<dyn Disk>, info: SnapshotInfo) {
 }
 
 /// `None`: given up because the server stops.
-fn write(
-    shared: &Shared,
-    disk: &Arc<dyn Disk>,
-    info: SnapshotInfo,
-) -> Result<Option<PathBuf>, grevy_storage::SnapshotError> {
-    let dirs = shared.dirs();
-    let digest = shared.config.storage.digest.then_some(info.digest);
-    let mut writer = SnapshotWriter::begin(disk, &dirs.snap_dir, info.zxid, Compression::None)?;
+fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, DiskError> {
+    let mut writer = shared
+        .store
+        .snapshot(info.zxid, setup::compression(&shared.config))?;
     let mut bytes = Vec::with_capacity(WRITE + (64 << 10));
     loop {
-        let more = shared.tree.write().snapshot_slice(SLICE, &mut bytes);
+        let more = {
+            let mut tree = shared.tree.write();
+            let start = Instant::now();
+            let more = tree.snapshot_slice(SLICE, &mut bytes);
+            let took = start.elapsed();
+            drop(tree);
+            std::thread::sleep(took * REST);
+            more
+        };
         if bytes.len() >= WRITE || !more {
             writer.write(&bytes)?;
             bytes.clear();
         }
         if !more {
-            let digest = digest.map(|digest| (info.zxid, digest));
-            return writer.finish(digest, Some(info.zxid)).map(Some);
+            let trailers = recovery::trailers(&shared.config, info.zxid, info.digest);
+            return writer.finish(trailers).map(Some);
         }
         if shared.is_stopping() {
             shared.tree.write().abandon_snapshot();
-            writer.abandon();
+            writer.abort()?;
             return Ok(None);
         }
     }
 }
 
 /// Deletes snapshots and logs that are not needed, now and then.
-pub async fn purge(shared: Arc<Shared>, disk: Arc<dyn Disk>, every: Duration) {
+pub async fn purge(shared: Arc<Shared>, every: Duration) {
     while !shared.is_stopping() {
-        let keep = shared.config.storage.retained_snapshots as usize;
-        let dirs = shared.dirs();
-        match purge::purge(&*disk, &dirs, keep) {
+        match shared
+            .store
+            .purge(shared.config.storage.retained_snapshots as usize)
+        {
             Ok(purged) => {
-                for path in purged {
-                    info!("deleted {}: newer snapshots make it needless", path.display());
+                for path in purged.removed {
+                    info!("deleted {}: newer files make it needless", path.display());
                 }
             }
             Err(error) => error!("could not delete old snapshots and logs: {error}"),

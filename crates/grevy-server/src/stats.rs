@@ -1,32 +1,47 @@
 //! What a server counts over all its connections. Source: `ServerStats`.
 
+use crate::metrics::{Counter, Distribution, PerThread, Times, Value};
 use grevy_node::connection::ConnectionStats;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counters that every thread adds to, once a batch.
-#[derive(Debug)]
+/// Counters that every thread adds to, once a batch; each thread has its own.
+#[derive(Debug, Default)]
 pub struct Stats {
-    received: AtomicU64,
-    sent: AtomicU64,
-    replies: AtomicU64,
-    total_latency: AtomicU64,
-    min_latency: AtomicU64,
-    max_latency: AtomicU64,
+    threads: PerThread<Counters>,
 }
 
-impl Default for Stats {
+#[derive(Debug)]
+struct Counters {
+    received: Counter,
+    sent: Counter,
+    bytes_received: Counter,
+    bytes_sent: Counter,
+    reads: Times,
+    updates: Times,
+}
+
+impl Default for Counters {
     fn default() -> Self {
-        let stats = Self {
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            replies: AtomicU64::new(0),
-            total_latency: AtomicU64::new(0),
-            min_latency: AtomicU64::new(0),
-            max_latency: AtomicU64::new(0),
-        };
-        stats.reset();
-        stats
+        Self {
+            received: Counter::default(),
+            sent: Counter::default(),
+            bytes_received: Counter::default(),
+            bytes_sent: Counter::default(),
+            reads: Times::advanced(),
+            updates: Times::advanced(),
+        }
     }
+}
+
+/// What a batch of requests or replies was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batch {
+    /// Requests that came in, and the replies to those that could be answered at once.
+    Received {
+        /// How long the requests were, in bytes.
+        bytes: usize,
+    },
+    /// Replies to writes, to reads behind them, and events.
+    Applied,
 }
 
 /// The counters at one time.
@@ -45,52 +60,130 @@ pub struct Snapshot {
 }
 
 impl Stats {
-    /// Adds what a connection has counted since `before`.
-    pub fn count(&self, before: &ConnectionStats, after: &ConnectionStats) {
-        self.received
-            .fetch_add(after.received.saturating_sub(before.received), Relaxed);
-        self.sent
-            .fetch_add(after.sent.saturating_sub(before.sent), Relaxed);
+    /// Adds what a connection has counted since `before`; `output`: how many bytes of replies
+    /// and events that made.
+    pub fn count(
+        &self,
+        batch: Batch,
+        before: &ConnectionStats,
+        after: &ConnectionStats,
+        output: usize,
+    ) {
+        let counters = self.threads.local();
+        if let Batch::Received { bytes } = batch {
+            let received = after.received.saturating_sub(before.received);
+            counters.received.add(received);
+            counters.bytes_received.add(bytes as u64);
+        }
+        let sent = after.sent.saturating_sub(before.sent);
+        if sent == 0 {
+            return;
+        }
+        counters.sent.add(sent);
+        counters.bytes_sent.add(output as u64);
         let replies = after.replies.saturating_sub(before.replies);
         if replies == 0 {
             return;
         }
-        self.replies.fetch_add(replies, Relaxed);
         let latency = after.total_latency.saturating_sub(before.total_latency);
-        self.total_latency.fetch_add(latency, Relaxed);
-        let max = self.max_latency.load(Relaxed);
-        if after.last_latency > max {
-            self.max_latency.fetch_max(after.last_latency, Relaxed);
-        }
-        if after.last_latency < self.min_latency.load(Relaxed) {
-            self.min_latency.fetch_min(after.last_latency, Relaxed);
-        }
+        let times = match batch {
+            Batch::Received { .. } => &counters.reads,
+            Batch::Applied => &counters.updates,
+        };
+        times.add_batch(replies, latency, after.last_latency);
     }
 
     /// The counters now.
     pub fn snapshot(&self) -> Snapshot {
-        let replies = self.replies.load(Relaxed);
-        let min = self.min_latency.load(Relaxed);
-        let total = self.total_latency.load(Relaxed);
+        let mut latency = self.merge(|counters| &counters.reads);
+        latency.merge(&self.merge(|counters| &counters.updates));
         Snapshot {
-            received: self.received.load(Relaxed),
-            sent: self.sent.load(Relaxed),
-            min_latency_ms: if min == u64::MAX { 0 } else { min / 1000 },
-            avg_latency_ms: match replies {
-                0 => 0.0,
-                _ => total as f64 / replies as f64 / 1000.0,
-            },
-            max_latency_ms: self.max_latency.load(Relaxed) / 1000,
+            received: self.sum(|counters| &counters.received),
+            sent: self.sum(|counters| &counters.sent),
+            min_latency_ms: latency.min(),
+            avg_latency_ms: latency.avg(),
+            max_latency_ms: latency.max(),
         }
+    }
+
+    /// The values of [`OF_REQUESTS`](crate::metrics::OF_REQUESTS).
+    pub fn metrics(&self) -> [Value; 4] {
+        let integer = |count: u64| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
+        [
+            integer(self.sum(|counters| &counters.bytes_received)),
+            integer(self.sum(|counters| &counters.bytes_sent)),
+            Value::Distribution(self.merge(|counters| &counters.reads)),
+            Value::Distribution(self.merge(|counters| &counters.updates)),
+        ]
+    }
+
+    fn sum(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
+        self.threads.iter().map(|c| counter(c).get()).sum()
+    }
+
+    fn merge(&self, times: impl Fn(&Counters) -> &Times) -> Distribution {
+        let mut all = Distribution::empty(true);
+        for counters in self.threads.iter() {
+            all.merge(&times(counters).read());
+        }
+        all
     }
 
     /// Counts anew.
     pub fn reset(&self) {
-        self.received.store(0, Relaxed);
-        self.sent.store(0, Relaxed);
-        self.replies.store(0, Relaxed);
-        self.total_latency.store(0, Relaxed);
-        self.min_latency.store(u64::MAX, Relaxed);
-        self.max_latency.store(0, Relaxed);
+        for counters in self.threads.iter() {
+            counters.received.reset();
+            counters.sent.reset();
+            counters.bytes_received.reset();
+            counters.bytes_sent.reset();
+            counters.reads.reset();
+            counters.updates.reset();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_updates_add_up() {
+        let stats = Stats::default();
+        let before = ConnectionStats::default();
+        let read = ConnectionStats {
+            received: 4,
+            sent: 3,
+            replies: 3,
+            total_latency: 6_000,
+            last_latency: 2_000,
+            ..before
+        };
+        stats.count(Batch::Received { bytes: 100 }, &before, &read, 60);
+        let written = ConnectionStats {
+            sent: 5,
+            replies: 4,
+            total_latency: 16_000,
+            last_latency: 10_000,
+            ..read
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| stats.count(Batch::Applied, &read, &written, 40));
+        });
+        let expected = Snapshot {
+            received: 4,
+            sent: 5,
+            min_latency_ms: 2,
+            avg_latency_ms: 4.0,
+            max_latency_ms: 10,
+        };
+        assert_eq!(stats.snapshot(), expected);
+        let [received, sent, reads, updates] = stats.metrics();
+        assert_eq!((received, sent), (Value::Integer(100), Value::Integer(100)));
+        for (value, count) in [(reads, 3), (updates, 1)] {
+            assert!(matches!(value, Value::Distribution(d) if d.count() == count));
+        }
+        stats.reset();
+        assert_eq!(stats.snapshot().avg_latency_ms, 0.0);
+        assert_eq!(stats.snapshot().sent, 0);
     }
 }

@@ -26,9 +26,10 @@ pub async fn enforce_deadlines(shared: Arc<Shared>) {
     while !shared.is_stopping() {
         tokio::time::sleep(Duration::from_millis(250)).await;
         let now = Instant::now();
-        shared
+        let expired = shared
             .newcomers
             .enforce(now, |client| client.wire().conn.session().is_none());
+        shared.metrics.sessionless_connections_expired.add(expired);
         shared.lingering.enforce(now, |_| true);
     }
 }

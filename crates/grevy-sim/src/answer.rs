@@ -47,17 +47,19 @@ impl Answer {
 
 fn record(operation: &Operation, reader: &mut Reader<'_>) -> Result<Answer, DecodeError> {
     Ok(match operation {
-        Operation::Create(create) if create.op == CreateCall::Create => {
-            Answer::Path(text(reader)?)
-        }
+        Operation::Create(create) if create.op == CreateCall::Create => Answer::Path(text(reader)?),
         Operation::Create(_) => Answer::Created(text(reader)?, Stat::decode(reader)?),
-        Operation::SetData { .. } | Operation::SetAcl { .. } => {
-            Answer::Stat(Stat::decode(reader)?)
-        }
+        Operation::SetData { .. } | Operation::SetAcl { .. } => Answer::Stat(Stat::decode(reader)?),
         Operation::Read { kind, .. } => read(*kind, reader)?,
         Operation::GetAcl(_) => {
             let acl = Vec::<Acl>::decode(reader)?.into_iter();
-            let entry = |acl: Acl| (acl.perms, acl.id.scheme.into_owned(), acl.id.id.into_owned());
+            let entry = |acl: Acl| {
+                (
+                    acl.perms,
+                    acl.id.scheme.into_owned(),
+                    acl.id.id.into_owned(),
+                )
+            };
             Answer::Acl(acl.map(entry).collect(), Stat::decode(reader)?)
         }
         Operation::GetEphemerals(_) => Answer::Names(names(reader)?),

@@ -82,7 +82,9 @@ pub fn check(history: &History, digest: bool, counts: &mut Counts) -> Vec<Violat
     }
     let mut case = Case {
         history,
-        txns: txns.map(|(at, entry)| ((entry.session, entry.cxid), at)).collect(),
+        txns: txns
+            .map(|(at, entry)| ((entry.session, entry.cxid), at))
+            .collect(),
         entries,
         requests,
         digest,

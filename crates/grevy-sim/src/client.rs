@@ -88,7 +88,10 @@ impl Client {
             true => timeout.as_micros() as u64 / 8,
             false => ctx.options.think,
         };
-        let next = self.random.around(pace).clamp(50, timeout.as_micros() as u64 / 5);
+        let next = self
+            .random
+            .around(pace)
+            .clamp(50, timeout.as_micros() as u64 / 5);
         ctx.schedule.after_micros(next, Event::Wake(self.number));
         if now < self.asleep_until {
             return;
@@ -102,7 +105,10 @@ impl Client {
             false => timeout.as_micros() as u64 + 1_000_000,
         };
         if now.0.saturating_sub(live.last_heard.0) > patience && !self.deaf {
-            trace!(ctx.trace, now, "client {} gives up link {}", self.number, live.link.0);
+            trace!(
+                ctx.trace,
+                now, "client {} gives up link {}", self.number, live.link.0
+            );
             self.drop_link(ctx, self.random.clone().one_in(2));
             return;
         }
@@ -128,7 +134,9 @@ impl Client {
     }
 
     fn live_outstanding(&self) -> usize {
-        self.connection.as_ref().map_or(0, |live| live.outstanding.len())
+        self.connection
+            .as_ref()
+            .map_or(0, |live| live.outstanding.len())
     }
 
     /// A whim that stands for a fault of the client or of its network.
@@ -221,7 +229,10 @@ impl Client {
         if !live.connected {
             return Err(format!("it waits for a session on link {}", live.link.0));
         }
-        let waiting = live.outstanding.iter().find(|(_, op)| *op != Operation::Ping);
+        let waiting = live
+            .outstanding
+            .iter()
+            .find(|(_, op)| *op != Operation::Ping);
         match waiting {
             None => Ok(()),
             Some((xid, operation)) => Err(format!(
@@ -293,7 +304,10 @@ impl Client {
         live.last_sent = now;
         live.outstanding.push_back((xid, operation.clone()));
         ctx.counts.did("requests sent");
-        trace!(ctx.trace, now, "client {} link {} sends {xid} {operation:?}", self.number, live.link.0);
+        trace!(
+            ctx.trace,
+            now, "client {} link {} sends {xid} {operation:?}", self.number, live.link.0
+        );
         ctx.history.connections[live.conversation].sent.push(Sent {
             at: now,
             xid,
@@ -351,7 +365,10 @@ impl Client {
             return;
         };
         let frame = read_frame(bytes, live.connected);
-        trace!(ctx.trace, now, "client {} link {} gets {frame:?}", self.number, live.link.0);
+        trace!(
+            ctx.trace,
+            now, "client {} link {} gets {frame:?}", self.number, live.link.0
+        );
         ctx.history.connections[live.conversation]
             .received
             .push((now, frame.clone()));
@@ -382,7 +399,8 @@ impl Client {
                 }
             }
             Frame::Reply { xid, zxid, err, .. } => {
-                ctx.counts.did(if err == 0 { "replies" } else { "error replies" });
+                ctx.counts
+                    .did(if err == 0 { "replies" } else { "error replies" });
                 self.last_zxid = self.last_zxid.max(zxid);
                 let at = live.outstanding.iter().position(|(sent, _)| *sent == xid);
                 if let Some((_, operation)) = at.and_then(|at| live.outstanding.remove(at)) {

@@ -301,12 +301,10 @@ impl Operation {
     /// The same as a part of a multi.
     fn as_part(&self) -> Option<MultiOp<'_>> {
         Some(match self {
-            Self::Create(create) if create.op == CreateCall::Ttl => {
-                MultiOp::CreateTtl(CreateTtl {
-                    create: create.wire(),
-                    ttl: create.ttl,
-                })
-            }
+            Self::Create(create) if create.op == CreateCall::Ttl => MultiOp::CreateTtl(CreateTtl {
+                create: create.wire(),
+                ttl: create.ttl,
+            }),
             Self::Create(create) => MultiOp::Create(create.op.code(), create.wire()),
             Self::Delete { path: at, version } => MultiOp::Delete(Delete {
                 path: path(at),

@@ -8,18 +8,18 @@ impl Random {
     /// A generator that `seed` determines.
     pub fn new(seed: u64) -> Self {
         let mut random = Self(seed ^ 0x6772_6576_795f_7369);
-        random.next();
+        random.any();
         random
     }
 
     /// A generator of its own for one part of the world, so that what one part draws does not
     /// shift what another draws.
     pub fn fork(&mut self) -> Self {
-        Self::new(self.next())
+        Self::new(self.any())
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -31,7 +31,7 @@ impl Random {
     pub fn below(&mut self, n: u64) -> u64 {
         match n {
             0 => 0,
-            n => ((u128::from(self.next()) * u128::from(n)) >> 64) as u64,
+            n => ((u128::from(self.any()) * u128::from(n)) >> 64) as u64,
         }
     }
 
@@ -74,13 +74,13 @@ impl Random {
 
     /// A waiting time around `mean`, exponentially distributed, in the same unit.
     pub fn around(&mut self, mean: u64) -> u64 {
-        let uniform = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
+        let uniform = (self.any() >> 11) as f64 / (1u64 << 53) as f64;
         (-(1.0 - uniform).ln() * mean as f64) as u64
     }
 
     /// Bytes without meaning.
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.next() as u8).collect()
+        (0..len).map(|_| self.any() as u8).collect()
     }
 }
 
@@ -93,7 +93,12 @@ mod tests {
         let draw = |seed| {
             let mut random = Random::new(seed);
             let mut fork = random.fork();
-            (random.next(), fork.next(), random.around(1000), random.bytes(3))
+            (
+                random.any(),
+                fork.any(),
+                random.around(1000),
+                random.bytes(3),
+            )
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

@@ -49,7 +49,9 @@ pub fn try_on_copies(server: &mut Server, random: &mut Random, ctx: &mut Context
             Err(why) => {
                 ctx.counts.did("refused damage");
                 let text = why.to_string();
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                let name = path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
                 // A file that is gone may be missed by what it was to lead to.
                 let named = name.is_some_and(|name| text.contains(&name));
                 if !named && kind != "file missing" && kind != "old sector comes back" {
@@ -92,11 +94,7 @@ fn damage(disk: &MemDisk, random: &mut Random) -> Option<(&'static str, PathBuf)
             // The right bytes in the wrong place.
             let (from, to) = (random.index(sectors), random.index(sectors));
             disk.rot(&path, |bytes| {
-                let sector: Vec<u8> = bytes
-                    .chunks(SECTOR)
-                    .nth(from)
-                    .unwrap_or_default()
-                    .to_vec();
+                let sector: Vec<u8> = bytes.chunks(SECTOR).nth(from).unwrap_or_default().to_vec();
                 if let Some(target) = bytes.chunks_mut(SECTOR).nth(to) {
                     let n = target.len().min(sector.len());
                     target[..n].copy_from_slice(&sector[..n]);

@@ -25,7 +25,10 @@ pub struct Outcome {
 impl Outcome {
     /// The command that does it again.
     pub fn replay(&self) -> String {
-        let bug = self.options.bug.map_or(String::new(), |bug| format!(" --bug {}", bug.name()));
+        let bug = self
+            .options
+            .bug
+            .map_or(String::new(), |bug| format!(" --bug {}", bug.name()));
         format!("cargo xtask sim --seed {}{bug}", self.options.seed)
     }
 

@@ -101,7 +101,7 @@ impl Server {
     /// A machine with data to begin with.
     pub fn new(options: &Options, mut random: Random) -> Self {
         let tree_config = TreeConfig {
-            hash_seed: random.next(),
+            hash_seed: random.any(),
             extended_types: options.extended_types,
             emulate_353_ttl: false,
             digest: options.digest,
@@ -116,7 +116,7 @@ impl Server {
             max_pending_requests: options.max_pending,
             output_high_water: options.output_limit / 2,
             output_limit: options.output_limit,
-            seed: random.next(),
+            seed: random.any(),
             ..grevy_node::NodeConfig::default()
         };
         Self {
@@ -286,7 +286,8 @@ impl Server {
                     });
                 }
                 Output::Broken(broken) => {
-                    ctx.history.violate("P22", format!("the node stopped: {broken}"));
+                    ctx.history
+                        .violate("P22", format!("the node stopped: {broken}"));
                 }
             }
         }
@@ -466,7 +467,7 @@ impl Server {
         self.crash_at = None;
         self.is_marked = false;
         self.stop(ctx, true);
-        self.disk.crash(self.random.next());
+        self.disk.crash(self.random.any());
         ctx.schedule
             .after_micros(self.random.between(1_000, 500_000), Event::Start);
     }

@@ -36,7 +36,9 @@ pub fn readable(ctx: &mut Context, link: LinkId) {
                         ctx.history.violate("P18", what);
                     }
                     ctx.counts.check("P18");
-                    ctx.history.connections[*conversation].received.push((now, frame));
+                    ctx.history.connections[*conversation]
+                        .received
+                        .push((now, frame));
                 }
             }
         }

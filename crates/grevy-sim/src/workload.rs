@@ -132,7 +132,9 @@ fn path(r: &mut Random) -> String {
         1 => format!("/{}/{}", r.pick(&["a", "b", "c"]), r.pick(&["x", "y", "z"])),
         2 => format!("/a/x/{}", r.pick(&["1", "2"])),
         3 => "/".to_owned(),
-        4 => r.pick(&["/zookeeper", "/zookeeper/quota", "/zookeeper/config"]).to_string(),
+        4 => r
+            .pick(&["/zookeeper", "/zookeeper/quota", "/zookeeper/config"])
+            .to_string(),
         _ => format!("/a/s-{:010}", r.below(20)),
     }
 }

@@ -205,7 +205,7 @@ impl Store {
     /// Removes snapshots but for the newest `keep` (at least 3) that look whole, and logs that
     /// none of these needs.
     pub fn purge(&self, keep: usize) -> Result<Purged, DiskError> {
-        purge::purge(&*self.disk, &self.dirs, keep)
+        purge::purge(&*self.disk, &self.dirs, keep, &mut |_| {})
     }
 
     /// The disk.

@@ -5,13 +5,18 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
 use foldhash::quality::FixedState;
-use grevy_proto::{Acl, Encode};
+use grevy_proto::{Acl, Encode, Id};
 use hashbrown::HashTable;
 
 /// The number of the list that lets everybody do everything. It is not counted nor written.
 pub(crate) const OPEN: u32 = 0;
 
 static OPEN_LIST: [Acl; 1] = [Acl::OPEN];
+/// Grants nothing to anybody.
+static NOBODY_LIST: [Acl; 1] = [Acl {
+    perms: 0,
+    id: Id::ANYONE,
+}];
 
 /// Lists by number, with how many znodes use them.
 pub(crate) struct AclTable {
@@ -106,14 +111,14 @@ impl AclTable {
         self.vacant.push(number);
     }
 
-    /// The list; empty if it is not known.
+    /// The list; if it is not known, one that grants nothing (an empty one would grant all).
     pub(crate) fn list(&self, number: u32) -> &[Acl] {
         match number {
             OPEN => &OPEN_LIST,
             _ => self.entries[number as usize - 1]
                 .list
                 .as_deref()
-                .unwrap_or(&[]),
+                .unwrap_or(&NOBODY_LIST),
         }
     }
 
@@ -168,7 +173,7 @@ mod tests {
         let unknown = table.add_unknown();
         assert_eq!(unknown, read);
         assert!(table.is_unknown(unknown) && table.has_unknown() && !table.is_unknown(open));
-        assert_eq!(table.list(unknown), []);
+        assert_eq!(table.list(unknown), NOBODY_LIST);
         assert_eq!(table.intern(&[Acl::READ]), 3);
         let mut out = Vec::new();
         table.encode(&mut out);

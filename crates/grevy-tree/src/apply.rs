@@ -2,8 +2,11 @@
 //!
 //! A leader decides, everybody applies. Transactions fit the tree they were made for; but after
 //! a fuzzy snapshot of a Java server was loaded, they meet a tree that holds some of their
-//! effects, or those of later ones. The rules for that are here, too. Source:
-//! `DataTree.processTxn`, `createNode`, `deleteNode`, `setData`, `setACL`, `killSession`.
+//! effects, or those of later ones. The rules for that are here, too. The first is that a
+//! transaction is not about a znode that was created after it, though it may have the same path
+//! as one that was: see [`Tree::find_at`].
+//!
+//! Source: `DataTree.processTxn`, `createNode`, `deleteNode`, `setData`, `setACL`, `killSession`.
 
 use crate::arena::ROOT;
 use crate::change::{Change, ChangeKind};
@@ -108,7 +111,7 @@ impl Tree {
                 .delete(&delete.path, header.zxid, changes)
                 .map(|()| None),
             Txn::SetData(set) => self.set_data(header, set, changes).map(Some),
-            Txn::SetAcl(set) => self.set_acl(set).map(Some),
+            Txn::SetAcl(set) => self.set_acl(set, header.zxid).map(Some),
             Txn::Check(_) => Ok(None),
             Txn::Error(code) => return Err(*code),
             Txn::Multi(_) | Txn::CreateSession(_) | Txn::CloseSession(_) => {
@@ -116,6 +119,13 @@ impl Tree {
             }
         };
         result.map_err(|code| code as i32)
+    }
+
+    /// The znode at this path, unless it was created after `zxid`. What older transactions did was
+    /// to an earlier znode of that path, of which nothing is left.
+    fn find_at(&self, path: &str, zxid: Zxid) -> Option<u32> {
+        self.find(path)
+            .filter(|&id| self.arena.node(id).czxid <= zxid)
     }
 
     fn create(
@@ -134,12 +144,16 @@ impl Tree {
             CreateKind::Ttl(ttl) => ttl_owner(ttl).ok_or(ErrorCode::BadArguments)?,
         };
         let parent_path = parent_of(path)?;
-        let parent = self.find(parent_path).ok_or(ErrorCode::NoNode)?;
+        let parent = self
+            .find_at(parent_path, header.zxid)
+            .ok_or(ErrorCode::NoNode)?;
         self.count_child(parent, parent_path, create.parent_cversion, header.zxid);
         if let Some(existing) = self.find(path) {
             // The snapshot's table of lists may be older than the znode (ZOOKEEPER-3306).
-            self.preserve(existing);
-            self.replace_acl(existing, &create.acl);
+            if self.arena.node(existing).czxid <= header.zxid {
+                self.preserve(existing);
+                self.replace_acl(existing, &create.acl);
+            }
             return Err(ErrorCode::NodeExists);
         }
         let acl = self.acls.intern(&create.acl);
@@ -154,9 +168,11 @@ impl Tree {
         };
         let data = create.data.as_deref();
         let id = self.insert(parent, path, data, acl, &stat);
+        // Of a quota's usage the reply tells what was sent, not what was counted.
+        let stat = Znode::new(self, id).stat();
         self.count_created(path, data.unwrap_or_default().len());
         self.tell(ChangeKind::Created, path, acl, parent, changes);
-        Ok(Znode::new(self, id).stat())
+        Ok(stat)
     }
 
     /// Counts a new child. Neither number is lowered: a later create may be in already
@@ -183,20 +199,19 @@ impl Tree {
     /// end after a reconnect (ZOOKEEPER-3125).
     fn delete(&mut self, path: &str, zxid: Zxid, changes: Changes<'_>) -> Result<(), ErrorCode> {
         let parent_path = parent_of(path)?;
-        let parent = self.find(parent_path).ok_or(ErrorCode::NoNode)?;
+        let parent = self.find_at(parent_path, zxid).ok_or(ErrorCode::NoNode)?;
         if zxid > self.arena.node(parent).stat().pzxid {
             self.preserve(parent);
             self.update_stat(parent, |stat| stat.pzxid = zxid);
             self.update_digest(parent, parent_path);
         }
-        let id = self.find(path).ok_or(ErrorCode::NoNode)?;
+        let id = self.find_at(path, zxid).ok_or(ErrorCode::NoNode)?;
         if self.arena.node(id).children().is_empty() {
             self.delete_leaf(id, path, parent, changes);
             return Ok(());
         }
-        // The znode had no children when it was deleted, so this is a later one of that name,
-        // and all below it will be created again as the replay goes on. The Java server leaves
-        // the children behind, without a parent.
+        // It had no children when it was deleted, so all below it came later, to a later znode of
+        // the same path, and will be created again as the replay goes on.
         for id in self.arena.subtree(id).into_iter().rev() {
             let znode = Znode::new(self, id);
             let path = znode.path();
@@ -222,7 +237,7 @@ impl Tree {
         changes: Changes<'_>,
     ) -> Result<Stat, ErrorCode> {
         let path = root_is_empty(&set.path);
-        let id = self.find(path).ok_or(ErrorCode::NoNode)?;
+        let id = self.find_at(path, header.zxid).ok_or(ErrorCode::NoNode)?;
         self.preserve(id);
         let data = set.data.as_deref();
         let old_len = self.arena.node(id).data_len() as i64;
@@ -240,9 +255,9 @@ impl Tree {
         Ok(Znode::new(self, id).stat())
     }
 
-    fn set_acl(&mut self, set: &SetAclTxn) -> Result<Stat, ErrorCode> {
+    fn set_acl(&mut self, set: &SetAclTxn, zxid: Zxid) -> Result<Stat, ErrorCode> {
         let path = root_is_empty(&set.path);
-        let id = self.find(path).ok_or(ErrorCode::NoNode)?;
+        let id = self.find_at(path, zxid).ok_or(ErrorCode::NoNode)?;
         self.preserve(id);
         self.replace_acl(id, &set.acl);
         self.update_stat(id, |stat| stat.aversion = set.version);
@@ -303,15 +318,17 @@ impl Tree {
     pub fn drop_orphan_ephemerals(&mut self) -> Vec<OrphanEphemeral> {
         let dead = |session: &SessionId| !self.sessions.contains(*session);
         let owners = self.ephemeral_owners().filter(dead);
-        let orphans: Vec<OrphanEphemeral> = owners
+        let mut orphans: Vec<OrphanEphemeral> = owners
             .flat_map(|session| {
                 let paths = self.ephemerals(session);
                 paths.map(move |path| OrphanEphemeral { path, session })
             })
             .collect();
-        for orphan in &orphans {
-            let _ = self.delete(&orphan.path, self.last_zxid, &mut |_| {});
-        }
+        // One that came after the last transaction stays: the log was not replayed that far.
+        orphans.retain(|orphan| {
+            let deleted = self.delete(&orphan.path, self.last_zxid, &mut |_| {});
+            deleted.is_ok()
+        });
         orphans
     }
 }
@@ -336,3 +353,6 @@ fn parent_of(path: &str) -> Result<&str, ErrorCode> {
 fn root_is_empty(path: &str) -> &str {
     if path == "/" { "" } else { path }
 }
+
+#[cfg(test)]
+mod tests;

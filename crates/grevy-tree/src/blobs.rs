@@ -5,7 +5,6 @@
 //! allocation, cost none of these. Strings longer than a slot get an allocation of their own.
 
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// Where a string is. It is found by this and its length, which the owner keeps.
@@ -112,14 +111,14 @@ struct Class {
     spare: u32,
 }
 
-/// 256 slots; no bytes, if all are vacant and the memory has been given back.
+/// 256 slots; no memory, if all are vacant and it has been given back.
 #[derive(Default)]
 struct Chunk {
-    bytes: Box<[u8]>,
+    /// The slots that were ever used. The memory behind them is first written when it is needed,
+    /// not cleared beforehand.
+    bytes: Vec<u8>,
     used: u16,
-    /// Slots from here on were never used.
-    fresh: u16,
-    /// The first of the vacant slots below `fresh`; each holds the number of the next one.
+    /// The first of the vacant slots among them; each holds the number of the next one.
     vacant: u16,
 }
 
@@ -132,8 +131,8 @@ impl Class {
         let chunk = &mut self.chunks[number as usize];
         let slot = match chunk.vacant {
             NO_SLOT => {
-                chunk.fresh += 1;
-                chunk.fresh - 1
+                chunk.bytes.resize(chunk.bytes.len() + size, 0);
+                chunk.used
             }
             slot => {
                 let at = usize::from(slot) * size;
@@ -151,7 +150,7 @@ impl Class {
     /// A chunk with memory and a vacant slot; the last of those with room.
     fn roomy_chunk(&mut self, size: usize) -> u32 {
         while let Some(&number) = self.with_room.last() {
-            if !self.chunks[number as usize].bytes.is_empty() {
+            if self.chunks[number as usize].bytes.capacity() > 0 {
                 return number;
             }
             self.with_room.pop();
@@ -162,9 +161,8 @@ impl Class {
             (self.chunks.len() - 1) as u32
         });
         self.chunks[number as usize] = Chunk {
-            bytes: vec![0; size * SLOTS].into_boxed_slice(),
+            bytes: Vec::with_capacity(size * SLOTS),
             used: 0,
-            fresh: 0,
             vacant: NO_SLOT,
         };
         self.with_room.push(number);
@@ -187,7 +185,7 @@ impl Class {
         if chunk.used == 0 && self.spare != number {
             let spare = &mut self.chunks[self.spare as usize];
             if spare.used == 0 {
-                spare.bytes = Box::default();
+                spare.bytes = Vec::new();
             }
             self.spare = number;
         }
@@ -237,6 +235,7 @@ fn class_of(len: usize) -> Place {
 mod tests {
     use super::*;
     use alloc::collections::BTreeMap;
+    use alloc::vec;
     use proptest::prelude::*;
 
     #[test]
@@ -264,7 +263,7 @@ mod tests {
             blobs.remove(blob, 4);
         }
         let chunks = &blobs.classes[0].chunks;
-        let kept = chunks.iter().filter(|chunk| !chunk.bytes.is_empty());
+        let kept = chunks.iter().filter(|chunk| chunk.bytes.capacity() > 0);
         assert_eq!((chunks.len(), kept.count()), (4, 1));
     }
 

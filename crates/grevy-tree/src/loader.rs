@@ -31,6 +31,9 @@ pub struct Loader {
     parent: (String, u32),
 }
 
+/// A [`StatPersisted`] in the body, in bytes.
+const STAT_LEN: usize = 60;
+
 /// What comes next in the body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -129,7 +132,12 @@ impl Loader {
             }
         }
         let mut reader = Reader::new(&chunk[used..]);
+        let mut touched = 0;
         while self.part != Part::End {
+            if touched == 0 && self.part == Part::Znodes {
+                touched = self.touch_ahead(reader);
+            }
+            touched -= usize::from(touched > 0);
             match self.record(&mut reader)? {
                 Some(len) => {
                     self.offset += len as u64;
@@ -142,6 +150,20 @@ impl Loader {
             }
         }
         Ok(Fed::Done(used))
+    }
+
+    /// Prepares the index for the next few znodes; returns how many. What cannot be read is left
+    /// to [`Loader::record`] to say.
+    fn touch_ahead(&self, mut reader: Reader<'_>) -> usize {
+        const AHEAD: usize = 16;
+        let mut touch = || -> Result<(), DecodeError> {
+            let path = reader.buffer()?.unwrap_or_default();
+            reader.buffer()?;
+            reader.take(8 + STAT_LEN)?;
+            self.tree.touch(path);
+            Ok(())
+        };
+        (0..AHEAD).take_while(|_| touch().is_ok()).count()
     }
 
     /// The tree that the body holds. After the log has been replayed on it,

@@ -163,3 +163,71 @@ fn write_znode(id: u32, arena: &Arena, out: &mut Vec<u8>) {
     acl_table::id(node.acl).0.encode(out);
     node.stat().encode(out);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::TreeConfig;
+
+    fn tree() -> Tree {
+        Tree::new(TreeConfig {
+            hash_seed: 1,
+            extended_types: false,
+            emulate_353_ttl: false,
+            digest: true,
+        })
+    }
+
+    /// Byte for byte what the Java server writes for an empty server.
+    #[test]
+    fn an_empty_servers_snapshot() {
+        let mut expected = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+        expected.extend(b"\0\0\0\x01\0\0\0\x05world\0\0\0\x06anyone");
+        for (path, acl, aversion) in [
+            ("", [0xff; 8], [0; 4]),
+            ("/zookeeper", [0xff; 8], [0; 4]),
+            ("/zookeeper/config", [0, 0, 0, 0, 0, 0, 0, 1], [0xff; 4]),
+            ("/zookeeper/quota", [0xff; 8], [0; 4]),
+        ] {
+            expected.extend([0, 0, 0, path.len() as u8]);
+            expected.extend(path.as_bytes());
+            expected.extend([0; 4]);
+            expected.extend(acl);
+            expected.extend([0; 40]);
+            expected.extend(aversion);
+            expected.extend([0; 16]);
+        }
+        expected.extend(b"\0\0\0\x01/");
+        // From behind the header up to the seal.
+        assert_eq!(expected.len(), 0x19b - 0x10);
+
+        let mut tree = tree();
+        let info = tree.start_snapshot();
+        assert_eq!((info.zxid, info.digest), (Zxid(0), 1_371_985_504));
+        assert_eq!((info.znodes, info.sessions), (4, 0));
+        let mut body = Vec::new();
+        let mut slices = 1;
+        while tree.snapshot_slice(1, &mut body) {
+            slices += 1;
+        }
+        assert_eq!((slices, body), (4, expected));
+    }
+
+    #[test]
+    fn slices_are_short_and_skip_what_is_done() {
+        let mut tree = tree();
+        tree.start_snapshot();
+        let mut out = Vec::new();
+        assert!(tree.snapshot_slice(0, &mut out));
+        tree.set_config(b"new", Zxid(1), 1);
+        let before = out.len();
+        assert!(!tree.snapshot_slice(1, &mut out));
+        let slice = alloc::string::String::from_utf8_lossy(&out[before..]).into_owned();
+        // What had to be written for the change, and one of the cursor's.
+        assert!(slice.contains("/zookeeper/config") && slice.contains("/zookeeper/quota"));
+        assert!(!slice.contains("new"));
+        assert!(out.ends_with(b"\0\0\0\x01/"));
+        let len = out.len();
+        assert!(!tree.snapshot_slice(1, &mut out) && out.len() == len);
+    }
+}

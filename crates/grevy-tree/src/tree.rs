@@ -202,9 +202,18 @@ impl Tree {
         self.index.find(hash, |id| self.arena.is_at(id, path))
     }
 
+    /// Prepares for looking up a path soon; see [`Index::touch`].
+    pub(crate) fn touch(&self, path: &[u8]) {
+        self.index.touch(self.hash_bytes(path));
+    }
+
     fn hash(&self, path: &str) -> u32 {
+        self.hash_bytes(path.as_bytes())
+    }
+
+    fn hash_bytes(&self, path: &[u8]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(path.as_bytes());
+        hasher.write(path);
         let hash = hasher.finish();
         (hash ^ (hash >> 32)) as u32
     }

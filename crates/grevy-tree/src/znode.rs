@@ -65,7 +65,7 @@ impl<'a> Znode<'a> {
         self.tree.arena.node(self.id).stat()
     }
 
-    /// Its access control list. Empty, which lets nobody do anything, if the list is missing
+    /// Its access control list. One that grants nothing, if the list is missing
     /// from the snapshot that the tree was loaded from (ZOOKEEPER-4689).
     pub fn acl(&self) -> &'a [Acl] {
         self.tree.acls.list(self.acl_number())

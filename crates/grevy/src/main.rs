@@ -1,5 +1,6 @@
 //! The `grevy` command.
 
+mod purge;
 mod server;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +18,8 @@ struct Command {
 enum Verb {
     /// Run a server (the default).
     Server(server::Arguments),
+    /// Delete old snapshots and logs, as ZooKeeper's PurgeTxnLog does.
+    Purge(purge::Arguments),
     /// A client with the commands of ZooKeeper's zkCli.sh.
     #[command(disable_help_flag = true)]
     Zkcli {
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     match Command::parse().command {
         None => server::run(&server::Arguments::default()),
         Some(Verb::Server(arguments)) => server::run(&arguments),
+        Some(Verb::Purge(arguments)) => purge::run(&arguments),
         Some(Verb::Zkcli { arguments }) => grevy_cli::run(arguments.into_iter()),
     }
 }

@@ -2,7 +2,9 @@
 
 use clap::Args;
 use grevy_server::config::{self, Loaded, OnDisk};
-use grevy_server::server::Server;
+use grevy_server::recovery::RecoverError;
+use grevy_server::server::{Server, StartError};
+use grevy_storage::RecoveryError;
 use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -14,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 /// What a server without a configuration uses.
 const DEFAULT_PORT: &str = "2181";
-const DEFAULT_DATA_DIR: &str = "grevy-data";
+const DEFAULT_DATA_DIR: &str = "./grevy-data";
 
 #[derive(Debug, Default, Args)]
 #[command(after_help = "\
@@ -29,7 +31,10 @@ GREVY_LOG_FORMAT=json makes each line a JSON object.")]
 pub struct Arguments {
     /// A zoo.cfg, or a port and a data directory; -Dname=value sets a key of zoo.cfg or a
     /// zookeeper.* property. Arguments meant for a JVM are ignored with a warning.
-    #[arg(value_name = "ZOO.CFG | PORT DATADIR | -Dname=value", trailing_var_arg = true)]
+    #[arg(
+        value_name = "ZOO.CFG | PORT DATADIR | -Dname=value",
+        trailing_var_arg = true
+    )]
     #[arg(allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -37,6 +42,7 @@ pub struct Arguments {
 /// Exit codes, as the Java server uses them (`ExitCode`).
 const UNEXPECTED: u8 = 1;
 const INVALID_INVOCATION: u8 = 2;
+const NO_ACCESS_TO_DATA_DIR: u8 = 3;
 
 /// Runs a server until SIGTERM or Ctrl-C.
 pub fn run(arguments: &Arguments) -> ExitCode {
@@ -44,7 +50,16 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     start_logging();
     let loaded = match load(arguments) {
         Ok(loaded) => loaded,
-        Err(error) => return fail(INVALID_INVOCATION, &error),
+        Err(error) => {
+            // What is unknown may be what is missing, misspelt.
+            for warning in &error.warnings {
+                warn!("{warning}");
+            }
+            for error in &error.errors {
+                eprintln!("grevy: {error}");
+            }
+            return ExitCode::from(INVALID_INVOCATION);
+        }
     };
     for warning in &loaded.warnings {
         warn!("{warning}");
@@ -52,7 +67,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let data_dir = loaded.config.storage.data_dir.clone();
     let server = match Server::start(loaded) {
         Ok(server) => server,
-        Err(error) => return fail(UNEXPECTED, &error),
+        Err(error) => return fail(code_of(&error), &error),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -121,6 +136,13 @@ fn start_logging() {
     match std::env::var("GREVY_LOG_FORMAT").as_deref() {
         Ok("json") => builder.json().init(),
         _ => builder.init(),
+    }
+}
+
+fn code_of(error: &StartError) -> u8 {
+    match error {
+        StartError::Data(RecoverError::Storage(RecoveryError::Disk(_))) => NO_ACCESS_TO_DATA_DIR,
+        _ => UNEXPECTED,
     }
 }
 

@@ -142,9 +142,7 @@ impl World {
                 watches: &self.watches,
                 config: &self.config,
             };
-            let handled = self
-                .clients
-                .with(client, |c| c.handle_frame(bytes, view));
+            let handled = self.clients.with(client, |c| c.handle_frame(bytes, view));
             handled.unwrap_or(Action::None)
         };
         match action {
@@ -268,8 +266,7 @@ impl World {
             .borrow_mut()
             .remove_watcher(WatcherId(client.0));
         let session = connection.last_session();
-        self.node
-            .client_closed(client, session, connection.heard());
+        self.node.client_closed(client, session, connection.heard());
     }
 
     /// Why the connection is closing.

@@ -1,4 +1,4 @@
-//! What operators look at: four-letter words, the admin server, metrics, the audit log.
+//! What operators look at: four-letter words, the admin server, metrics.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,8 +17,6 @@ pub struct Administration {
     pub server: Option<AdminServer>,
     /// How metrics are exposed.
     pub metrics: Metrics,
-    /// Whether every change is written to the audit log.
-    pub audit: bool,
 }
 
 /// The four-letter words that are answered (`4lw.commands.whitelist`).
@@ -54,10 +52,10 @@ pub enum Metrics {
 }
 
 impl FourLetterWords {
-    /// Every word there is (`FourLetterCommands.cmd2String`).
-    pub const ALL: [&str; 18] = [
-        "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok",
-        "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
+    /// Every word there is (`FourLetterCommands.cmd2String`), and `icfg`.
+    pub const ALL: [&str; 19] = [
+        "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "icfg", "isro", "mntr",
+        "ruok", "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
     ];
 
     /// Whether the word is answered.
@@ -163,7 +161,6 @@ impl Administration {
             words: FourLetterWords::read(reader),
             server: AdminServer::read(reader),
             metrics: Metrics::read(reader),
-            audit: reader.flag("audit.enable"),
         }
     }
 }

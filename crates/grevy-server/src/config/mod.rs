@@ -38,7 +38,7 @@ pub use clients::{Clients, NodeTypes, Timing};
 pub use endpoint::{Endpoint, Listen};
 pub use ensemble::{Ensemble, Hierarchy};
 pub use finding::{ConfigError, Finding, Origin};
-pub use limits::{LargeRequests, Limits, Throttle};
+pub use limits::Limits;
 pub use quorum::{Membership, Quorum};
 pub use server_line::{PeerAddress, Role, Server};
 pub use storage::{SnapshotCompression, Storage};
@@ -97,7 +97,14 @@ impl Files for OnDisk {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         match std::fs::read(path) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

@@ -133,15 +133,9 @@ fn the_least_configuration_and_its_defaults() {
     );
     assert_eq!((limits.outstanding, limits.enforce_quota), (1000, false));
     assert_eq!(
-        (limits.throttle.max_requests, limits.throttle.op_wait),
-        (None, None)
-    );
-    assert_eq!(limits.large_requests, None);
-    assert_eq!(
         config.access,
         Access {
             skip_acl: false,
-            eager_acl_check: false,
             digest_enabled: true,
             super_digest: None,
             enforced_schemes: None,
@@ -150,10 +144,7 @@ fn the_least_configuration_and_its_defaults() {
     );
     let administration = config.administration;
     assert_eq!(administration.words.iter().collect::<Vec<_>>(), ["srvr"]);
-    assert_eq!(
-        (administration.metrics, administration.audit),
-        (Metrics::Default, false)
-    );
+    assert_eq!(administration.metrics, Metrics::Default);
     let server = administration.server.expect("it runs");
     assert_eq!(
         (server.listen.to_string(), server.command_url),
@@ -189,8 +180,8 @@ fn values_arrive() {
          maxClientCnxns=0\nmaxCnxns=7\nclientPortListenBacklog=-1\n\
          autopurge.purgeInterval=0\nautopurge.snapRetainCount=9\nsnapSizeLimitInKb=-1\n\
          snapshot.compression.method=gz\ntxnLogSizeLimitInKb=2\npreAllocSize=1\n4lw.commands.whitelist=ruok, stat\n\
-         admin.enableServer=false\nlargeRequestThreshold=0x1000\n\
-         throttled_op_wait_time=5\nauthProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider\n\
+         admin.enableServer=false\n\
+         authProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider\n\
          ensembleAuthName=one, two\nenforce.auth.enabled=true\nenforce.auth.schemes=digest\n\
          DigestAuthenticationProvider.superDigest=super:xQJmxLMiHGwaqBvst5y6rkB6HQs=\n\
          metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\n\
@@ -223,17 +214,6 @@ fn values_arrive() {
     assert_eq!(
         (storage.log_size_limit_bytes, storage.pre_alloc_bytes),
         (Some(2048), 1024)
-    );
-    assert_eq!(
-        config.limits.large_requests,
-        Some(LargeRequests {
-            threshold_bytes: 4096,
-            max_bytes: 100 << 20
-        })
-    );
-    assert_eq!(
-        config.limits.throttle.op_wait,
-        Some(Duration::from_millis(5))
     );
     let administration = &config.administration;
     assert_eq!(

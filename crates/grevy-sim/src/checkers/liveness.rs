@@ -20,7 +20,9 @@ pub fn check(world: &mut World) {
         return ctx.history.violate("L1", "the server is not up".into());
     }
     if let Some(why) = server.not_serving() {
-        return ctx.history.violate("L1", format!("the server does not serve: {why}"));
+        return ctx
+            .history
+            .violate("L1", format!("the server does not serve: {why}"));
     }
     for client in clients.iter() {
         ctx.counts.check("L2");
@@ -30,7 +32,10 @@ pub fn check(world: &mut World) {
         }
     }
     ctx.counts.check("L3");
-    let kept: BTreeSet<i64> = clients.iter().filter_map(|client| client.session()).collect();
+    let kept: BTreeSet<i64> = clients
+        .iter()
+        .filter_map(|client| client.session())
+        .collect();
     let open = server.sessions();
     if let Some(left) = open.iter().find(|session| !kept.contains(session)) {
         let what = format!("session {left:x} is open, and nobody keeps it alive");

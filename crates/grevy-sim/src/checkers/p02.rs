@@ -34,8 +34,7 @@ pub fn check(case: &mut Case<'_>) {
             }
             let expected = sent.find(|xid| !special.contains(xid));
             if expected != Some(xid) {
-                let what =
-                    format!("link {link}: a reply to {xid}, where {expected:?} is the next");
+                let what = format!("link {link}: a reply to {xid}, where {expected:?} is the next");
                 return case.violate("P2", what);
             }
         }

@@ -23,10 +23,13 @@ pub fn check(case: &mut Case<'_>) {
         let Some(session) = conversation.session() else {
             continue;
         };
-        let replies = conversation.received.iter().filter_map(|(at, frame)| match frame {
-            Frame::Reply { xid, zxid, err, .. } => Some((*xid, (*at, *zxid, *err))),
-            _ => None,
-        });
+        let replies = conversation
+            .received
+            .iter()
+            .filter_map(|(at, frame)| match frame {
+                Frame::Reply { xid, zxid, err, .. } => Some((*xid, (*at, *zxid, *err))),
+                _ => None,
+            });
         let replies: BTreeMap<i32, _> = replies.collect();
         for sent in &conversation.sent {
             let reply = replies.get(&sent.xid).copied();

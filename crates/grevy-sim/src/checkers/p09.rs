@@ -86,11 +86,6 @@ fn sorted(change: &Change) -> Change {
 }
 
 /// Whether a request that was answered with an error, and took no zxid, had to be refused.
-pub fn is_refused(
-    operation: &Operation,
-    caller: Caller<'_>,
-    state: &Model,
-    code: i32,
-) -> bool {
+pub fn is_refused(operation: &Operation, caller: Caller<'_>, state: &Model, code: i32) -> bool {
     state.decide(operation, caller) == Change::Error(code)
 }

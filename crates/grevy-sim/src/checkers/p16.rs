@@ -40,7 +40,10 @@ pub fn event(case: &mut Case<'_>, reader: &mut Reader<'_>, zxid: i64, event: Eve
         return;
     }
     settle(case, reader, zxid - 1, "an event of a later transaction");
-    let at = reader.owed.iter().position(|owed| owed.zxid == zxid && owed.event == event);
+    let at = reader
+        .owed
+        .iter()
+        .position(|owed| owed.zxid == zxid && owed.event == event);
     if at.and_then(|at| reader.owed.remove(at)).is_none() {
         let what = format!(
             "link {}: {event:?} of {zxid:x}, for which there is no watch, or which came before; \

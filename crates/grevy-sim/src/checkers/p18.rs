@@ -17,12 +17,18 @@ pub fn check(case: &mut Case<'_>) {
         if let Some(end) = ended.get(&entry.session)
             && !is_empty(entry)
         {
-            found.push(format!("{} after the session ended at {end:x}", describe(entry)));
+            found.push(format!(
+                "{} after the session ended at {end:x}",
+                describe(entry)
+            ));
         }
         if let Change::CreateSession(_) = entry.change
             && !begun.insert(entry.session)
         {
-            found.push(format!("{}: there was such a session before", describe(entry)));
+            found.push(format!(
+                "{}: there was such a session before",
+                describe(entry)
+            ));
         }
         if let Change::CloseSession(_) = entry.change {
             ended.insert(entry.session, entry.zxid);
@@ -35,16 +41,22 @@ pub fn check(case: &mut Case<'_>) {
         case.counts.check("P18");
         let asked = conversation.asked;
         if asked.session != 0 && asked.session != session {
-            found.push(format!("asked for {:x}, a client got {session:x}", asked.session));
+            found.push(format!(
+                "asked for {:x}, a client got {session:x}",
+                asked.session
+            ));
         }
         let Some(&end) = ended.get(&session) else {
             continue;
         };
         // The last words may have been on their way; a first one is too much.
-        let first = conversation.received.iter().find_map(|(_, frame)| match frame {
-            Frame::Reply { xid, zxid, .. } if *xid != Xid::AUTH.0 => Some((*xid, *zxid)),
-            _ => None,
-        });
+        let first = conversation
+            .received
+            .iter()
+            .find_map(|(_, frame)| match frame {
+                Frame::Reply { xid, zxid, .. } if *xid != Xid::AUTH.0 => Some((*xid, *zxid)),
+                _ => None,
+            });
         let closing = |xid| {
             let mut sent = conversation.sent.iter();
             sent.any(|s| s.xid == xid && s.operation == Operation::CloseSession)

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 pub fn check(case: &mut Case<'_>) {
     let mut attached: BTreeMap<i64, Vec<(u64, LinkId)>> = BTreeMap::new();
     for a in &case.history.attached {
-        attached.entry(a.session).or_default().push((a.number, a.link));
+        attached
+            .entry(a.session)
+            .or_default()
+            .push((a.number, a.link));
     }
     let mut found = Vec::new();
     for heard in &case.history.heard {

@@ -49,7 +49,10 @@ pub fn check_files(ctx: &mut Context, records: Vec<OnDisk>) {
         if let Some(&entry) = committed.get(&record.zxid)
             && entry != record.entry
         {
-            let what = format!("{}: {:x} is not what was committed", record.file, record.zxid);
+            let what = format!(
+                "{}: {:x} is not what was committed",
+                record.file, record.zxid
+            );
             found.push(("P23", what));
         }
     }

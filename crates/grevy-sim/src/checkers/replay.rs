@@ -50,11 +50,7 @@ pub struct Reply<'a> {
 pub fn check(case: &mut Case<'_>) {
     let history = case.history;
     let mut state = history.state.clone();
-    let mut readers: Vec<Reader<'_>> = history
-        .connections
-        .iter()
-        .filter_map(Reader::new)
-        .collect();
+    let mut readers: Vec<Reader<'_>> = history.connections.iter().filter_map(Reader::new).collect();
     let mut dumps: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (at, dump) in history.dumps.iter().enumerate() {
         dumps.entry(dump.zxid).or_default().push(at);
@@ -86,7 +82,9 @@ pub fn check(case: &mut Case<'_>) {
             p29::check_dump(case, &history.dumps[at], &state);
         }
         for reader in &mut readers {
-            while let Some((_, frame)) = reader.frames.pop_front_if(|(z, _)| *z <= state.zxid) {
+            while reader.frames.front().is_some_and(|(z, _)| *z <= state.zxid)
+                && let Some((_, frame)) = reader.frames.pop_front()
+            {
                 judge(case, reader, frame, &state, &answers);
                 if !case.violations.is_empty() {
                     case.entries = entries;
@@ -175,7 +173,10 @@ fn check_write(
                 time: 0,
             };
             if reply.err == 0 || !p09::is_refused(reply.operation, caller, state, reply.err) {
-                case.violate("P10", format!("{at}: answered {answer:?}, but in no history"));
+                case.violate(
+                    "P10",
+                    format!("{at}: answered {answer:?}, but in no history"),
+                );
             }
         }
     }

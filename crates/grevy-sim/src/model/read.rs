@@ -51,12 +51,7 @@ impl Model {
         Some(answer.unwrap_or_else(|code| Answer::Error(code.wire())))
     }
 
-    fn read_one(
-        &self,
-        kind: ReadKind,
-        path: &str,
-        ids: &[Identity],
-    ) -> Result<Answer, ErrorCode> {
+    fn read_one(&self, kind: ReadKind, path: &str, ids: &[Identity]) -> Result<Answer, ErrorCode> {
         let znode = self.readable(path, ids)?;
         let names = || znode.children.iter().cloned().collect();
         Ok(match kind {

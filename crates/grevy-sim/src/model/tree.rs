@@ -362,12 +362,7 @@ impl Model {
         Ok(())
     }
 
-    fn delete(
-        &mut self,
-        path: &str,
-        zxid: i64,
-        triggers: &mut Vec<Trigger>,
-    ) -> Result<(), String> {
+    fn delete(&mut self, path: &str, zxid: i64, triggers: &mut Vec<Trigger>) -> Result<(), String> {
         match self.znodes.get(path) {
             None => return Err(format!("deletes {path}, which is not there")),
             Some(znode) if !znode.children.is_empty() => {

@@ -296,12 +296,18 @@ mod tests {
             path: "/b".into(),
             container: false,
         };
-        assert_eq!(entry.change, Change::Multi(vec![create, delete, Change::Error(-2)]));
+        assert_eq!(
+            entry.change,
+            Change::Multi(vec![create, delete, Change::Error(-2)])
+        );
         assert_eq!((entry.session, entry.cxid, entry.zxid), (1, 2, 3));
         assert_eq!((entry.time, entry.digest), (4, Some(-7)));
         for cut in 0..bytes.len() {
             // Without its digest it is whole as well.
-            assert_eq!(Entry::decode(&bytes[..cut]).is_some(), cut + 12 == bytes.len());
+            assert_eq!(
+                Entry::decode(&bytes[..cut]).is_some(),
+                cut + 12 == bytes.len()
+            );
         }
     }
 }

@@ -181,8 +181,14 @@ impl Watches {
                 Some(_) => self.add_child(path),
             }
         }
-        watched.persistent.iter().for_each(|path| self.add_mode(path, 0));
-        watched.recursive.iter().for_each(|path| self.add_mode(path, 1));
+        watched
+            .persistent
+            .iter()
+            .for_each(|path| self.add_mode(path, 0));
+        watched
+            .recursive
+            .iter()
+            .for_each(|path| self.add_mode(path, 1));
         missed
     }
 }

@@ -372,8 +372,11 @@ impl Server {
     }
 }
 
+/// A frame's payload, and what follows the frame.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// The first whole frame and what follows it; an error if it is too long.
-fn split_frame(bytes: &[u8], limit: usize) -> Result<Option<(&[u8], &[u8])>, ()> {
+fn split_frame(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, ()> {
     let Some((prefix, rest)) = bytes.split_at_checked(4) else {
         return Ok(None);
     };
@@ -394,7 +397,11 @@ fn answer_early(
     if op != OpCode::GetData.wire() && op != OpCode::GetChildren2.wire() {
         return None;
     }
-    let mut scratch = Connection::new(ClientId(u32::MAX), IpAddr::V4(Ipv4Addr::LOCALHOST), view.now);
+    let mut scratch = Connection::new(
+        ClientId(u32::MAX),
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        view.now,
+    );
     let connect = ConnectRequest {
         protocol_version: 0,
         last_zxid_seen: Zxid(0),

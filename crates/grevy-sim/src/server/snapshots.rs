@@ -120,7 +120,8 @@ fn step(run: &mut Run, ctx: &Context, flush: usize) -> Result<Option<Step>, Disk
         return Ok(Some(Step::More));
     }
     let SnapshotInfo { zxid, digest, .. } = job.info;
-    job.writer.finish(trailers(ctx.options.digest, zxid, digest))?;
+    job.writer
+        .finish(trailers(ctx.options.digest, zxid, digest))?;
     Ok(Some(Step::Done))
 }
 

@@ -93,7 +93,9 @@ impl Server {
             ..
         }) = opened
         else {
-            return ctx.history.violate("P30", "an empty disk cannot be opened".into());
+            return ctx
+                .history
+                .violate("P30", "an empty disk cannot be opened".into());
         };
         let epoch = header.zxid.epoch();
         let written = epochs
@@ -110,7 +112,9 @@ impl Server {
             });
         let installed = store.installed(&mut log, info.zxid);
         if written.is_err() || done.is_err() || installed.is_err() {
-            return ctx.history.violate("P30", "the first data cannot be written".into());
+            return ctx
+                .history
+                .violate("P30", "the first data cannot be written".into());
         }
         ctx.history.base = info.zxid.0;
     }
@@ -141,7 +145,8 @@ impl Server {
             Err(why) => {
                 trace!(ctx.trace, at, "does not start: {why}");
                 if !self.faulted {
-                    ctx.history.violate("P30", format!("does not start, without any fault: {why}"));
+                    ctx.history
+                        .violate("P30", format!("does not start, without any fault: {why}"));
                 }
                 ctx.counts.did("starts refused");
                 self.disk.kill();
@@ -151,11 +156,7 @@ impl Server {
     }
 
     /// Recovers the state from a disk, as the server does.
-    pub(crate) fn open(
-        &self,
-        ctx: &Context,
-        disk: &MemDisk,
-    ) -> Result<(Tree, Opened), StartError> {
+    pub(crate) fn open(&self, ctx: &Context, disk: &MemDisk) -> Result<(Tree, Opened), StartError> {
         let mut builder = Builder::new(self.tree_config.clone());
         let options = Self::open_options(&ctx.options);
         let opened = Store::open(disk.shared(), Self::dirs(), options, &mut builder);
@@ -264,4 +265,3 @@ impl Server {
         crate::checkers::p22::check_files(ctx, committed);
     }
 }
-

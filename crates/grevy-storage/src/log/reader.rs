@@ -117,10 +117,10 @@ impl LogReader {
 
     /// Reads the next record. After an [`Step::End`] the same end comes again.
     pub fn read(&mut self) -> Result<Step<'_>, DiskError> {
-        if self.offset() == 0 {
-            if let Some(ending) = self.read_header()? {
-                return Ok(Step::End(ending));
-            }
+        if self.offset() == 0
+            && let Some(ending) = self.read_header()?
+        {
+            return Ok(Step::End(ending));
         }
         let flaw = match self.fill(PREFIX)? {
             false => match self.rest_is_zeros()? {
@@ -145,6 +145,30 @@ impl LogReader {
         Ok(Step::End(Ending {
             offset: self.offset(),
             flaw,
+        }))
+    }
+
+    /// For tools: the record here although its checksum is wrong, if its length and end mark are
+    /// right. Reading goes on behind it.
+    pub fn read_flawed(&mut self) -> Result<Option<LogRecord<'_>>, DiskError> {
+        match self.read()? {
+            Step::End(Ending {
+                flaw: Some(Flaw::Checksum),
+                ..
+            }) => {}
+            _ => return Ok(None),
+        }
+        let here = self.buf.get(self.pos..).unwrap_or_default();
+        let len = record::prefix(here).map_or(0, |(_, len)| len);
+        let len = usize::try_from(len).unwrap_or(0);
+        let (offset, start) = (self.offset(), self.pos + PREFIX);
+        self.pos += len + FRAME;
+        let entry = self.buf.get(start..start + len).unwrap_or_default();
+        Ok(record::zxid(entry).map(|zxid| LogRecord {
+            offset,
+            end: self.offset(),
+            zxid,
+            entry,
         }))
     }
 

@@ -82,13 +82,19 @@ pub enum LogError {
         /// The one refused.
         next: Zxid,
     },
-    /// An entry could not be read back: it is longer than `jute.maxbuffer` allows. Nothing was
-    /// appended.
-    TooLong {
+    /// An entry could not be read back: it is shorter than its header, or longer than
+    /// `jute.maxbuffer` allows. Nothing was appended.
+    Length {
         /// Its length in bytes.
         len: usize,
         /// The limit in bytes.
         limit: usize,
+    },
+    /// The header in an entry does not carry the zxid that it was appended under. Nothing was
+    /// appended.
+    Header {
+        /// That zxid.
+        zxid: Zxid,
     },
 }
 
@@ -103,10 +109,14 @@ impl fmt::Display for LogError {
             Self::OutOfOrder { last, next } => {
                 write!(f, "transaction {next} cannot follow {last} in the log")
             }
-            Self::TooLong { len, limit } => write!(
+            Self::Length { len, limit } => write!(
                 f,
-                "a transaction of {len} bytes is over the limit of {limit}; raise jute.maxbuffer"
+                "a transaction of {len} bytes could not be read back from the log, where {limit} \
+                 are allowed; raise jute.maxbuffer on every server"
             ),
+            Self::Header { zxid } => {
+                write!(f, "the entry given as transaction {zxid} is another one")
+            }
         }
     }
 }
@@ -214,10 +224,13 @@ impl Log {
         }
         let limit = self.options.max_entry;
         if !(record::MIN_ENTRY..=limit).contains(&entry.len()) {
-            return Err(LogError::TooLong {
+            return Err(LogError::Length {
                 len: entry.len(),
                 limit,
             });
+        }
+        if record::zxid(entry) != Some(zxid) {
+            return Err(LogError::Header { zxid });
         }
         if self.records == 0 {
             self.first_pending = zxid;

@@ -99,8 +99,9 @@ pub enum Note {
         /// Which.
         path: PathBuf,
     },
-    /// `currentEpoch` was taken from the temporary file that had not been renamed yet.
-    EpochAdopted {
+    /// A crash had come between the history of a new epoch and `currentEpoch`, which has been
+    /// raised.
+    EpochRaised {
         /// The epoch.
         epoch: Epoch,
     },
@@ -139,8 +140,12 @@ impl fmt::Display for Note {
             ),
             Self::LeftoverRemoved { path } => write!(f, "removed the leftover {}", path.display()),
             Self::Ignored { path } => write!(f, "ignored {}", path.display()),
-            Self::EpochAdopted { epoch } => {
-                write!(f, "finished the change of currentEpoch to {}", epoch.0)
+            Self::EpochRaised { epoch } => {
+                write!(
+                    f,
+                    "raised currentEpoch to {}, as a crash had prevented",
+                    epoch.0
+                )
             }
             Self::WithoutMark => f.write_str(
                 "started without the mark beside the log, so that damage at its end would pass \

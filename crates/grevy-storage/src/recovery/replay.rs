@@ -66,7 +66,9 @@ impl Logs<'_> {
         let start = self.files.iter().rposition(|&file| file <= base);
         let files = self.files.get(start.unwrap_or(0)..).unwrap_or_default();
         self.check_present(base, files)?;
-        let (files, removable, mut notes) = self.without_empty_tail(base, files)?;
+        let mut removable = Vec::new();
+        let files = self.without_empty_tail(base, files, &mut removable)?;
+        let mut notes = Vec::new();
         let mut run = Run {
             visitor,
             base,
@@ -74,6 +76,10 @@ impl Logs<'_> {
             seen: None,
             txns: 0,
         };
+        for &file in &removable {
+            let path = self.path(file);
+            notes.push(Note::LogRemoved { path });
+        }
         let mut read = Vec::new();
         for (i, &file) in files.iter().enumerate() {
             let later = files.get(i + 1..).unwrap_or_default();
@@ -112,30 +118,27 @@ impl Logs<'_> {
         &self,
         base: Zxid,
         mut files: &'f [Zxid],
-    ) -> Result<(&'f [Zxid], Vec<Zxid>, Vec<Note>), RecoveryError> {
-        let mut removable = Vec::new();
-        let mut notes = Vec::new();
+        removable: &mut Vec<Zxid>,
+    ) -> Result<&'f [Zxid], RecoveryError> {
         while let Some((&file, before)) = files.split_last() {
             let mut reader = self.reader(file)?;
             let Step::End(ending) = reader.read()? else {
                 break;
             };
             let known = self.known(file);
-            if let Some(required) = known.required().filter(|_| known.zxid() > base) {
-                if !(self.java_since && ending.flaw.is_none()) {
-                    return Err(self.ends_early(file, ending, required));
-                }
+            if let Some(required) = known.required()
+                && known.zxid() > base
+                && !(self.java_since && ending.flaw.is_none())
+            {
+                return Err(self.ends_early(file, ending, required));
             }
             if let Some(flaw) = ending.flaw {
                 self.check_unmarked(file, &mut reader, known, flaw, Zxid(i64::MIN))?;
             }
             removable.push(file);
-            notes.push(Note::LogRemoved {
-                path: self.path(file),
-            });
             files = before;
         }
-        Ok((files, removable, notes))
+        Ok(files)
     }
 
     fn read_file(
@@ -149,11 +152,11 @@ impl Logs<'_> {
         let mut reader = self.reader(file)?;
         let mut at = 0;
         let ending = loop {
-            if let Known::Closed(end) = known {
-                if at == end.offset {
-                    let cut = later.is_empty();
-                    return Ok(run.read_file(file, at, at, cut));
-                }
+            if let Known::Closed(end) = known
+                && at == end.offset
+            {
+                let cut = later.is_empty();
+                return Ok(run.read_file(file, at, at, cut));
             }
             match reader.read()? {
                 Step::Record(record) => {
@@ -255,7 +258,11 @@ impl Logs<'_> {
 
     fn known(&self, file: Zxid) -> Known {
         if let Some(mark) = self.mark.filter(|mark| mark.file == Some(file)) {
-            return Known::Marked(mark);
+            // A file that was only about to be begun may be another server's of the same name.
+            return match mark.offset == 0 && self.java_since {
+                true => Known::Unmarked,
+                false => Known::Marked(mark),
+            };
         }
         match self.ends.iter().find(|end| end.file == file) {
             Some(end) => Known::Closed(*end),

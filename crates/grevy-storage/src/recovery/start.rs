@@ -83,7 +83,7 @@ impl Place<'_> {
         for name in &in_logs {
             match Name::parse(name) {
                 Name::Log(zxid) => survey.logs.push(zxid),
-                _ if name == MARK_TEMPORARY => survey.leftovers.push(self.logs.join(name)),
+                _ if name == MARK_TEMPORARY => survey.discard(self.logs.join(name)),
                 Name::Odd => survey.ignore(self.logs.join(name)),
                 _ => {}
             }
@@ -91,7 +91,7 @@ impl Place<'_> {
         survey.logs.sort_unstable();
         for name in &in_snapshots {
             if snapshot::is_leftover(name) {
-                survey.leftovers.push(self.snapshots.join(name));
+                survey.discard(self.snapshots.join(name));
             } else if self.snapshots != self.logs && Name::parse(name) == Name::Odd {
                 survey.ignore(self.snapshots.join(name));
             }
@@ -164,8 +164,7 @@ impl Place<'_> {
         visitor: &mut dyn Recover,
     ) -> Result<History, RecoveryError> {
         let mut passed_over = None;
-        let mut tried = Vec::new();
-        let mut unfit = Vec::new();
+        let (mut tried, mut unfit) = (Vec::new(), Vec::new());
         for candidate in std::mem::take(&mut survey.candidates) {
             let path = self.snapshots.join(&candidate.name);
             if let Some(why) = self.unfit(survey, &candidate, &path)? {
@@ -243,10 +242,6 @@ impl Place<'_> {
 
     /// Loads a snapshot and replays the log on it. The inner error says why the snapshot is no
     /// good; the outer one, that the server must not start.
-    #[expect(
-        clippy::type_complexity,
-        reason = "one caller, which takes it apart at once"
-    )]
     fn load(
         &self,
         survey: &Survey,
@@ -327,27 +322,32 @@ impl Place<'_> {
         })
     }
 
+    /// Reads the promises and sees that history and promises fit. A history that has come from
+    /// the leader of a later epoch than `currentEpoch` says is one that a crash overtook: the
+    /// history is made durable first, then the epoch. If the promise for that epoch stands, the
+    /// step is made up for; a Java server refuses instead (ZOOKEEPER-1653).
     fn check_epochs(&self, survey: &mut Survey, start: &Start) -> Result<Epochs, RecoveryError> {
         let last = start.zxid().max(Zxid::ZERO);
-        let mut current = survey.current.map_or(last.epoch(), |stored| stored.epoch);
-        if last.epoch() > current {
+        let reached = last.epoch();
+        let mut current = survey.current.map_or(reached, |stored| stored.epoch);
+        let accepted = survey.accepted.map_or(reached, |stored| stored.epoch);
+        if reached > current {
             let unfinished = epochs::read_unfinished(&**self.disk, self.snapshots)?;
-            match unfinished {
-                Some(stored) if stored.epoch >= last.epoch() => {
-                    current = stored.epoch;
-                    survey.notes.push(Note::EpochAdopted { epoch: current });
-                    survey.current = None;
-                }
-                _ => {
+            let unfinished = unfinished.map(|stored| stored.epoch);
+            current = match unfinished.filter(|&epoch| epoch >= reached) {
+                Some(epoch) => epoch,
+                None if accepted >= reached => reached,
+                None => {
                     return Err(RecoveryError::EpochBehind {
                         path: self.snapshots.join(EpochFile::Current.name()),
                         current,
                         last,
                     });
                 }
-            }
+            };
+            survey.notes.push(Note::EpochRaised { epoch: current });
+            survey.current = None;
         }
-        let accepted = survey.accepted.map_or(last.epoch(), |stored| stored.epoch);
         if accepted < current {
             return Err(RecoveryError::EpochsCrossed {
                 dir: self.snapshots.into(),
@@ -452,6 +452,13 @@ impl Survey {
     /// Where there is a mark, both epoch files were ours; one that is not was set by Java since.
     fn java_since(&self) -> bool {
         self.mark.is_some() && self.current.is_some_and(|stored| stored.marked.is_none())
+    }
+
+    /// Marks a file for removal.
+    fn discard(&mut self, path: PathBuf) {
+        self.notes
+            .push(Note::LeftoverRemoved { path: path.clone() });
+        self.leftovers.push(path);
     }
 
     fn ignore(&mut self, path: PathBuf) {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 const CHUNK: usize = 1 << 20;
 /// Bytes after which the file is synced, so that the last sync, and syncs of the log meanwhile,
 /// never wait for a whole snapshot.
-const SYNC_EVERY: u64 = 8 << 20;
+const SYNC_EVERY: u64 = 1 << 20;
 /// What names of unfinished snapshots begin with; no Java server looks at them.
 const UNFINISHED: &str = "grevy.snapshot.";
 
@@ -49,7 +49,7 @@ pub struct SnapshotFile {
 enum Output {
     Plain(Vec<u8>),
     Gzip(GzEncoder<Vec<u8>>),
-    Snappy(BlockWriter, Vec<u8>),
+    Snappy(Box<BlockWriter>, Vec<u8>),
 }
 
 impl SnapshotWriter {
@@ -141,7 +141,9 @@ impl Output {
             Compression::Gzip => {
                 Self::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::fast()))
             }
-            Compression::Snappy => Self::Snappy(BlockWriter::new(), snappy::HEADER.to_vec()),
+            Compression::Snappy => {
+                Self::Snappy(Box::new(BlockWriter::new()), snappy::HEADER.to_vec())
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! create, create2, createContainer and createTTL.
 
-use super::pending::{PendingZnode, is_quota};
+use super::pending::{PendingAcl, PendingZnode, is_quota};
 use super::{Preparer, parent_of, validate};
 use crate::ephemeral_type::{CONTAINER_OWNER, EphemeralType, MAX_TTL, ttl_owner};
 use alloc::borrow::Cow;
@@ -69,7 +69,7 @@ impl Preparer<'_> {
         let znode = PendingZnode {
             stat,
             child_count: 0,
-            acl: Some((&*acl).into()),
+            acl: PendingAcl::new(&acl),
             digest: self.digest_of(&path, request.data, &stat),
             data_len,
             // Usage is counted when the transaction is applied, whatever the request says.

@@ -3,14 +3,14 @@
 use crate::digest::node_digest;
 use crate::ephemeral_type::EphemeralType;
 use crate::tree::{Tree, TreeConfig};
-use crate::znode::Znode;
+use crate::znode::{AclId, Znode};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
 use foldhash::fast::FixedState;
-use grevy_proto::{Acl, SessionId, StatPersisted, Zxid};
+use grevy_proto::{Acl, Id, SessionId, StatPersisted, Zxid};
 use hashbrown::HashTable;
 
 /// The leader's view of the future: all znodes that transactions change which are proposed but
@@ -48,14 +48,23 @@ struct Record {
 pub(super) struct PendingZnode {
     pub(super) stat: StatPersisted,
     pub(super) child_count: usize,
-    /// `None`: the list that it has in the tree.
-    pub(super) acl: Option<Arc<[Acl]>>,
+    pub(super) acl: PendingAcl,
     /// What it adds to the tree's digest.
     pub(super) digest: u32,
     pub(super) data_len: usize,
     /// Only of quotas' limits and usage, and not always: usage that has yet to be counted is not
     /// known.
     pub(super) data: Option<Box<[u8]>>,
+}
+
+/// The access control list that a znode will have.
+#[derive(Debug, Clone)]
+pub(super) enum PendingAcl {
+    /// The one that it has in the tree.
+    Applied,
+    /// Everybody may do everything, as most lists say.
+    Open,
+    New(Arc<[Acl]>),
 }
 
 struct Undo {
@@ -80,10 +89,11 @@ pub(super) enum View<'a> {
     Pending(&'a PendingZnode, Option<Znode<'a>>),
 }
 
-/// A list that lets nobody do anything.
+static OPEN: [Acl; 1] = [Acl::OPEN];
+/// A list that lets nobody do anything; an empty one does not say so.
 static NOBODY: [Acl; 1] = [Acl {
     perms: 0,
-    id: grevy_proto::Id::ANYONE,
+    id: Id::ANYONE,
 }];
 
 impl Pending {
@@ -154,8 +164,8 @@ impl Pending {
             Some(place) => {
                 let znode = self.records[place as usize].znode.as_ref()?;
                 let applied = match &znode.acl {
-                    Some(_) => None,
-                    None => tree.get(path),
+                    PendingAcl::Applied => tree.get(path),
+                    PendingAcl::Open | PendingAcl::New(_) => None,
                 };
                 Some(View::Pending(znode, applied))
             }
@@ -336,7 +346,12 @@ impl<'a> View<'a> {
     pub(super) fn acl(&self) -> &'a [Acl] {
         match self {
             Self::Applied(znode) | Self::Pending(_, Some(znode)) => znode.acl(),
-            Self::Pending(znode, None) => znode.acl.as_deref().unwrap_or(&NOBODY),
+            Self::Pending(znode, None) => match &znode.acl {
+                PendingAcl::New(list) => list,
+                PendingAcl::Open => &OPEN,
+                // The tree has lost it, which does not happen.
+                PendingAcl::Applied => &NOBODY,
+            },
         }
     }
 
@@ -373,11 +388,23 @@ impl<'a> View<'a> {
             Self::Applied(znode) => PendingZnode {
                 stat: znode.persisted(),
                 child_count: znode.child_count(),
-                acl: None,
+                acl: match znode.acl_id() {
+                    AclId::OPEN => PendingAcl::Open,
+                    _ => PendingAcl::Applied,
+                },
                 digest: znode.node_digest(),
                 data_len: self.data_len(),
                 data: is_quota(path).then(|| znode.data().unwrap_or_default().into()),
             },
+        }
+    }
+}
+
+impl PendingAcl {
+    pub(super) fn new(list: &[Acl]) -> Self {
+        match *list == OPEN {
+            true => Self::Open,
+            false => Self::New(list.into()),
         }
     }
 }

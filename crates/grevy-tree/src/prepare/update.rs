@@ -1,6 +1,6 @@
 //! Changes of one znode: setData, reconfig, setACL, and check, which changes nothing.
 
-use super::pending::{PendingZnode, is_quota};
+use super::pending::{PendingAcl, PendingZnode, is_quota};
 use super::{Preparer, next_version, validate};
 use alloc::boxed::Box;
 use grevy_proto::acl::perms;
@@ -66,7 +66,7 @@ impl Preparer<'_> {
         let digest = znode.digest();
         let mut znode = znode.edit(path);
         znode.update_stat(self.counts(path), |stat| stat.aversion = version);
-        znode.acl = Some((&*acl).into());
+        znode.acl = PendingAcl::new(&acl);
         self.write(path, digest, Some(znode));
         Ok(Txn::SetAcl(SetAclTxn {
             path: path.into(),

@@ -22,6 +22,6 @@ keys! {
     "metricsProvider.numWorkerThreads" Cfg, count(1), Value("1"), Accepted("ZooKeeper ignores it too"), "Threads of the Prometheus provider.";
     "metricsProvider.maxQueueSize" Cfg, count(1), Value("1000000"), Accepted("ZooKeeper ignores it too"), "Queue of the Prometheus provider.";
     "metricsProvider.workerShutdownTimeoutMs" Cfg, ms(0), Value("1000"), Accepted("metrics need no worker threads"), "Shutdown of the Prometheus provider.";
-    "audit.enable" Property, Flag, Value("false"), Supported, "Whether every change is written to the audit log, with who made it.";
-    "audit.impl.class" Property, Text, Unset, Accepted("classes cannot be loaded; the audit log goes where the log goes"), "The Java class that writes the audit log.";
+    "audit.enable" Property, Flag, Value("false"), NotYet("the audit log"), "Whether every change is written to the audit log, with who made it.";
+    "audit.impl.class" Property, Text, Unset, Accepted("classes cannot be loaded"), "The Java class that writes the audit log.";
 }

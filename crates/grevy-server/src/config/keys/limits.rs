@@ -3,6 +3,10 @@
 use super::{Kind::*, Preset::*, Support::*, *};
 
 const NO_THROTTLE: Support = NotYet("limiting the rate of new connections");
+const NO_QUEUE: Support = Accepted(
+    "requests do not queue before they are processed; each connection's backlog is bounded by \
+     globalOutstandingLimit",
+);
 const NO_CACHE: Support =
     Accepted("answers are encoded straight from the tree, which is faster than looking them up");
 
@@ -11,15 +15,15 @@ keys! {
     "jute.maxbuffer.extrasize" Property, bytes(INT_MIN), Derived("`jute.maxbuffer`"), Supported, "How much larger than that a record on disk or between servers may be; at least 1024.";
     "globalOutstandingLimit" Property, count(1), Value("1000"), Supported, "How many requests may be unanswered before the server reads no more from busy connections.";
     "enforceQuota" Property, Flag, Value("false"), Supported, "Whether a write beyond a hard quota fails.";
-    "request_throttle_max_requests" Property, count(0), Value("0"), Supported, "How many requests are processed at a time; 0: no limit.";
-    "request_throttle_stall_time" Property, ms(1), Value("100"), Supported, "How long a throttled request waits before it is looked at again.";
-    "request_throttle_drop_stale" Property, Flag, Value("true"), Supported, "Whether throttled requests of closed connections are dropped.";
-    "request_stale_connection_check" Property, Flag, Value("true"), Supported, "Whether a request of a closed connection counts as stale.";
-    "request_stale_latency_check" Property, Flag, Value("false"), Supported, "Whether a request older than its session's timeout counts as stale.";
-    "request_throttler.shutdownTimeout" Property, ms(0), Value("10000"), Supported, "How long a stopping server waits for throttled requests.";
-    "throttled_op_wait_time" Property, ms(0), Value("0"), Supported, "After how long in the throttler a request is answered with ThrottledOp; 0: never.";
-    "largeRequestThreshold" Property, bytes(-1), Value("-1"), Supported, "From which size on a request counts as large; -1: none does.";
-    "largeRequestMaxBytes" Property, bytes(1), Value("104857600"), Supported, "How many bytes of large requests may be in work at a time.";
+    "request_throttle_max_requests" Property, count(0), Value("0"), NO_QUEUE, "How many requests are processed at a time; 0: no limit.";
+    "request_throttle_stall_time" Property, ms(1), Value("100"), NO_QUEUE, "How long a throttled request waits before it is looked at again.";
+    "request_throttle_drop_stale" Property, Flag, Value("true"), NO_QUEUE, "Whether throttled requests of closed connections are dropped.";
+    "request_stale_connection_check" Property, Flag, Value("true"), NO_QUEUE, "Whether a request of a closed connection counts as stale.";
+    "request_stale_latency_check" Property, Flag, Value("false"), NO_QUEUE, "Whether a request older than its session's timeout counts as stale.";
+    "request_throttler.shutdownTimeout" Property, ms(0), Value("10000"), NO_QUEUE, "How long a stopping server waits for throttled requests.";
+    "throttled_op_wait_time" Property, ms(0), Value("0"), NO_QUEUE, "After how long in the throttler a request is answered with ThrottledOp; 0: never.";
+    "largeRequestThreshold" Property, bytes(-1), Value("-1"), NO_QUEUE, "From which size on a request counts as large; -1: none does.";
+    "largeRequestMaxBytes" Property, bytes(1), Value("104857600"), NO_QUEUE, "How many bytes of large requests may be in work at a time.";
     "connection_throttle_tokens" Property, count(0), Value("0"), NO_THROTTLE, "How many new connections may come at once; 0: no limit.";
     "connection_throttle_fill_time" Property, ms(1), Value("1"), NO_THROTTLE, "How often tokens are refilled.";
     "connection_throttle_fill_count" Property, count(0), Value("1"), NO_THROTTLE, "How many tokens are refilled.";

@@ -1,0 +1,90 @@
+//! Where the server runs. Source: `Environment`.
+
+use crate::metrics::process::Memory;
+use crate::version;
+use std::env;
+use std::fs;
+
+/// What is not known.
+const UNKNOWN: &str = "<NA>";
+
+/// ZooKeeper's keys with their values, in its order. Those of the JVM are there, without a value.
+pub fn entries() -> Vec<(&'static str, String)> {
+    let memory = Memory::now();
+    vec![
+        ("zookeeper.version", version::full()),
+        ("host.name", system("/proc/sys/kernel/hostname")),
+        ("java.version", UNKNOWN.to_owned()),
+        ("java.vendor", UNKNOWN.to_owned()),
+        ("java.home", UNKNOWN.to_owned()),
+        ("java.class.path", UNKNOWN.to_owned()),
+        ("java.library.path", UNKNOWN.to_owned()),
+        ("java.io.tmpdir", env::temp_dir().display().to_string()),
+        ("java.compiler", UNKNOWN.to_owned()),
+        ("os.name", os_name().to_owned()),
+        ("os.arch", architecture().to_owned()),
+        ("os.version", system("/proc/sys/kernel/osrelease")),
+        ("user.name", or_unknown(&user_name().unwrap_or_default())),
+        ("user.home", variable("HOME")),
+        ("user.dir", working_directory()),
+        ("os.memory.free", megabytes(memory.available)),
+        ("os.memory.max", megabytes(memory.total)),
+        ("os.memory.total", megabytes(memory.resident)),
+    ]
+}
+
+/// The system's name as Java writes it.
+fn os_name() -> &'static str {
+    match env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "Mac OS X",
+        other => other,
+    }
+}
+
+/// The processor's name as Java writes it.
+fn architecture() -> &'static str {
+    match env::consts::ARCH {
+        "x86_64" => "amd64",
+        other => other,
+    }
+}
+
+fn system(path: &str) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    or_unknown(text.trim())
+}
+
+/// Whose process this is, by the system's list of users.
+fn user_name() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let id = ids.split_whitespace().nth(1)?;
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let user = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _password, user) = (fields.next()?, fields.next()?, fields.next()?);
+        (user == id).then(|| name.to_owned())
+    });
+    user.or_else(|| env::var("USER").ok())
+}
+
+fn variable(name: &str) -> String {
+    or_unknown(&env::var(name).unwrap_or_default())
+}
+
+fn working_directory() -> String {
+    let directory = env::current_dir().unwrap_or_default();
+    or_unknown(&directory.display().to_string())
+}
+
+fn or_unknown(text: &str) -> String {
+    match text {
+        "" => UNKNOWN.to_owned(),
+        text => text.replace('\n', " "),
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{}MB", bytes >> 20)
+}

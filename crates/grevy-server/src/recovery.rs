@@ -1,0 +1,301 @@
+//! From the files to the state: the storage reads, the tree is built.
+
+use crate::config::Config;
+use crate::metrics::ServerMetrics;
+use crate::setup;
+use crate::snapshot_board::{SnapshotBoard, Written};
+use grevy_proto::txn::{DIGEST_VERSION, TxnEntry};
+use grevy_proto::{Decode, Zxid};
+use grevy_storage::recovery::Start;
+use grevy_storage::snapshot::{Fed, Trailers};
+use grevy_storage::{
+    Disk, DiskError, Log, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
+};
+use grevy_tree::{Loader, Tree, TreeConfig};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::{info, warn};
+
+/// What a server starts with.
+pub struct Recovery {
+    /// The state.
+    pub tree: Tree,
+    /// The directories.
+    pub store: Store,
+    /// The log, ready for the next transaction.
+    pub log: Log,
+    /// How it went.
+    pub startup: Startup,
+}
+
+/// How a recovery went, for operators.
+#[derive(Debug, Clone)]
+pub struct Startup {
+    /// How long it took.
+    pub took: Duration,
+    /// How long reading the snapshot took.
+    pub snapshot_took: Duration,
+    /// How many transactions were replayed.
+    pub log_entries: u64,
+    /// The snapshot that was loaded, or the first one ever.
+    pub snapshot: Option<Written>,
+    /// Whether the state has the digest that its last transaction names.
+    pub digest_matches: bool,
+}
+
+impl Startup {
+    /// Notes it where operators look.
+    pub fn report(self, metrics: &ServerMetrics, snapshots: &SnapshotBoard) {
+        metrics.startup_load_time.add(self.took);
+        metrics.startup_snapshot_load_time.add(self.snapshot_took);
+        let replay = self.took.saturating_sub(self.snapshot_took);
+        metrics.startup_log_load_time.add(replay);
+        metrics.startup_log_entries.add(self.log_entries);
+        metrics
+            .digest_mismatches
+            .add(u64::from(!self.digest_matches));
+        if let Some(snapshot) = self.snapshot {
+            snapshots.loaded(snapshot);
+        }
+    }
+}
+
+/// Why there is no state to start with.
+#[derive(Debug)]
+pub enum RecoverError {
+    /// The storage refuses.
+    Storage(RecoveryError),
+    /// The first snapshot of an empty server could not be written.
+    FirstSnapshot(DiskError),
+    /// The server has no data, and is not allowed to begin without.
+    NoData,
+}
+
+impl fmt::Display for RecoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Storage(error) => error.fmt(f),
+            Self::FirstSnapshot(error) => write!(f, "cannot write the first snapshot: {error}"),
+            Self::NoData => f.write_str(
+                "there is no data, and db.autocreate=false keeps a server from beginning without; \
+                 create a file named initialize in the data directory if this server is new",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RecoverError {}
+
+/// Opens the directories and rebuilds the state that was durable.
+pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recovery, RecoverError> {
+    let start = Instant::now();
+    let options = OpenOptions {
+        log: setup::log_options(config),
+        create_dirs: config.storage.create_directories,
+        create_db: config.storage.create_database,
+        trust_empty: config.storage.trust_empty_snapshot,
+        ..OpenOptions::default()
+    };
+    let mut builder = Builder {
+        field_limit: setup::field_limit(config),
+        config: setup::tree_config(config, seed),
+        state: State::None,
+        loaded: None,
+        digest_matches: true,
+    };
+    let dirs = setup::dirs(config);
+    let Opened {
+        store,
+        log,
+        recovered,
+        ..
+    } = Store::open(disk, dirs, options, &mut builder).map_err(RecoverError::Storage)?;
+    for note in &recovered.notes {
+        warn!("{note}");
+    }
+    let loaded;
+    let digest_matches = builder.digest_matches;
+    if !digest_matches {
+        warn!(
+            "the state does not have the digest that its last transaction names: it differs from \
+             what the server had that wrote it; compare it with another copy"
+        );
+    }
+    let snapshot_took = builder.loaded.map_or(Duration::ZERO, |at| at - start);
+    let mut tree = match recovered.start {
+        Start::Unknown => return Err(RecoverError::NoData),
+        Start::Empty => {
+            let mut tree = Tree::new(builder.config);
+            let path = write_first_snapshot(config, &store, &mut tree)
+                .map_err(RecoverError::FirstSnapshot)?;
+            let startup = Startup {
+                took: start.elapsed(),
+                snapshot_took: Duration::ZERO,
+                log_entries: 0,
+                snapshot: Some(written(path, tree.last_zxid())),
+                digest_matches: true,
+            };
+            return Ok(Recovery {
+                tree,
+                store,
+                log,
+                startup,
+            });
+        }
+        Start::History { snapshot, .. } => {
+            loaded = snapshot.map(|(path, zxid, _)| written(path, zxid));
+            builder.finish()
+        }
+    };
+    for path in tree.finish_recovery() {
+        warn!("{path} has an access control list that no file holds; nobody may access it");
+    }
+    for orphan in tree.drop_orphan_ephemerals() {
+        warn!(
+            "deleted {}: its session {} does not exist",
+            orphan.path, orphan.session
+        );
+    }
+    info!(
+        "recovered {} znodes up to zxid {}, {} transactions of them from the log, in {} ms",
+        tree.znode_count(),
+        tree.last_zxid(),
+        recovered.txns,
+        start.elapsed().as_millis()
+    );
+    let startup = Startup {
+        took: start.elapsed(),
+        snapshot_took,
+        log_entries: recovered.txns,
+        snapshot: loaded,
+        digest_matches,
+    };
+    Ok(Recovery {
+        tree,
+        store,
+        log,
+        startup,
+    })
+}
+
+/// What stands behind a snapshot's body, as the settings want it.
+pub fn trailers(config: &Config, zxid: Zxid, digest: i64) -> Trailers {
+    let last_zxid = zxid;
+    match (config.storage.digest, config.storage.last_zxid_block) {
+        (false, _) => Trailers::None,
+        (true, false) => Trailers::Digest { zxid, digest },
+        (true, true) => Trailers::All {
+            zxid,
+            digest,
+            last_zxid,
+        },
+    }
+}
+
+/// A snapshot that is there, as its file says.
+fn written(path: PathBuf, zxid: Zxid) -> Written {
+    let modified = path.metadata().and_then(|metadata| metadata.modified());
+    let modified = modified.unwrap_or_else(|_| SystemTime::now());
+    let age = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Written {
+        path,
+        zxid,
+        wall_ms: i64::try_from(age.as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+fn write_first_snapshot(
+    config: &Config,
+    store: &Store,
+    tree: &mut Tree,
+) -> Result<PathBuf, DiskError> {
+    let info = tree.start_snapshot();
+    let mut writer = store.snapshot(info.zxid, setup::compression(config))?;
+    let mut body = Vec::new();
+    while tree.snapshot_slice(usize::MAX, &mut body) {}
+    writer.write(&body)?;
+    // A digest block of an empty database says zero, as the Java server writes it.
+    let file = writer.finish(trailers(config, info.zxid, 0))?;
+    store.created()?;
+    Ok(file.path)
+}
+
+/// Builds a tree from what recovery finds.
+struct Builder {
+    field_limit: usize,
+    config: TreeConfig,
+    state: State,
+    /// When the snapshot had been read.
+    loaded: Option<Instant>,
+    /// Whether the tree's digest was the one that the last transaction with a digest names.
+    /// Earlier ones say nothing: a Java server's snapshot may hold parts of what follows it.
+    digest_matches: bool,
+}
+
+enum State {
+    None,
+    Loading(Box<Loader>),
+    Loaded(Box<Tree>),
+}
+
+impl Builder {
+    fn finish(self) -> Tree {
+        match self.state {
+            State::Loaded(tree) => *tree,
+            State::None | State::Loading(_) => Tree::new(self.config),
+        }
+    }
+}
+
+impl Recover for Builder {
+    fn begin(&mut self, zxid: Option<Zxid>) {
+        // What an earlier attempt built must not take memory beside this one.
+        self.state = State::None;
+        self.state = match zxid {
+            Some(zxid) => {
+                let loader = Loader::new(self.config.clone(), zxid).field_limit(self.field_limit);
+                State::Loading(Box::new(loader))
+            }
+            None => State::Loaded(Box::new(Tree::new(self.config.clone()))),
+        };
+    }
+
+    fn snapshot_chunk(&mut self, chunk: &[u8]) -> Result<Fed, Rejected> {
+        let State::Loading(loader) = &mut self.state else {
+            return Err(Rejected("bytes behind the end of the body".to_owned()));
+        };
+        match loader.feed(chunk) {
+            Ok(grevy_tree::Fed::More) => Ok(Fed::More),
+            Ok(grevy_tree::Fed::Done(used)) => {
+                if let State::Loading(loader) = std::mem::replace(&mut self.state, State::None) {
+                    let tree = loader
+                        .finish()
+                        .map_err(|error| Rejected(error.to_string()))?;
+                    self.state = State::Loaded(Box::new(tree));
+                    self.loaded = Some(Instant::now());
+                }
+                Ok(Fed::Done(used))
+            }
+            Err(error) => Err(Rejected(error.to_string())),
+        }
+    }
+
+    fn txn(&mut self, _zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
+        let State::Loaded(tree) = &mut self.state else {
+            return Err(Rejected(
+                "a transaction before the state it changes".to_owned(),
+            ));
+        };
+        let entry = TxnEntry::from_bytes(entry).map_err(|error| Rejected(error.to_string()))?;
+        tree.apply(&entry.header, &entry.txn, &mut |_| {});
+        if let Some(digest) = entry.digest
+            && digest.version == DIGEST_VERSION
+            && tree.config().digest
+        {
+            self.digest_matches = digest.digest == tree.digest();
+        }
+        Ok(())
+    }
+}

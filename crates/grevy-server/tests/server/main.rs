@@ -1,0 +1,11 @@
+//! A whole server over real sockets: what clients get away with, and what operators see.
+
+mod admin;
+mod client;
+mod clients;
+mod documentation;
+mod limits;
+mod place;
+mod sessions;
+mod template;
+mod words;
