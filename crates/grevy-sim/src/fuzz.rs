@@ -2,7 +2,7 @@
 //!
 //! `fuzz/` runs them with coverage; `cargo test` runs them on random and mutated inputs.
 
-mod node;
+pub mod node;
 mod seeds;
 
 pub use seeds::{inputs, mutate};
@@ -142,7 +142,10 @@ pub fn snapshot_body(bytes: &[u8]) {
                 Err(_) => return None,
             }
         }
-        loader.finish().ok().map(|tree| (tree.digest(), tree.znode_count()))
+        loader
+            .finish()
+            .ok()
+            .map(|tree| (tree.digest(), tree.znode_count()))
     };
     assert_eq!(load(bytes.len()), load(7));
 }

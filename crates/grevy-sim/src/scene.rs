@@ -143,7 +143,7 @@ pub fn interrupted_recovery(seed: u64) -> Result<Interrupted, String> {
     // It may come through before the power goes.
     let _ = log.commit();
     drop((log, store));
-    disk.crash(random.next());
+    disk.crash(random.any());
 
     let whole = disk.fork();
     let before = whole.ops();
@@ -158,7 +158,7 @@ pub fn interrupted_recovery(seed: u64) -> Result<Interrupted, String> {
             for _ in 0..2 {
                 disk.crash_at(disk.ops() + next);
                 crashes += u64::from(start(&disk).is_err());
-                disk.crash(random.next());
+                disk.crash(random.any());
                 next = random.below(ops);
             }
             judge(&disk, &acknowledged, last)

@@ -21,7 +21,10 @@ fn no_input_panics() {
                 mutate(&mut input, &mut random);
             }
             let done = catch_unwind(AssertUnwindSafe(|| target(&input)));
-            assert!(done.is_ok(), "target {name}, seed {seed}, input {input:02x?}");
+            assert!(
+                done.is_ok(),
+                "target {name}, seed {seed}, input {input:02x?}"
+            );
         }
     }
 }

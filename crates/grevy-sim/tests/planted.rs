@@ -23,11 +23,17 @@ fn every_planted_bug_is_found() {
                 bug: Some(bug),
                 ..Options::draw(seed)
             });
-            outcome.violations.first().map(|violation| violation.property)
+            outcome
+                .violations
+                .first()
+                .map(|violation| violation.property)
         });
         match found {
             Some(property) => {
-                assert!(properties.contains(&property), "{bug:?} was found as {property}");
+                assert!(
+                    properties.contains(&property),
+                    "{bug:?} was found as {property}"
+                );
             }
             None => panic!("{bug:?} was not found within {SEEDS} seeds"),
         }

@@ -24,11 +24,25 @@ fn worlds_hold() {
         runs += 1;
     }
     println!("{total}");
-    assert!(void * 2 < runs, "too little happened in {void} of {runs} runs");
-    for what in ["events", "sessions resumed", "starts", "snapshots", "logs rolled"] {
+    assert!(
+        void * 2 < runs,
+        "too little happened in {void} of {runs} runs"
+    );
+    for what in [
+        "events",
+        "sessions resumed",
+        "starts",
+        "snapshots",
+        "logs rolled",
+    ] {
         assert!(total.of(what) > 0, "not once: {what}");
     }
-    for kind in ["power cut at a disk operation", "link reset", "kill", "bit flip"] {
+    for kind in [
+        "power cut at a disk operation",
+        "link reset",
+        "kill",
+        "bit flip",
+    ] {
         assert!(total.faults.contains_key(kind), "not once: {kind}");
     }
 }

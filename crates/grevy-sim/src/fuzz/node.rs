@@ -1,11 +1,13 @@
 //! A whole node, fed with whatever frames, moments and syncs an input says.
 
 use super::tree_config;
-use grevy_node::{Action, ClientId, Clients, Connection, Node, NodeConfig, Now, Output, Time, View};
+use grevy_node::{
+    Action, ClientId, Clients, Connection, Node, NodeConfig, Now, Output, Time, View,
+};
 use grevy_proto::connect::ConnectRequest;
 use grevy_proto::{Encode, SessionId, Zxid};
-use grevy_tree::watch::{WatchTable, WatcherId};
 use grevy_tree::Tree;
+use grevy_tree::watch::{WatchTable, WatcherId};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -79,7 +81,9 @@ pub fn node(mut input: &[u8]) {
             6 => {
                 world.now.time = Time(world.now.time.0 + 3_000_000);
                 world.now.wall_ms += 3_000;
-                world.node.handle_timeout(world.now, &world.tree, &world.clients);
+                world
+                    .node
+                    .handle_timeout(world.now, &world.tree, &world.clients);
                 world.settle();
             }
             _ => world.replace(u32::from(step / 8 % 3)),

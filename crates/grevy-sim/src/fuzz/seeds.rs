@@ -69,7 +69,9 @@ fn entry(zxid: i64) -> Vec<u8> {
 pub fn inputs(target: &str, random: &mut Random) -> Vec<Vec<u8>> {
     let options = Options::draw(1);
     let mut operations = || -> Vec<Operation> {
-        (0..20).map(|_| workload::draw(random, &options, &[])).collect()
+        (0..20)
+            .map(|_| workload::draw(random, &options, &[]))
+            .collect()
     };
     let record = |operation: &Operation| operation.frame(Xid(1))[12..].to_vec();
     let file = |name: &str| small_disk().content(name).unwrap_or_default();
