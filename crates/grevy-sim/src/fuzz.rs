@@ -69,7 +69,12 @@ pub fn requests(bytes: &[u8]) {
     );
     if let Ok(auth) = request::Auth::decode(&mut Reader::new(bytes)) {
         let here = std::net::IpAddr::from([127, 0, 0, 1]);
-        auth::authenticate(&auth::AuthConfig::default(), here, &auth.scheme, auth.auth);
+        auth::authenticate(
+            &auth::AuthConfig::default(),
+            &auth::ip_id(here),
+            &auth.scheme,
+            auth.auth,
+        );
     }
 }
 
