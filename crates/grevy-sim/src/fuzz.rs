@@ -68,13 +68,8 @@ pub fn requests(bytes: &[u8]) {
         request::Reconfig<'_>,
     );
     if let Ok(auth) = request::Auth::decode(&mut Reader::new(bytes)) {
-        let here = std::net::IpAddr::from([127, 0, 0, 1]);
-        auth::authenticate(
-            &auth::AuthConfig::default(),
-            &auth::ip_id(here),
-            &auth.scheme,
-            auth.auth,
-        );
+        let here = auth::ip_id(std::net::IpAddr::from([127, 0, 0, 1]));
+        auth::authenticate(&auth::AuthConfig::default(), &here, &auth.scheme, auth.auth);
     }
 }
 
