@@ -121,6 +121,11 @@ impl SessionClock {
         self.sessions.get(&session).is_some_and(|e| !e.closing)
     }
 
+    /// Whether the session exists, open or closing.
+    pub fn knows(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
     /// The connection that serves the session.
     pub fn client(&self, session: SessionId) -> Option<ClientId> {
         self.sessions.get(&session)?.client
