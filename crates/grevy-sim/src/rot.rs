@@ -4,8 +4,9 @@
 use crate::history::Dump;
 use crate::model::dump::dump_tree;
 use crate::random::Random;
-use crate::server::Server;
+use crate::server::{Server, StartError};
 use crate::world::Context;
+use grevy_storage::OpenOptions;
 use grevy_storage::testing::{MemDisk, SECTOR};
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub fn try_on_copies(server: &mut Server, random: &mut Random, ctx: &mut Context
         // A second fault on top of one that took the mark: beyond the dose.
         return;
     }
+    try_without_any_file(server, ctx);
     for _ in 0..3 {
         let disk = server.disk.fork();
         let Some((kind, path)) = damage(&disk, random) else {
@@ -60,6 +62,32 @@ pub fn try_on_copies(server: &mut Server, random: &mut Random, ctx: &mut Context
                     return;
                 }
             }
+        }
+    }
+}
+
+/// An emptied folder looks like that of a new server, and only the operator can tell them apart:
+/// with `db.autocreate=false` the server refuses.
+fn try_without_any_file(server: &Server, ctx: &mut Context) {
+    let disk = server.disk.fork();
+    for (path, _) in disk.files() {
+        disk.lose(&path);
+    }
+    ctx.counts.fault("emptied folder");
+    ctx.counts.check("P30");
+    let options = OpenOptions {
+        create_db: false,
+        ..Server::open_options(&ctx.options)
+    };
+    match server.open_with(ctx, &disk, options) {
+        Err(StartError::Unknown) => ctx.counts.did("refused damage"),
+        Err(why) => {
+            let what = format!("in an emptied folder the server refuses for another reason: {why}");
+            ctx.history.violate("P30", what);
+        }
+        Ok(_) => {
+            let what = "the server begins anew in an emptied folder".to_owned();
+            ctx.history.violate("P30", what);
         }
     }
 }

@@ -11,6 +11,8 @@ mod log_thread;
 mod snapshots;
 mod start;
 
+pub(crate) use start::StartError;
+
 use crate::history::Committed;
 use crate::model::dump::dump_tree;
 use crate::net::LinkId;
@@ -172,7 +174,7 @@ impl Server {
         }
     }
 
-    fn open_options(options: &Options) -> OpenOptions {
+    pub(crate) fn open_options(options: &Options) -> OpenOptions {
         OpenOptions {
             log: grevy_storage::LogOptions {
                 preallocate: options.preallocate,

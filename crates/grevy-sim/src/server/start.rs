@@ -13,7 +13,7 @@ use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnHeader};
 use grevy_proto::{Acl, SessionId, Xid, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::testing::MemDisk;
-use grevy_storage::{Compression, DiskError, Opened, RecoveryError, Store};
+use grevy_storage::{Compression, DiskError, OpenOptions, Opened, RecoveryError, Store};
 use grevy_tree::Tree;
 use grevy_tree::watch::WatchTable;
 use std::cell::RefCell;
@@ -151,8 +151,17 @@ impl Server {
 
     /// Recovers the state from a disk, as the server does.
     pub(crate) fn open(&self, ctx: &Context, disk: &MemDisk) -> Result<(Tree, Opened), StartError> {
+        self.open_with(ctx, disk, Self::open_options(&ctx.options))
+    }
+
+    /// The same, as the storage's options say.
+    pub(crate) fn open_with(
+        &self,
+        ctx: &Context,
+        disk: &MemDisk,
+        options: OpenOptions,
+    ) -> Result<(Tree, Opened), StartError> {
         let mut builder = Builder::new(self.tree_config.clone());
-        let options = Self::open_options(&ctx.options);
         let opened = Store::open(disk.shared(), Self::dirs(), options, &mut builder);
         let opened = opened.map_err(StartError::Recovery)?;
         let tree = match opened.recovered.start {
