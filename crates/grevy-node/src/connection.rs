@@ -217,8 +217,8 @@ pub struct ConnectionStats {
     pub received: u64,
     /// Frames sent.
     pub sent: u64,
-    /// ZooKeeper's four-letter name of the last operation, empty before the first.
-    pub last_op: &'static str,
+    /// The last operation.
+    pub last_op: Option<OpCode>,
     /// The last request's number.
     pub last_cxid: Xid,
     /// The zxid of the last reply.
@@ -226,11 +226,11 @@ pub struct ConnectionStats {
     /// When the last reply was made.
     pub last_response: Time,
     /// How long the last request took, in µs.
-    pub last_latency: u64,
+    pub last_latency: u32,
     /// The shortest time that a request took, in µs.
-    pub min_latency: u64,
+    pub min_latency: u32,
     /// The longest, in µs.
-    pub max_latency: u64,
+    pub max_latency: u32,
     /// All requests' times, in µs.
     pub total_latency: u64,
     /// Number of requests in `total_latency`.
@@ -253,17 +253,17 @@ impl ConnectionStats {
         }
     }
 
-    fn count_reply(&mut self, op: &'static str, xid: Xid, zxid: Zxid, received: Time, now: Time) {
-        let latency = now.0.saturating_sub(received.0);
+    fn count_reply(&mut self, op: OpCode, xid: Xid, zxid: Zxid, received: Time, now: Time) {
+        let latency = u32::try_from(now.0.saturating_sub(received.0)).unwrap_or(u32::MAX);
         self.min_latency = match self.replies {
             0 => latency,
             _ => self.min_latency.min(latency),
         };
         self.max_latency = self.max_latency.max(latency);
-        self.total_latency += latency;
+        self.total_latency += u64::from(latency);
         self.replies += 1;
         self.sent += 1;
-        self.last_op = op;
+        self.last_op = Some(op);
         self.last_cxid = xid;
         self.last_zxid = zxid;
         self.last_response = now;
@@ -275,14 +275,14 @@ impl ConnectionStats {
 #[derive(Debug)]
 pub struct Connection {
     id: ClientId,
-    address: IpAddr,
+    /// The first is its address.
     ids: Arc<[Id]>,
     state: State,
     /// The session that was opened here, also when the connection is closing.
-    session: Option<SessionId>,
+    session: SessionId,
     /// Whether the client sent the read-only byte, and gets one back.
     read_only_byte: bool,
-    timeout: Duration,
+    timeout_ms: u32,
     pending: VecDeque<Pending>,
     /// Bytes of their frames.
     pending_bytes: usize,
@@ -294,19 +294,18 @@ pub struct Connection {
 impl Connection {
     /// A connection from `address`, accepted at `now`.
     pub fn new(id: ClientId, address: IpAddr, now: Time) -> Self {
-        Self::with_ids(id, address, [auth::ip_id(address)].into(), now)
+        Self::with_ids(id, [auth::ip_id(address)].into(), now)
     }
 
-    /// The same, with the identity that connections from `address` have, for them to share.
-    pub fn with_ids(id: ClientId, address: IpAddr, ids: Arc<[Id]>, now: Time) -> Self {
+    /// The same, with the identity that its address gives it, for connections to share.
+    pub fn with_ids(id: ClientId, ids: Arc<[Id]>, now: Time) -> Self {
         Self {
             id,
-            address,
             ids,
             state: State::New,
-            session: None,
+            session: SessionId::NONE,
             read_only_byte: false,
-            timeout: Duration::ZERO,
+            timeout_ms: 0,
             pending: VecDeque::new(),
             pending_bytes: 0,
             output: Vec::new(),
@@ -330,12 +329,12 @@ impl Connection {
 
     /// The session that was opened here, even if the connection is closing now.
     pub fn last_session(&self) -> Option<SessionId> {
-        self.session
+        Some(self.session).filter(|session| *session != SessionId::NONE)
     }
 
     /// Its session's negotiated timeout.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        Duration::from_millis(u64::from(self.timeout_ms))
     }
 
     /// When the last frame came.
@@ -419,16 +418,17 @@ impl Connection {
             });
         }
         let asked = Duration::from_millis(u64::try_from(request.timeout).unwrap_or(0));
-        self.timeout = asked
+        let timeout = asked
             .max(view.config.min_session_timeout)
             .min(view.config.max_session_timeout);
+        self.timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
         self.read_only_byte = request.read_only.is_some();
         self.state = State::Opening;
         Action::Connect(Connect {
             client: self.id,
             session: request.session,
             password_matches: request.password == Some(&request.session.password()),
-            timeout: self.timeout,
+            timeout,
         })
     }
 
@@ -519,8 +519,7 @@ impl Connection {
             sent: &mut self.stats.sent,
         };
         reads::answer(&mut caller, op, xid, reader, view);
-        self.stats
-            .count_reply(reads::short_name(op), xid, zxid, received, view.now);
+        self.stats.count_reply(op, xid, zxid, received, view.now);
     }
 
     fn handle_auth(
@@ -532,7 +531,7 @@ impl Connection {
         // An undecodable auth packet ends the connection in ZooKeeper too; here the client is
         // told first.
         let verdict = match Auth::decode(&mut reader) {
-            Ok(packet) => auth::authenticate(config, self.address, &packet.scheme, packet.auth),
+            Ok(packet) => auth::authenticate(config, &self.ids[0], &packet.scheme, packet.auth),
             Err(_) => Verdict::Fail,
         };
         match verdict {
@@ -586,13 +585,13 @@ impl Connection {
         if !matches!(self.state, State::Opening) {
             return false;
         }
-        let timeout = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX);
+        let timeout = i32::try_from(self.timeout_ms).unwrap_or(i32::MAX);
         self.send_connect_response(&ConnectResponse::accept(session, timeout));
-        let op = reads::short_name(OpCode::CreateSession);
+        let op = OpCode::CreateSession;
         self.stats
             .count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
         self.heard = now;
-        self.session = Some(session);
+        self.session = session;
         self.state = State::Open(session);
         true
     }
@@ -647,8 +646,7 @@ impl Connection {
                 record(out);
             }
         });
-        self.stats
-            .count_reply(reads::short_name(op), xid, zxid, received, view.now);
+        self.stats.count_reply(op, xid, zxid, received, view.now);
         while let Some(Pending::Read { .. }) = self.pending.front() {
             let Some(Pending::Read { frame, received }) = self.pending.pop_front() else {
                 return;

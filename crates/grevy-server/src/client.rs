@@ -178,7 +178,7 @@ impl Serve {
             peer,
             established_ms: now.wall_ms,
             wire: Mutex::new(Wire {
-                conn: Connection::with_ids(id, address, ids, now.time),
+                conn: Connection::with_ids(id, ids, now.time),
                 sent: 0,
                 parked: false,
             }),

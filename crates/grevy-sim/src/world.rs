@@ -181,6 +181,7 @@ impl World {
             clock: false,
         };
         self.server.heal();
+        self.ctx.network.calm_down();
         self.clients.iter_mut().for_each(Client::calm_down);
     }
 
