@@ -50,7 +50,7 @@ def test_random_sequences(profile, new_module_server, request):
 
 @pytest.fixture(scope="module")
 def full_pair(new_module_server):
-    return make_pair("full", new_module_server)
+    return make_pair("full", new_module_server, "scripts")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -60,12 +60,12 @@ def test_script(script, full_pair):
     assert not full_pair.skipped, "the reference did not survive"
 
 
-def make_pair(profile: str, launcher) -> Pair:
+def make_pair(profile: str, launcher, prefix: str | None = None) -> Pair:
     config, properties = PROFILES[profile]
     numbers = iter(range(1000))
 
     def make(kind, role):
-        name = f"{profile}-{next(numbers)}-{role}"
+        name = f"{prefix or profile}-{next(numbers)}-{role}"
         return launcher(CONFIG | config, COMMON | properties, kind=kind, name=name)
 
     return Pair(lambda: make("java", "reference"), lambda: make(launcher.kind, "tested"))
