@@ -9,6 +9,7 @@ import pytest
 from differential.compare import Pair, shrink
 from differential.generator import generate
 from differential.pools import SUPER_DIGEST
+from differential.scripts import SCRIPTS
 
 COMMON = {
     "zookeeper.DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
@@ -45,6 +46,18 @@ def test_random_sequences(profile, new_module_server, request):
     print(f"{profile}: seeds {seeds}, of which the reference did not survive {len(pair.skipped)}")
     again = f"again with: interop/run test_differential.py -k {profile} --seed SEED"
     assert not differences, "\n\n".join([difference.report() for difference in differences] + [again])
+
+
+@pytest.fixture(scope="module")
+def full_pair(new_module_server):
+    return make_pair("full", new_module_server)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script(script, full_pair):
+    difference = full_pair.compare(SCRIPTS[script](0))
+    assert difference is None, difference.report()
+    assert not full_pair.skipped, "the reference did not survive"
 
 
 def make_pair(profile: str, launcher) -> Pair:

@@ -132,7 +132,11 @@ class Requests:
 
     def multi(self) -> Request:
         draw = [self.create, self.create_sequential, self.create_special, self.delete, self.set_data, self.check]
-        parts = [self.rng.choice(draw)() for _ in range(self.rng.choice([0, 1, 2, 2, 3, 3, 6]))]
+        parts = []
+        for _ in range(self.rng.choice([0, 1, 2, 2, 3, 3, 6])):
+            parts.append(self.rng.choice(draw)())
+            if parts[-1].unsettled:
+                break
         if self.rng.random() < 0.05:
             parts.append(self.rng.choice([self.read, self.set_acl, self.sync, self.delete_container])())
         return self._multi(Op.MULTI, parts)

@@ -48,8 +48,13 @@ pub fn measure(bench: &mut Bench<'_>, kind: Kind, rows: &[Row]) -> Result<()> {
                 warmup: bench.settings.warmup,
                 measure: bench.settings.measure,
             };
-            measure_row(bench, kind, row.name, &target, plan, &mut work)
-                .map_err(|error| child.check().err().unwrap_or(error).during(row.name))?;
+            if let Err(error) = measure_row(bench, kind, row.name, &target, plan, &mut work) {
+                child.check()?;
+                // The server lives, so the other rows can be measured.
+                let what = error.during(format!("{}, {kind}", row.name)).to_string();
+                eprintln!("    FAILED: {what}");
+                bench.failed.push(what);
+            }
         }
     }
     drop(client);

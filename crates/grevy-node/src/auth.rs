@@ -49,15 +49,15 @@ pub enum Verdict {
     WrongEnsemble,
 }
 
-/// Judges an auth packet of a client at `address`.
+/// Judges an auth packet of a client whose address is `address`, as an identity; see [`ip_id`].
 pub fn authenticate(
     config: &AuthConfig,
-    address: IpAddr,
+    address: &Id,
     scheme: &str,
     auth: Option<&[u8]>,
 ) -> Verdict {
     match scheme {
-        "ip" => Verdict::Add(alloc::vec![ip_id(address)]),
+        "ip" => Verdict::Add(alloc::vec![address.clone()]),
         "digest" if config.digest_enabled => {
             let Some(auth) = auth else {
                 return Verdict::Fail;
@@ -148,7 +148,7 @@ mod tests {
             ("ensemble", "east", Verdict::Add(vec![])),
             ("ensemble", "west", Verdict::WrongEnsemble),
         ] {
-            let verdict = authenticate(&config, HERE, scheme, Some(auth.as_bytes()));
+            let verdict = authenticate(&config, &ip_id(HERE), scheme, Some(auth.as_bytes()));
             assert_eq!(verdict, expected, "{scheme} {auth}");
         }
     }

@@ -34,9 +34,12 @@ pub struct NodeConfig {
     /// Unanswered requests of one connection before it is not read from
     /// (`globalOutstandingLimit`).
     pub max_pending_requests: usize,
+    /// Bytes of unanswered requests of one connection before it is not read from.
+    pub max_pending_bytes: usize,
     /// Bytes waiting to be sent to one client before it is not read from.
     pub output_high_water: usize,
-    /// Bytes waiting to be sent to one client before an event closes its connection.
+    /// Bytes waiting to be sent to one client before more of them, that it may not have waited
+    /// for, close its connection. No multiRead gets an answer as long as that.
     pub output_limit: usize,
     /// Where the node's own randomness starts.
     pub seed: u64,
@@ -59,8 +62,9 @@ impl Default for NodeConfig {
             reap_per_minute: 10_000,
             reap_never_used: Duration::ZERO,
             max_pending_requests: 1000,
+            max_pending_bytes: 4 << 20,
             output_high_water: 1 << 20,
-            output_limit: 16 << 20,
+            output_limit: 32 << 20,
             seed: 0,
         }
     }

@@ -203,6 +203,8 @@ enum Pending {
         xid: Xid,
         op: OpCode,
         received: Time,
+        /// Bytes of its frame.
+        len: usize,
     },
     /// A read behind it, as a whole frame.
     Read { frame: Box<[u8]>, received: Time },
@@ -215,8 +217,8 @@ pub struct ConnectionStats {
     pub received: u64,
     /// Frames sent.
     pub sent: u64,
-    /// ZooKeeper's four-letter name of the last operation, empty before the first.
-    pub last_op: &'static str,
+    /// The last operation.
+    pub last_op: Option<OpCode>,
     /// The last request's number.
     pub last_cxid: Xid,
     /// The zxid of the last reply.
@@ -224,11 +226,11 @@ pub struct ConnectionStats {
     /// When the last reply was made.
     pub last_response: Time,
     /// How long the last request took, in µs.
-    pub last_latency: u64,
+    pub last_latency: u32,
     /// The shortest time that a request took, in µs.
-    pub min_latency: u64,
+    pub min_latency: u32,
     /// The longest, in µs.
-    pub max_latency: u64,
+    pub max_latency: u32,
     /// All requests' times, in µs.
     pub total_latency: u64,
     /// Number of requests in `total_latency`.
@@ -251,17 +253,17 @@ impl ConnectionStats {
         }
     }
 
-    fn count_reply(&mut self, op: &'static str, xid: Xid, zxid: Zxid, received: Time, now: Time) {
-        let latency = now.0.saturating_sub(received.0);
+    fn count_reply(&mut self, op: OpCode, xid: Xid, zxid: Zxid, received: Time, now: Time) {
+        let latency = u32::try_from(now.0.saturating_sub(received.0)).unwrap_or(u32::MAX);
         self.min_latency = match self.replies {
             0 => latency,
             _ => self.min_latency.min(latency),
         };
         self.max_latency = self.max_latency.max(latency);
-        self.total_latency += latency;
+        self.total_latency += u64::from(latency);
         self.replies += 1;
         self.sent += 1;
-        self.last_op = op;
+        self.last_op = Some(op);
         self.last_cxid = xid;
         self.last_zxid = zxid;
         self.last_response = now;
@@ -273,15 +275,17 @@ impl ConnectionStats {
 #[derive(Debug)]
 pub struct Connection {
     id: ClientId,
-    address: IpAddr,
+    /// The first is its address.
     ids: Arc<[Id]>,
     state: State,
     /// The session that was opened here, also when the connection is closing.
-    session: Option<SessionId>,
+    session: SessionId,
     /// Whether the client sent the read-only byte, and gets one back.
     read_only_byte: bool,
-    timeout: Duration,
+    timeout_ms: u32,
     pending: VecDeque<Pending>,
+    /// Bytes of their frames.
+    pending_bytes: usize,
     output: Vec<u8>,
     heard: Time,
     stats: ConnectionStats,
@@ -290,20 +294,20 @@ pub struct Connection {
 impl Connection {
     /// A connection from `address`, accepted at `now`.
     pub fn new(id: ClientId, address: IpAddr, now: Time) -> Self {
-        Self::with_ids(id, address, [auth::ip_id(address)].into(), now)
+        Self::with_ids(id, [auth::ip_id(address)].into(), now)
     }
 
-    /// The same, with the identity that connections from `address` have, for them to share.
-    pub fn with_ids(id: ClientId, address: IpAddr, ids: Arc<[Id]>, now: Time) -> Self {
+    /// The same, with the identity that its address gives it, for connections to share.
+    pub fn with_ids(id: ClientId, ids: Arc<[Id]>, now: Time) -> Self {
         Self {
             id,
-            address,
             ids,
             state: State::New,
-            session: None,
+            session: SessionId::NONE,
             read_only_byte: false,
-            timeout: Duration::ZERO,
+            timeout_ms: 0,
             pending: VecDeque::new(),
+            pending_bytes: 0,
             output: Vec::new(),
             heard: now,
             stats: ConnectionStats::default(),
@@ -325,12 +329,12 @@ impl Connection {
 
     /// The session that was opened here, even if the connection is closing now.
     pub fn last_session(&self) -> Option<SessionId> {
-        self.session
+        Some(self.session).filter(|session| *session != SessionId::NONE)
     }
 
     /// Its session's negotiated timeout.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        Duration::from_millis(u64::from(self.timeout_ms))
     }
 
     /// When the last frame came.
@@ -366,6 +370,7 @@ impl Connection {
             State::Opening | State::Closing(_) => false,
             State::Open(_) => {
                 self.pending.len() < config.max_pending_requests
+                    && self.pending_bytes < config.max_pending_bytes
                     && self.output.len() < config.output_high_water
             }
         }
@@ -413,16 +418,17 @@ impl Connection {
             });
         }
         let asked = Duration::from_millis(u64::try_from(request.timeout).unwrap_or(0));
-        self.timeout = asked
+        let timeout = asked
             .max(view.config.min_session_timeout)
             .min(view.config.max_session_timeout);
+        self.timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
         self.read_only_byte = request.read_only.is_some();
         self.state = State::Opening;
         Action::Connect(Connect {
             client: self.id,
             session: request.session,
             password_matches: request.password == Some(&request.session.password()),
-            timeout: self.timeout,
+            timeout,
         })
     }
 
@@ -441,6 +447,9 @@ impl Connection {
         if op == Some(OpCode::Auth) {
             return self.handle_auth(header.xid, reader, &view.config.auth);
         }
+        if op == Some(OpCode::Sasl) {
+            return self.decline_sasl(header.xid, reader);
+        }
         if !self.is_authenticated(&view.config.auth) {
             self.reply(
                 header.xid,
@@ -452,10 +461,12 @@ impl Connection {
         }
         match op {
             Some(op) if is_submitted(op) => {
+                self.pending_bytes += frame.len();
                 self.pending.push_back(Pending::Submitted {
                     xid: header.xid,
                     op,
                     received: view.now,
+                    len: frame.len(),
                 });
                 Action::Submit(Request {
                     client: self.id,
@@ -471,6 +482,7 @@ impl Connection {
                 Action::None
             }
             _ => {
+                self.pending_bytes += frame.len();
                 self.pending.push_back(Pending::Read {
                     frame: frame.into(),
                     received: view.now,
@@ -507,8 +519,7 @@ impl Connection {
             sent: &mut self.stats.sent,
         };
         reads::answer(&mut caller, op, xid, reader, view);
-        self.stats
-            .count_reply(reads::short_name(op), xid, zxid, received, view.now);
+        self.stats.count_reply(op, xid, zxid, received, view.now);
     }
 
     fn handle_auth(
@@ -520,7 +531,7 @@ impl Connection {
         // An undecodable auth packet ends the connection in ZooKeeper too; here the client is
         // told first.
         let verdict = match Auth::decode(&mut reader) {
-            Ok(packet) => auth::authenticate(config, self.address, &packet.scheme, packet.auth),
+            Ok(packet) => auth::authenticate(config, &self.ids[0], &packet.scheme, packet.auth),
             Err(_) => Verdict::Fail,
         };
         match verdict {
@@ -548,6 +559,18 @@ impl Connection {
         }
     }
 
+    /// A client that is set up for SASL takes a null token for an end of its attempt, and goes on
+    /// without; an error would have it connect again and again.
+    fn decline_sasl(&mut self, xid: Xid, mut reader: Reader<'_>) -> Action<'static> {
+        if let Err(error) = reader.buffer() {
+            return Action::Close(CloseReason::BadHeader(error));
+        }
+        let header = ReplyHeader::ok(xid, Zxid::ZERO);
+        encode_reply(header, &mut self.output, |out| None::<&[u8]>.encode(out));
+        self.stats.sent += 1;
+        Action::None
+    }
+
     fn is_authenticated(&self, config: &AuthConfig) -> bool {
         config.required_schemes.is_empty()
             || self
@@ -562,13 +585,13 @@ impl Connection {
         if !matches!(self.state, State::Opening) {
             return false;
         }
-        let timeout = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX);
+        let timeout = i32::try_from(self.timeout_ms).unwrap_or(i32::MAX);
         self.send_connect_response(&ConnectResponse::accept(session, timeout));
-        let op = reads::short_name(OpCode::CreateSession);
+        let op = OpCode::CreateSession;
         self.stats
             .count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
         self.heard = now;
-        self.session = Some(session);
+        self.session = session;
         self.state = State::Open(session);
         true
     }
@@ -601,10 +624,17 @@ impl Connection {
         record: impl FnOnce(&mut Vec<u8>),
         view: View<'_, W>,
     ) {
-        let Some(Pending::Submitted { xid, op, received }) = self.pending.pop_front() else {
+        let Some(Pending::Submitted {
+            xid,
+            op,
+            received,
+            len,
+        }) = self.pending.pop_front()
+        else {
             // Only a connection that is closing forgets its requests.
             return;
         };
+        self.pending_bytes -= len;
         let zxid = view.tree.last_zxid();
         let header = ReplyHeader {
             xid,
@@ -616,17 +646,30 @@ impl Connection {
                 record(out);
             }
         });
-        self.stats
-            .count_reply(reads::short_name(op), xid, zxid, received, view.now);
+        self.stats.count_reply(op, xid, zxid, received, view.now);
         while let Some(Pending::Read { .. }) = self.pending.front() {
             let Some(Pending::Read { frame, received }) = self.pending.pop_front() else {
                 return;
             };
+            self.pending_bytes -= frame.len();
             let mut reader = Reader::new(&frame);
             if let Ok(header) = RequestHeader::decode(&mut reader) {
-                self.answer(header, reader, received, view);
+                // They cannot be put off, or the client's next write would come before them.
+                if self.is_output_within(view.config.output_limit) {
+                    self.answer(header, reader, received, view);
+                }
             }
         }
+    }
+
+    /// Whether more may be added to the output; otherwise closes the connection.
+    fn is_output_within(&mut self, limit: usize) -> bool {
+        let waiting = self.output.len();
+        if waiting > limit {
+            self.output = Vec::new();
+            self.close(CloseReason::OutputLimit(waiting));
+        }
+        waiting <= limit
     }
 
     /// Sends a watch event. `zxid` is the transaction's.
@@ -634,13 +677,10 @@ impl Connection {
         if !matches!(self.state, State::Open(_)) {
             return;
         }
-        if self.output.len() > limit {
-            let waiting = self.output.len();
-            self.output = Vec::new();
-            return self.close(CloseReason::OutputLimit(waiting));
+        if self.is_output_within(limit) {
+            encode_notification(zxid, kind, path, &mut self.output);
+            self.stats.sent += 1;
         }
-        encode_notification(zxid, kind, path, &mut self.output);
-        self.stats.sent += 1;
     }
 
     /// Sends what is in the output buffer and nothing more; unanswered requests are forgotten.
@@ -648,6 +688,7 @@ impl Connection {
         if !matches!(self.state, State::Closing(_)) {
             self.state = State::Closing(reason);
             self.pending.clear();
+            self.pending_bytes = 0;
         }
     }
 

@@ -93,7 +93,6 @@ pub struct Node {
     /// The newest transaction that was applied.
     applied: Zxid,
     clock: SessionClock,
-    next_session: SessionId,
     reaper: Reaper,
     txns_until_snapshot: u64,
     bytes_until_snapshot: u64,
@@ -112,12 +111,6 @@ impl Node {
             let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(0));
             clock.open(session, timeout, now.time);
         }
-        let first = SessionId::first(config.server_id, now.wall_ms);
-        let known = tree.sessions().iter().map(|(session, _)| session);
-        let next_session = known
-            .filter(|session| session.0 >> 56 == first.0 >> 56)
-            .map(|session| SessionId(session.0 + 1))
-            .fold(first, SessionId::max);
         let applied = tree.last_zxid();
         let quorum = Majority::new([config.server_id]);
         let mut node = Self {
@@ -127,7 +120,6 @@ impl Node {
             queue: VecDeque::new(),
             applied,
             clock,
-            next_session,
             reaper: Reaper::new(&config, now.time),
             txns_until_snapshot: 0,
             bytes_until_snapshot: 0,
@@ -187,8 +179,7 @@ impl Node {
             return;
         }
         if ask.session == SessionId::NONE {
-            let session = self.next_session;
-            self.next_session = SessionId(session.0.wrapping_add(1));
+            let session = self.new_session_id();
             let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
             let origin = Some((ask.client, OpCode::CreateSession));
             let record = timeout.to_be_bytes();
@@ -221,6 +212,19 @@ impl Node {
         });
     }
 
+    /// The server's id and the zxid of the transaction that opens the session. ZooKeeper takes
+    /// the clock for the zxid's part, and can give an id out again after the clock was set back,
+    /// so that whoever had it before resumes somebody else's session; zxids do not come again.
+    fn new_session_id(&self) -> SessionId {
+        let zxid = self.leader.next_zxid().0 & ((1 << 56) - 1);
+        let mut session = SessionId(self.config.server_id.0 << 56 | zxid);
+        // An id that a Java server gave out may be the same.
+        while self.clock.knows(session) {
+            session.0 += 1;
+        }
+        session
+    }
+
     /// A request of a client: a write, or something that must wait for writes.
     pub fn submit(&mut self, now: Now, tree: &Tree, request: Request<'_>) {
         let Request {
@@ -248,6 +252,13 @@ impl Node {
                     },
                 };
                 self.queue.push_back(queued);
+            }
+            // Its end is proposed already, and comes once (P18).
+            OpCode::CloseSession if !self.clock.is_open(session) => {
+                self.queue.push_back(Queued::Refused {
+                    client,
+                    code: ErrorCode::SessionExpired,
+                });
             }
             _ => self.decide(
                 now,

@@ -306,10 +306,15 @@ fn multi_read<W>(
     reader: &mut Reader<'_>,
     view: View<'_, W>,
 ) -> Result<(), Failure> {
+    let start = caller.output.len();
     for op in decode_multi(reader)? {
         let MultiOp::Read(op, read) = op else {
             return Err(ErrorCode::MarshallingError.into());
         };
+        // A short request can name a long znode many times.
+        if caller.output.len() - start > view.config.output_limit {
+            return Err(ErrorCode::MarshallingError.into());
+        }
         match readable(caller, &read.path, view) {
             Ok(znode) => {
                 MultiHeader::result(op).encode(caller.output);

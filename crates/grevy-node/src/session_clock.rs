@@ -15,7 +15,7 @@ use grevy_proto::SessionId;
 /// What is known of one session beside the replicated table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
-    timeout: Duration,
+    timeout_ms: u32,
     /// The connection that it came in through last, if that is open.
     client: Option<ClientId>,
     deadline: Time,
@@ -48,7 +48,7 @@ impl SessionClock {
         self.sessions.insert(
             session,
             Entry {
-                timeout,
+                timeout_ms: millis(timeout),
                 client: None,
                 deadline,
                 closing: false,
@@ -67,7 +67,7 @@ impl SessionClock {
         now: Time,
     ) -> Option<Option<ClientId>> {
         let entry = self.sessions.get_mut(&session).filter(|e| !e.closing)?;
-        entry.timeout = timeout;
+        entry.timeout_ms = millis(timeout);
         let previous = entry.client.replace(client);
         self.heard(session, now);
         Some(previous)
@@ -88,7 +88,8 @@ impl SessionClock {
         let Some(entry) = self.sessions.get(&session).filter(|e| !e.closing) else {
             return;
         };
-        let deadline = self.deadline(heard, entry.timeout);
+        let timeout = Duration::from_millis(u64::from(entry.timeout_ms));
+        let deadline = self.deadline(heard, timeout);
         if deadline <= entry.deadline {
             return;
         }
@@ -118,6 +119,11 @@ impl SessionClock {
     /// Whether the session is open and its end has not been proposed.
     pub fn is_open(&self, session: SessionId) -> bool {
         self.sessions.get(&session).is_some_and(|e| !e.closing)
+    }
+
+    /// Whether the session exists, open or closing.
+    pub fn knows(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
     }
 
     /// The connection that serves the session.
@@ -170,6 +176,10 @@ impl SessionClock {
             }
         }
     }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

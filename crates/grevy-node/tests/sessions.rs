@@ -3,7 +3,7 @@
 mod world;
 
 use grevy_node::CloseReason;
-use grevy_proto::{OpCode, SessionId};
+use grevy_proto::{Acl, OpCode, SessionId, Zxid};
 use std::time::Duration;
 use world::World;
 
@@ -76,6 +76,21 @@ fn a_silent_session_expires_with_its_ephemerals_and_is_not_resumed() {
     let again = world.accept();
     let response = world.handshake(again, session, session.password(), SECOND);
     assert_eq!(response.unwrap().timeout, 0);
+}
+
+#[test]
+fn a_session_is_closed_once_though_its_client_closes_it_while_it_expires() {
+    let mut world = World::new();
+    let (client, _) = world.connect();
+    world.expire(20 * SECOND);
+    assert_eq!(world.unsynced(), [Zxid(2)]);
+    world.send(client, OpCode::CloseSession, &Vec::<Acl>::new());
+    assert_eq!(world.unsynced(), [Zxid(2)]);
+    world.sync();
+    assert!(matches!(
+        world.closing(client),
+        Some(CloseReason::SessionExpired(_))
+    ));
 }
 
 #[test]

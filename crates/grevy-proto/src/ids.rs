@@ -90,13 +90,6 @@ impl SessionId {
     /// "No session": what a client sends to get a new one.
     pub const NONE: Self = Self(0);
 
-    /// The first id that `server` gives out when it starts at `clock_ms`; later ones count up
-    /// from it. Source: `SessionTrackerImpl.initializeNextSessionId`.
-    pub fn first(server: ServerId, clock_ms: i64) -> Self {
-        let time = (clock_ms.cast_unsigned() << 24) >> 8;
-        Self((time | (server.0.cast_unsigned() << 56)).cast_signed())
-    }
-
     /// The password that resumes this session: the first 16 bytes of `java.util.Random` seeded
     /// with the id XOR 0xB3415C00, so that sessions move between Java and Grevy servers.
     /// Source: `ZooKeeperServer.generatePasswd`.
@@ -136,16 +129,6 @@ mod tests {
         assert_eq!(zxid.next(), Zxid(0x3_0000_0006));
         assert_eq!(Zxid(0x3_ffff_ffff).next(), Zxid(0x4_0000_0001));
         assert!(Zxid(-1) < Zxid::ZERO);
-    }
-
-    #[test]
-    fn session_ids_carry_the_server_and_40_bits_of_time() {
-        let id = SessionId::first(ServerId(1), 0x0123_4567_89ab_cdef);
-        assert_eq!(id.0, 0x0167_89ab_cdef_0000);
-        assert_eq!(
-            SessionId::first(ServerId(200), 1).0.cast_unsigned() >> 56,
-            200
-        );
     }
 
     /// Expected bytes computed by a JVM.

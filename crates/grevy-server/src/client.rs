@@ -178,7 +178,7 @@ impl Serve {
             peer,
             established_ms: now.wall_ms,
             wire: Mutex::new(Wire {
-                conn: Connection::with_ids(id, address, ids, now.time),
+                conn: Connection::with_ids(id, ids, now.time),
                 sent: 0,
                 parked: false,
             }),
@@ -205,6 +205,9 @@ impl Serve {
             }
             if self.state != State::Draining {
                 ready!(self.poll_send(cx))?;
+            }
+            if self.state == State::Answered {
+                self.half_close()?;
             }
             if !self.unhandled.is_empty() && self.is_receptive() {
                 let mut bytes = std::mem::take(&mut self.unhandled);
@@ -248,10 +251,8 @@ impl Serve {
             }
             give_back(wire.conn.output());
             drop(wire);
-            match reason {
-                Some(reason) => self.finish(&reason)?,
-                None if self.state == State::Answered => self.half_close()?,
-                None => {}
+            if let Some(reason) = reason {
+                self.finish(&reason)?;
             }
             return Poll::Ready(Ok(()));
         }
@@ -292,7 +293,7 @@ impl Serve {
                 }
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            if matches!(self.state, State::Answered | State::Draining) {
+            if self.state == State::Draining {
                 return Poll::Ready(Ok(()));
             }
             if self.unhandled.is_empty() {
@@ -348,8 +349,8 @@ impl Serve {
                     Some(_) => max_buffer,
                     None => max_buffer.min(CONNECT_LIMIT),
                 };
-                let (frame, after) = match split_frame(rest, limit) {
-                    Ok(Some(split)) => split,
+                let frame = match first_frame(rest, limit) {
+                    Ok(Some(frame)) => frame,
                     Ok(None) => break,
                     Err(len) => {
                         // What came before it still counts.
@@ -357,7 +358,7 @@ impl Serve {
                         break;
                     }
                 };
-                rest = after;
+                rest = &rest[PREFIX + frame.len()..];
                 match wire.conn.handle_frame(frame, view) {
                     Action::None => {}
                     Action::Submit(request) => requests.push(request),
@@ -391,20 +392,17 @@ impl Serve {
     }
 }
 
-/// A frame's payload, and what follows the frame.
-type Split<'a> = (&'a [u8], &'a [u8]);
-
-/// The first whole frame and what follows it, if it is there.
+/// The first frame, without its length, if all of it is there.
 ///
 /// # Errors
 /// Its length, if that is negative or above `limit`.
-fn split_frame(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, i32> {
+fn first_frame(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, i32> {
     let Some((mut prefix, rest)) = bytes.split_at_checked(PREFIX) else {
         return Ok(None);
     };
     let len = prefix.get_i32();
     match usize::try_from(len) {
-        Ok(length) if length <= limit => Ok(rest.split_at_checked(length)),
+        Ok(length) if length <= limit => Ok(rest.get(..length)),
         _ => Err(len),
     }
 }

@@ -40,6 +40,11 @@ impl Deadlines {
                 ended += 1;
             }
         }
+        // What a burst of connections took is given back.
+        if queue.capacity() > 64 && queue.len() < queue.capacity() / 4 {
+            let room = queue.len() * 2;
+            queue.shrink_to(room);
+        }
         ended
     }
 }

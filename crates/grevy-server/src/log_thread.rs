@@ -5,7 +5,9 @@ use crate::log_queue::LogItem;
 use crate::shared::Shared;
 use crate::snapshot_thread::Snapshotter;
 use grevy_proto::Zxid;
-use grevy_storage::{Log, LogError};
+use grevy_storage::epochs::EpochError;
+use grevy_storage::{Epochs, Log, LogError};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
@@ -17,8 +19,44 @@ const MARK_INTERVAL: Duration = Duration::from_secs(1);
 /// Nothing to wait for but work.
 const FOREVER: Duration = Duration::from_secs(3600);
 
+/// What the thread writes to.
+pub struct Files {
+    /// The log.
+    pub log: Log,
+    /// The epochs, which must not fall behind the log's.
+    pub epochs: Epochs,
+}
+
+/// Why nothing more can be written.
+#[derive(Debug)]
+enum Failure {
+    Log(LogError),
+    Epoch(EpochError),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => error.fmt(f),
+            Self::Epoch(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl From<EpochError> for Failure {
+    fn from(error: EpochError) -> Self {
+        Self::Epoch(error)
+    }
+}
+
 /// Writes until the queue says stop or the disk fails. Returns whether everything is durable.
-pub fn run(shared: &Arc<Shared>, mut log: Log, snapshotter: &Snapshotter) -> bool {
+pub fn run(shared: &Arc<Shared>, mut files: Files, snapshotter: &Snapshotter) -> bool {
     let mut batch = Vec::new();
     // Since when the mark in memory is ahead of the one that would survive a power cut.
     let mut unsynced_since: Option<Instant> = None;
@@ -27,7 +65,7 @@ pub fn run(shared: &Arc<Shared>, mut log: Log, snapshotter: &Snapshotter) -> boo
         let patience = unsynced_since.map_or(FOREVER, |_| IDLE);
         let is_idle = !shared.log.take(&mut batch, patience);
         if unsynced_since.is_some_and(|since| is_idle || since.elapsed() > MARK_INTERVAL) {
-            if let Err(error) = log.sync_mark() {
+            if let Err(error) = files.log.sync_mark() {
                 shared.storage_failed(error.to_string());
                 return false;
             }
@@ -36,12 +74,12 @@ pub fn run(shared: &Arc<Shared>, mut log: Log, snapshotter: &Snapshotter) -> boo
         if is_idle {
             continue;
         }
-        match write(shared, &mut log, snapshotter, &batch) {
+        match write(shared, &mut files, snapshotter, &batch) {
             Ok(Next::GoOn) => {
                 unsynced_since.get_or_insert_with(Instant::now);
             }
             Ok(Next::Stop) => {
-                return match log.close() {
+                return match files.log.close() {
                     Ok(()) => true,
                     Err(error) => {
                         error!("the log was not closed in order: {error}");
@@ -72,15 +110,22 @@ enum Next {
 /// Writes a batch, makes it durable, and only then reports it.
 fn write(
     shared: &Arc<Shared>,
-    log: &mut Log,
+    files: &mut Files,
     snapshotter: &Snapshotter,
     batch: &[LogItem],
-) -> Result<Next, LogError> {
+) -> Result<Next, Failure> {
+    let Files { log, epochs } = files;
     let mut unsynced = None;
     let mut next = Next::GoOn;
     for item in batch {
         match item {
             LogItem::Append { zxid, entry } => {
+                // A server that runs alone begins an epoch when the last one's counter is used
+                // up; the files must say so before a record of it is in the log.
+                if zxid.epoch() > epochs.current() {
+                    epochs.set_accepted(zxid.epoch())?;
+                    epochs.set_current(zxid.epoch())?;
+                }
                 log.append(*zxid, entry)?;
                 let entries = unsynced.map_or(0, |unsynced: Unsynced| unsynced.entries);
                 unsynced = Some(Unsynced {

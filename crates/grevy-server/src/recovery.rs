@@ -1,6 +1,7 @@
 //! From the files to the state: the storage reads, the tree is built.
 
 use crate::config::Config;
+use crate::log_thread::Files;
 use crate::metrics::ServerMetrics;
 use crate::setup;
 use crate::snapshot_board::{SnapshotBoard, Written};
@@ -9,7 +10,7 @@ use grevy_proto::{Decode, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::snapshot::{Fed, Trailers};
 use grevy_storage::{
-    Disk, DiskError, Log, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
+    Disk, DiskError, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
 };
 use grevy_tree::{Loader, Tree, TreeConfig};
 use std::fmt;
@@ -24,8 +25,8 @@ pub struct Recovery {
     pub tree: Tree,
     /// The directories.
     pub store: Store,
-    /// The log, ready for the next transaction.
-    pub log: Log,
+    /// The log and the epochs, ready for the next transaction.
+    pub files: Files,
     /// How it went.
     pub startup: Startup,
 }
@@ -109,8 +110,8 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
     let Opened {
         store,
         log,
+        epochs,
         recovered,
-        ..
     } = Store::open(disk, dirs, options, &mut builder).map_err(RecoverError::Storage)?;
     for note in &recovered.notes {
         warn!("{note}");
@@ -140,7 +141,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
             return Ok(Recovery {
                 tree,
                 store,
-                log,
+                files: Files { log, epochs },
                 startup,
             });
         }
@@ -175,7 +176,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
     Ok(Recovery {
         tree,
         store,
-        log,
+        files: Files { log, epochs },
         startup,
     })
 }

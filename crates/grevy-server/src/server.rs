@@ -131,11 +131,11 @@ impl Server {
         let snapshotter = Snapshotter::start_thread(shared.clone())?;
         let log_thread = {
             let shared = shared.clone();
-            let log = recovered.log;
+            let files = recovered.files;
             std::thread::Builder::new()
                 .name("log".to_owned())
                 .spawn(move || {
-                    let durable = log_thread::run(&shared, log, &snapshotter);
+                    let durable = log_thread::run(&shared, files, &snapshotter);
                     snapshotter.stop();
                     durable
                 })?

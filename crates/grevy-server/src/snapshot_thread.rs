@@ -102,7 +102,11 @@ fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, Di
             more
         };
         if bytes.len() >= WRITE || !more {
-            writer.write(&bytes)?;
+            if let Err(error) = writer.write(&bytes) {
+                // Best effort: the next start removes it, too.
+                let _ = writer.abort();
+                return Err(error);
+            }
             bytes.clear();
         }
         if !more {

@@ -90,7 +90,7 @@ impl Stats {
             Batch::Received { .. } => &counters.reads,
             Batch::Applied => &counters.updates,
         };
-        times.add_batch(replies, latency, after.last_latency);
+        times.add_batch(replies, latency, u64::from(after.last_latency));
     }
 
     /// The counters now.

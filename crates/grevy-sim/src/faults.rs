@@ -94,8 +94,8 @@ pub fn inject(world: &mut World) {
         9 => {
             ctx.counts.fault("wall clock jump");
             server.wall_offset = match random.below(3) {
-                0 => -(random.below(1 << 36) as i64),
-                1 => random.below(1 << 36) as i64,
+                0 => -(random.below(1 << 40) as i64),
+                1 => random.below(1 << 40) as i64,
                 _ => server.wall_offset + random.below(10_000) as i64 - 5_000,
             };
         }
@@ -125,8 +125,7 @@ fn fail_disk(server: &mut Server, random: &mut Random, ctx: &mut crate::world::C
     server.disk.fail(op, path, random.below(4), fault);
 }
 
-/// The disk has room again, and a power cut that was to come does not.
+/// The disk has room again.
 pub fn relieve(world: &mut World) {
     world.server.disk.set_capacity(None);
-    world.server.disarm();
 }

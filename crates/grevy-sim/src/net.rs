@@ -7,6 +7,9 @@ use crate::random::Random;
 use grevy_node::Time;
 use std::collections::VecDeque;
 
+/// Mean delays, in µs, of links that are not slow.
+const CALM: [u64; 2] = [200, 200];
+
 /// Names a link; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub usize);
@@ -114,6 +117,7 @@ struct Link {
 pub struct Network {
     links: Vec<Link>,
     random: Random,
+    calm: bool,
 }
 
 impl Network {
@@ -122,18 +126,31 @@ impl Network {
         Self {
             links: Vec::new(),
             random,
+            calm: false,
+        }
+    }
+
+    /// From now on no link is slow.
+    pub fn calm_down(&mut self) {
+        self.calm = true;
+        for link in &mut self.links {
+            link.style.delay = CALM;
         }
     }
 
     /// A new link.
     pub fn open(&mut self, now: Time) -> LinkId {
         let mut random = self.random.fork();
+        let mut style = LinkStyle::draw(&mut random);
+        if self.calm {
+            style.delay = CALM;
+        }
         let direction = || Direction {
             last_at: now,
             ..Direction::default()
         };
         self.links.push(Link {
-            style: LinkStyle::draw(&mut random),
+            style,
             to_server: direction(),
             to_client: direction(),
             closed: [false; 2],

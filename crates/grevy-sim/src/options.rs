@@ -129,7 +129,8 @@ impl Options {
                 false => 0,
             },
             max_pending: *r.pick(&[1000, 1000, 4, 1]),
-            output_limit: *r.pick(&[16 << 20, 16 << 10, 2 << 10]),
+            // Above what any answer takes: a multiRead beyond it is refused.
+            output_limit: *r.pick(&[16 << 20, 64 << 10]),
             fault_every: *r.pick(&[200, 700, 2_000]),
             faults,
             bug: None,

@@ -53,8 +53,6 @@ pub struct Server {
     /// Whether what tells a torn tail from rot is as new as the log: not after a power cut, nor
     /// after a sync that failed, until the next start.
     pub is_marked: bool,
-    /// The latest that the wall clock of a run has shown, in ms.
-    latest_wall: i64,
 }
 
 /// A server that runs.
@@ -131,7 +129,6 @@ impl Server {
             candidates: VecDeque::new(),
             faulted: false,
             is_marked: true,
-            latest_wall: 0,
         }
     }
 
@@ -213,7 +210,6 @@ impl Server {
     /// Timers fire on ticks, or late.
     fn tick(&mut self, ctx: &mut Context) {
         let now = self.now(ctx.schedule.now());
-        self.latest_wall = self.latest_wall.max(now.wall_ms);
         self.with_node(ctx, |node, tree, connections| {
             if node.next_timeout().is_some_and(|at| at <= now.time) {
                 node.handle_timeout(now, tree, connections);
@@ -454,10 +450,10 @@ impl Server {
         }
     }
 
-    /// A power cut that was arranged does not come.
-    pub fn disarm(&mut self) {
+    /// Faults of the disk that were arranged do not come.
+    pub fn heal(&mut self) {
         self.crash_at = None;
-        self.disk.crash_at(u64::MAX);
+        self.disk.heal();
     }
 
     /// The machine loses power.

@@ -88,6 +88,14 @@ impl MemDisk {
         self.state().faults.push((op, path.into(), nth, fault));
     }
 
+    /// Takes back all faults that were asked for and have not come, and lifts the limit.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.crash_at = None;
+        state.capacity = None;
+    }
+
     /// Lets writes and extensions fail once files hold `bytes` in all; `None` lifts the limit.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;

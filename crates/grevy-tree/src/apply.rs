@@ -168,9 +168,11 @@ impl Tree {
         };
         let data = create.data.as_deref();
         let id = self.insert(parent, path, data, acl, &stat);
+        // Of a quota's usage the reply tells what was sent, not what was counted.
+        let stat = Znode::new(self, id).stat();
         self.count_created(path, data.unwrap_or_default().len());
         self.tell(ChangeKind::Created, path, acl, parent, changes);
-        Ok(Znode::new(self, id).stat())
+        Ok(stat)
     }
 
     /// Counts a new child. Neither number is lowered: a later create may be in already

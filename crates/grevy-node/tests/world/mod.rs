@@ -245,6 +245,14 @@ impl World {
         self.set_time(end);
     }
 
+    /// Time passes and the node looks at its sessions once; the disk does nothing.
+    pub fn expire(&mut self, after: Duration) {
+        self.set_time(self.now.time + after);
+        self.node
+            .handle_timeout(self.now, &self.tree, &self.clients);
+        self.settle();
+    }
+
     fn set_time(&mut self, time: Time) {
         self.now.wall_ms += i64::try_from((time - self.now.time).as_millis()).unwrap();
         self.now.time = time;
@@ -264,6 +272,12 @@ impl World {
     /// Why the connection is closing.
     pub fn closing(&self, client: ClientId) -> Option<CloseReason> {
         self.clients.with(client, |c| c.closing().cloned())?
+    }
+
+    /// Whether the connection would be read from.
+    pub fn is_receptive(&self, client: ClientId) -> bool {
+        let receptive = self.clients.with(client, |c| c.is_receptive(&self.config));
+        receptive.expect("a connection")
     }
 
     pub fn take_output(&mut self, client: ClientId) -> Vec<u8> {

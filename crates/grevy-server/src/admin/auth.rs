@@ -3,7 +3,7 @@
 
 use crate::shared::Shared;
 use axum::http::StatusCode;
-use grevy_node::auth::{Verdict, authenticate};
+use grevy_node::auth::{Verdict, authenticate, ip_id};
 use grevy_proto::acl::perms;
 use std::net::IpAddr;
 
@@ -47,7 +47,7 @@ pub(super) fn authorize(
         _ => return Err(Denied::NotAuthenticated),
     };
     let config = &shared.node_config;
-    let ids = match authenticate(&config.auth, address, scheme, credentials) {
+    let ids = match authenticate(&config.auth, &ip_id(address), scheme, credentials) {
         Verdict::Add(ids) if !ids.is_empty() => ids,
         _ => return Err(Denied::NotAuthenticated),
     };

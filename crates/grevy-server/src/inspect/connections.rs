@@ -80,10 +80,9 @@ impl ConnectionReport {
 
     /// ZooKeeper's name of the last operation, `NA` before the first.
     pub fn last_operation(&self) -> &'static str {
-        match self.stats.last_op {
-            "" => "NA",
-            op => op,
-        }
+        self.stats
+            .last_op
+            .map_or("NA", grevy_node::reads::short_name)
     }
 
     /// The last request's number; -1 before the first.

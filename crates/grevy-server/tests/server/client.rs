@@ -27,8 +27,17 @@ impl Client {
 
     /// Asks for a session timeout.
     pub fn connect_for(address: SocketAddr, timeout: Duration) -> Self {
+        let mut stream = TcpStream::connect(address).expect("the port is open");
+        stream
+            .write_all(&connect_frame(timeout))
+            .expect("the server takes it");
+        Self::connected(stream)
+    }
+
+    /// Over a stream on which a session was asked for.
+    pub fn connected(stream: TcpStream) -> Self {
         let mut client = Self {
-            stream: TcpStream::connect(address).expect("the port is open"),
+            stream,
             session: SessionId::NONE,
             xid: 0,
         };
@@ -36,10 +45,6 @@ impl Client {
             .stream
             .set_read_timeout(Some(PATIENCE))
             .expect("a time limit");
-        client
-            .stream
-            .write_all(&connect_frame(timeout))
-            .expect("the server takes it");
         let answer = client.receive();
         let response = ConnectResponse::decode(&mut Reader::new(&answer)).expect("a response");
         client.session = response.session;

@@ -68,11 +68,8 @@ impl Place {
     pub fn word(&self, bytes: &[u8]) -> String {
         let before = self.shared.clients.len();
         let answer = exchange(self.address, bytes);
-        let deadline = Instant::now() + PATIENCE;
-        while self.shared.clients.len() > before {
-            assert!(Instant::now() < deadline, "the connection is still there");
-            std::thread::yield_now();
-        }
+        let is_gone = || self.shared.clients.len() <= before;
+        self.wait_until(is_gone, "the connection is forgotten");
         answer
     }
 

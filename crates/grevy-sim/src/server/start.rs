@@ -125,11 +125,6 @@ impl Server {
             return;
         }
         self.incarnation += 1;
-        // Session ids are made from the wall clock, and would be used again.
-        let behind = self.latest_wall - self.now_of(ctx).wall_ms;
-        if behind > 0 {
-            self.wall_offset += behind + 1;
-        }
         let at = ctx.schedule.now();
         trace!(ctx.trace, at, "start {}", self.incarnation);
         self.read_logs(ctx);

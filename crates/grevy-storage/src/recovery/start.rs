@@ -42,6 +42,8 @@ struct History {
     replayed: Replayed,
     /// The zxid of the newest snapshot that had been whole but does not load, and its file.
     passed_over: Option<(Zxid, PathBuf)>,
+    /// Snapshots that were not even tried, with what is wrong.
+    unfit: Vec<(PathBuf, String)>,
 }
 
 /// Brings back the history and leaves the directories ready for writing.
@@ -176,6 +178,7 @@ impl Place<'_> {
                         snapshot: Some((path, candidate.zxid, info)),
                         replayed,
                         passed_over,
+                        unfit,
                     });
                 }
                 Err(why) => {
@@ -213,6 +216,7 @@ impl Place<'_> {
             snapshot: None,
             replayed,
             passed_over,
+            unfit,
         })
     }
 
@@ -284,6 +288,10 @@ impl Place<'_> {
             let marked = survey.mark.is_some_and(|mark| mark.zxid > Zxid::ZERO);
             let led = survey.current.is_some_and(|stored| stored.epoch > Epoch(0));
             let epoch_file = self.snapshots.join(EpochFile::Current.name());
+            if (marked || led) && !history.unfit.is_empty() {
+                let tried = history.unfit.clone();
+                return Err(RecoveryError::NoSnapshotLoads { tried });
+            }
             if marked || led {
                 let witness = if marked { mark_file } else { epoch_file };
                 return Err(RecoveryError::Vanished { witness });

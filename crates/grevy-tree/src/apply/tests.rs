@@ -344,12 +344,16 @@ fn usage_is_counted_where_limits_are_set() {
         5,
         &set_data("/zookeeper/quota/a/zookeeper_limits", limits, 1),
     );
-    apply(
+    let (replied, _) = apply(
         &mut tree,
         6,
         5,
         &create("/zookeeper/quota/a/zookeeper_stats", PERSISTENT),
     );
+    let Applied::Stat(stat) = replied else {
+        panic!("{replied:?}");
+    };
+    assert_eq!(stat.data_length, 4);
     assert_eq!(quota(&tree, "/a/x"), Some((a(), Some(7), Some((2, 8)))));
     apply(&mut tree, 7, 5, &create("/a/b/c", PERSISTENT));
     apply(&mut tree, 8, 5, &set_data("/a", b"", 1));

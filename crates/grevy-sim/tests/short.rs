@@ -1,0 +1,58 @@
+//! A short look at many worlds; `cargo xtask sim` goes on from here.
+
+use grevy_sim::counts::Counts;
+use grevy_sim::{Options, run};
+use std::time::{Duration, Instant};
+
+/// Runs start here, so that a failure can be had again.
+const FIRST: u64 = 1;
+/// At least so many, however slow the machine is.
+const AT_LEAST: u64 = 8;
+const AT_MOST: u64 = 60;
+
+#[test]
+fn worlds_hold() {
+    let start = Instant::now();
+    let mut total = Counts::default();
+    let mut void = 0;
+    let mut runs = 0;
+    while runs < AT_LEAST || (runs < AT_MOST && start.elapsed() < Duration::from_secs(12)) {
+        let outcome = run(Options::draw(FIRST + runs));
+        assert!(outcome.violations.is_empty(), "{}", outcome.failure());
+        void += u64::from(outcome.void.is_some());
+        total.add(&outcome.counts);
+        runs += 1;
+    }
+    println!("{total}");
+    assert!(
+        void * 2 < runs,
+        "too little happened in {void} of {runs} runs"
+    );
+    for what in [
+        "events",
+        "sessions resumed",
+        "starts",
+        "snapshots",
+        "logs rolled",
+    ] {
+        assert!(total.of(what) > 0, "not once: {what}");
+    }
+    for kind in [
+        "power cut at a disk operation",
+        "link reset",
+        "kill",
+        "bit flip",
+    ] {
+        assert!(total.faults.contains_key(kind), "not once: {kind}");
+    }
+}
+
+#[test]
+fn a_seed_repeats_itself() {
+    for seed in [3, 4, 8] {
+        let (first, second) = (run(Options::draw(seed)), run(Options::draw(seed)));
+        assert_eq!(first.hash, second.hash, "seed {seed}");
+        assert_eq!(first.counts, second.counts, "seed {seed}");
+    }
+    assert_ne!(run(Options::draw(3)).hash, run(Options::draw(4)).hash);
+}
