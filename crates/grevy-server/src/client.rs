@@ -11,6 +11,7 @@ use crate::stats::Batch;
 use bytes::Buf as _;
 use grevy_node::connection::CloseReason;
 use grevy_node::{Action, ClientId, Connection, View};
+use grevy_proto::Id;
 use parking_lot::{Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::future::Future;
@@ -167,12 +168,11 @@ enum State {
 }
 
 impl Serve {
-    /// Takes over an accepted socket.
-    pub fn new(shared: Arc<Shared>, id: ClientId, stream: TcpStream, peer: SocketAddr) -> Self {
+    /// Takes over an accepted socket, of an address with the identity `ids`.
+    pub fn new(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, ids: Arc<[Id]>) -> Self {
         let (socket, write_half) = stream.into_split();
         let now = shared.clock.now();
-        let address = peer.ip();
-        let ids = shared.clients.arrive(address);
+        let id = shared.clients.next_id();
         let client = Arc::new(Client {
             id,
             peer,

@@ -10,7 +10,7 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Up to this many connections are answered by the thread that applied their writes; more are
 /// left to their own threads, so that the next batch of writes need not wait.
@@ -21,6 +21,8 @@ const DIRECT_SENDS: usize = 4;
 pub struct ClientMap {
     map: RwLock<HashMap<ClientId, Arc<Client>>>,
     per_address: RwLock<HashMap<IpAddr, Origin>>,
+    /// Those let in, of which the newest may not be in the map yet.
+    present: AtomicUsize,
     next: AtomicU32,
 }
 
@@ -50,6 +52,7 @@ impl ClientMap {
             ids: [ip_id(address)].into(),
         });
         origin.connections += 1;
+        self.present.fetch_add(1, Ordering::Relaxed);
         origin.ids.clone()
     }
 
@@ -60,11 +63,15 @@ impl ClientMap {
 
     /// Removes a connection.
     pub fn remove(&self, client: &Client) {
-        if self.map.write().remove(&client.id()).is_none() {
-            return;
+        if self.map.write().remove(&client.id()).is_some() {
+            self.depart(client.peer().ip());
         }
+    }
+
+    /// A connection that was counted is gone.
+    pub fn depart(&self, address: IpAddr) {
+        self.present.fetch_sub(1, Ordering::Relaxed);
         let mut per_address = self.per_address.write();
-        let address = client.peer().ip();
         if let Some(origin) = per_address.get_mut(&address) {
             origin.connections -= 1;
             if origin.connections == 0 {
@@ -81,6 +88,11 @@ impl ClientMap {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.map.read().is_empty()
+    }
+
+    /// How many have been let in and are not gone.
+    pub fn present(&self) -> usize {
+        self.present.load(Ordering::Relaxed)
     }
 
     /// How many come from `address`.

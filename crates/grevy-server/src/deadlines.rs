@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Deadlines {
     limit: Duration,
-    queue: Mutex<VecDeque<(Instant, Weak<Client>)>>,
+    start: Instant,
+    /// When their time is over, in µs after `start`.
+    queue: Mutex<VecDeque<(u64, Weak<Client>)>>,
 }
 
 impl Deadlines {
@@ -18,13 +20,14 @@ impl Deadlines {
     pub fn new(limit: Duration) -> Self {
         Self {
             limit,
+            start: Instant::now(),
             queue: Mutex::default(),
         }
     }
 
     /// Starts the connection's time.
     pub fn push(&self, client: &Arc<Client>) {
-        let at = Instant::now() + self.limit;
+        let at = self.micros(Instant::now() + self.limit);
         self.queue.lock().push_back((at, Arc::downgrade(client)));
     }
 
@@ -32,6 +35,7 @@ impl Deadlines {
     /// many those were.
     pub fn enforce(&self, now: Instant, is_late: impl Fn(&Client) -> bool) -> u64 {
         let mut ended = 0;
+        let now = self.micros(now);
         let mut queue = self.queue.lock();
         while queue.front().is_some_and(|(at, _)| *at <= now) {
             let client = queue.pop_front().and_then(|(_, client)| client.upgrade());
@@ -46,5 +50,10 @@ impl Deadlines {
             queue.shrink_to(room);
         }
         ended
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.start);
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 }

@@ -1,14 +1,14 @@
 //! Accepting connections and giving each to a worker.
 
-use crate::client::Serve;
 use crate::shared::Shared;
+use crate::workers::Accepted;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
 use tracing::{info, warn};
 
 /// Takes a port without listening yet: until then, clients are refused and try elsewhere.
@@ -37,8 +37,14 @@ pub fn raise_file_limit() {
     }
 }
 
-/// Accepts until the task is dropped, handing connections to `workers` in turn.
-pub async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle>) {
+/// Accepts until the task is dropped, handing connections to workers in turn. What it takes to
+/// serve one is left to them: a burst must not overflow the queue of those who wait, or clients
+/// have to try again.
+pub async fn run(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    workers: Vec<UnboundedSender<Accepted>>,
+) {
     let mut turn = 0;
     loop {
         match listener.accept().await {
@@ -64,7 +70,7 @@ fn admit(
     shared: &Arc<Shared>,
     stream: TcpStream,
     peer: SocketAddr,
-    worker: &Handle,
+    worker: &UnboundedSender<Accepted>,
 ) -> io::Result<()> {
     let limits = &shared.config.clients;
     let here = shared.clients.from_address(peer.ip());
@@ -77,7 +83,7 @@ fn admit(
             peer.ip()
         )));
     }
-    let total = shared.clients.len();
+    let total = shared.clients.present();
     if let Some(limit) = limits.total_limit.filter(|&limit| total >= limit as usize) {
         return Err(io::Error::other(format!(
             "there are {limit} connections, as many as maxCnxns allows"
@@ -88,11 +94,9 @@ fn admit(
         socket2::SockRef::from(&stream).set_keepalive(true)?;
     }
     let stream = stream.into_std()?;
-    let id = shared.clients.next_id();
-    // The worker's reactor takes the socket over.
-    let _guard = worker.enter();
-    let stream = TcpStream::from_std(stream)?;
-    worker.spawn(Serve::new(shared.clone(), id, stream, peer));
+    let ids = shared.clients.arrive(peer.ip());
+    // The workers end only after the listener.
+    let _ = worker.send(Accepted { stream, peer, ids });
     Ok(())
 }
 

@@ -141,7 +141,7 @@ impl Server {
                 })?
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = Workers::start(processors)?;
+        let workers = Workers::start(processors, &shared)?;
         let listener = match socket {
             Some(socket) => {
                 socket.listen(i32::try_from(shared.config.clients.backlog).unwrap_or(i32::MAX))?;
@@ -187,7 +187,7 @@ impl Server {
         let shared = &self.shared;
         if let Some(listener) = self.listener {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let workers = self.workers.handles().to_vec();
+            let workers = self.workers.queues().to_vec();
             tasks.spawn(listener::run(shared.clone(), listener, workers));
         }
         tasks.spawn(self.endpoints.serve(shared.clone()));

@@ -16,7 +16,7 @@ use tracing::{error, info};
 /// Znodes that are serialised at a time while others wait for the tree.
 const SLICE: usize = 256;
 /// How long the tree is left alone after a slice, in times of what the slice took.
-const REST: u32 = 2;
+const REST: u32 = 4;
 /// Bytes that are collected before they are written.
 const WRITE: usize = 1 << 20;
 
