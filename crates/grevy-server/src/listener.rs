@@ -11,20 +11,33 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{info, warn};
 
+/// Sockets that share the port. The system bounds how many connections may wait at each (4096 as
+/// a rule); a burst of ten thousand clients has room at four.
+const SOCKETS: usize = 4;
+
 /// Takes a port without listening yet: until then, clients are refused and try elsewhere.
-pub fn bind(address: SocketAddr) -> Result<Socket, (SocketAddr, io::Error)> {
-    let bind = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        // A restarted server gets its port back at once.
-        socket.set_reuse_address(true)?;
-        if address.is_ipv6() {
-            socket.set_only_v6(false)?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        Ok(socket)
+pub fn bind(address: SocketAddr) -> Result<Vec<Socket>, (SocketAddr, io::Error)> {
+    let bind = || -> io::Result<Vec<Socket>> {
+        // Sockets that may share a port share it with those of another server, too; one that may
+        // not finds out first whether there is one.
+        let first = open(address, false)?.local_addr()?;
+        let taken = first.as_socket().unwrap_or(address);
+        (0..SOCKETS).map(|_| open(taken, true)).collect()
     };
     bind().map_err(|error| (address, error))
+}
+
+fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A restarted server gets its port back at once.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 /// Lets this process open as many files as the system allows: each connection is one, and the

@@ -31,7 +31,7 @@ pub const PORT_FILE: &str = "client.port";
 pub struct Server {
     shared: Arc<Shared>,
     address: Option<SocketAddr>,
-    listener: Option<std::net::TcpListener>,
+    listeners: Vec<std::net::TcpListener>,
     workers: Workers,
     log_thread: JoinHandle<bool>,
     endpoints: Endpoints,
@@ -103,12 +103,10 @@ impl Server {
         }
         listener::raise_file_limit();
         // The port is taken before the data is touched, but nobody is let in until it is read.
-        let socket = match &config.clients.listen {
-            Some(listen) => Some(
-                listener::bind(resolve(listen)?)
-                    .map_err(|(address, error)| StartError::Bind { address, error })?,
-            ),
-            None => None,
+        let sockets = match &config.clients.listen {
+            Some(listen) => listener::bind(resolve(listen)?)
+                .map_err(|(address, error)| StartError::Bind { address, error })?,
+            None => Vec::new(),
         };
         let clock = Clock::new();
         let recovered =
@@ -142,14 +140,13 @@ impl Server {
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = Workers::start(processors, &shared)?;
-        let listener = match socket {
-            Some(socket) => {
-                socket.listen(i32::try_from(shared.config.clients.backlog).unwrap_or(i32::MAX))?;
-                Some(std::net::TcpListener::from(socket))
-            }
-            None => None,
-        };
-        let address = match &listener {
+        let backlog = i32::try_from(shared.config.clients.backlog).unwrap_or(i32::MAX);
+        let mut listeners = Vec::new();
+        for socket in sockets {
+            socket.listen(backlog)?;
+            listeners.push(std::net::TcpListener::from(socket));
+        }
+        let address = match listeners.first() {
             Some(listener) => Some(listener.local_addr()?),
             None => None,
         };
@@ -158,7 +155,7 @@ impl Server {
             shared,
             endpoints,
             address,
-            listener,
+            listeners,
             workers,
             log_thread,
         };
@@ -185,7 +182,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<bool> {
         let mut tasks = tokio::task::JoinSet::new();
         let shared = &self.shared;
-        if let Some(listener) = self.listener {
+        for listener in self.listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let workers = self.workers.queues().to_vec();
             tasks.spawn(listener::run(shared.clone(), listener, workers));
