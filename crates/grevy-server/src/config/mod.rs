@@ -216,7 +216,7 @@ impl Config {
             extended_types: node_types.extended_types,
         };
         let membership = Membership::read(reader, &context, &mut clients);
-        if clients.listen.is_none() {
+        if clients.listen.is_none() && !reader.is_set("clientPort") {
             reader.warn(
                 "clientPort",
                 "is not set, so that no client can connect; add a line clientPort=2181",

@@ -490,6 +490,9 @@ fn warnings_of_a_standalone_server() {
             "zoo.cfg: clientPort: is not set, so that no client can connect; add a line clientPort=2181"
         ]
     );
+    // What is set badly is an error, and not missing besides.
+    let error = load_with("dataDir=/d\nclientPort=abc", &[], &[]).unwrap_err();
+    assert_eq!(lines(&error.warnings), [""; 0]);
 }
 
 #[test]
