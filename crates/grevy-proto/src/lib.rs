@@ -14,6 +14,7 @@ pub mod ids;
 pub mod multi;
 pub mod op;
 pub mod path;
+pub mod quorum;
 pub mod reply;
 pub mod request;
 pub mod stat;
