@@ -5,6 +5,8 @@ extern crate alloc;
 
 pub mod leader;
 pub mod quorum;
+pub mod time;
 
 pub use leader::{BroadcastError, Leader};
 pub use quorum::Majority;
+pub use time::Time;
