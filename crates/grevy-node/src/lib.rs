@@ -14,12 +14,19 @@ pub mod time;
 pub mod watches;
 
 pub mod digest_log;
+mod apply;
+mod ensemble;
+mod forwarding;
+mod output;
 mod reaper;
 mod reply;
+mod sessions;
+mod writes;
 
 pub use clients::Clients;
 pub use config::NodeConfig;
 pub use connection::{Action, ClientId, CloseReason, Connection, View};
-pub use node::{Node, Output, Status};
+pub use node::{Node, Status};
+pub use output::{Output, Service};
 pub use time::{Now, Time};
 pub use watches::Watches;

@@ -1,10 +1,11 @@
 //! What a server has whatever its role: its promises, its history, its view of the ensemble.
 
 use crate::history::History;
-use crate::membership::Memberships;
+use crate::membership::{Membership, Memberships};
 use crate::output::{LinkId, Output};
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::time::Duration;
 use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, Zxid};
@@ -97,5 +98,44 @@ impl Common {
     pub fn commit(&mut self, zxid: Zxid) {
         self.history.commit(zxid);
         self.witnessed = self.witnessed.max(zxid);
+    }
+
+    /// Whether `server` votes, now or in the configuration that is proposed.
+    pub fn is_voter(&self, server: ServerId) -> bool {
+        self.members.is_voter(server)
+    }
+
+    /// A configuration is proposed: from here on quorums of both are needed.
+    pub fn propose_configuration(&mut self, membership: Arc<Membership>) {
+        if self.reconfig && self.members.propose(membership) {
+            self.output_configuration();
+        }
+    }
+
+    /// A configuration is committed.
+    pub fn activate(&mut self, membership: Option<Arc<Membership>>) {
+        if let Some(membership) = membership
+            && self.reconfig
+            && self.members.adopt(membership)
+        {
+            self.output_configuration();
+        }
+    }
+
+    /// A configuration that never had a version gets that of the epoch, so that NEWLEADER
+    /// establishes it (ZOOKEEPER-1783).
+    pub fn establish_configuration(&mut self, epoch: Epoch) {
+        if self.reconfig && self.members.last_seen().version == 0 {
+            let membership = Membership::clone(self.members.committed());
+            let version = Zxid::new(epoch, 0).0;
+            self.propose_configuration(Arc::new(membership.with_version(version)));
+        }
+    }
+
+    fn output_configuration(&mut self) {
+        self.output(Output::Configured {
+            committed: self.members.committed().clone(),
+            proposed: self.members.proposed().cloned(),
+        });
     }
 }

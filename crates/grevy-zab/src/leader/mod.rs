@@ -18,6 +18,7 @@ use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use confirm::Confirmations;
 use grevy_proto::quorum::{LearnerInfo, Packet};
 use grevy_proto::{Epoch, ServerId, Zxid};
@@ -49,6 +50,8 @@ pub(crate) struct Leader {
     checks_next: bool,
     /// A snapshot for learners is ordered or being written.
     snapshot: Snapshotting,
+    /// Who leads from here on, if a reconfiguration says so.
+    pub successor: Option<ServerId>,
 }
 
 /// What happens to the snapshot for learners.
@@ -94,6 +97,7 @@ impl Leader {
             next_ping: now + common.timing.tick / 2,
             checks_next: false,
             snapshot: Snapshotting::No,
+            successor: None,
         };
         leader.try_promise(common);
         leader
@@ -116,6 +120,7 @@ impl Leader {
             next_ping: Time(u64::MAX),
             checks_next: false,
             snapshot: Snapshotting::No,
+            successor: None,
         }
     }
 
@@ -163,7 +168,7 @@ impl Leader {
         progress.heard(now, timing);
         match (progress.stage, packet) {
             (Stage::Connected, Packet::LearnerInfo(info)) => {
-                self.handle_learner_info(common, now, link, &info);
+                self.handle_learner_info(common, link, &info);
             }
             (
                 Stage::Informed,
@@ -199,7 +204,6 @@ impl Leader {
     fn handle_learner_info(
         &mut self,
         common: &mut Common,
-        now: Time,
         link: LinkId,
         info: &LearnerInfo,
     ) {
@@ -236,7 +240,6 @@ impl Leader {
             Phase::Promising => {}
             _ => self.inform(common, link),
         }
-        let _ = now;
     }
 
     fn try_promise(&mut self, common: &mut Common) {
@@ -319,7 +322,7 @@ impl Leader {
                 self.phase = Phase::Accepting;
                 self.deadline = now + common.timing.init;
                 self.support = BTreeSet::from([common.me]);
-                let links: alloc::vec::Vec<LinkId> = self.links.keys().copied().collect();
+                let links: Vec<LinkId> = self.links.keys().copied().collect();
                 for link in links {
                     self.inform(common, link);
                 }
@@ -338,7 +341,7 @@ impl Leader {
         common.establish_configuration(self.epoch);
         self.acked.insert(common.me, common.durable);
         self.support = BTreeSet::from([common.me]);
-        let accepted: alloc::vec::Vec<(LinkId, Zxid)> = self
+        let accepted: Vec<(LinkId, Zxid)> = self
             .links
             .iter()
             .filter_map(|(link, progress)| match progress.stage {
@@ -424,7 +427,7 @@ impl Leader {
 
     /// Closes connections whose learner takes too long to acknowledge a transaction.
     fn drop_silent(&mut self, common: &mut Common, now: Time) {
-        let late: alloc::vec::Vec<(LinkId, Zxid)> = self
+        let late: Vec<(LinkId, Zxid)> = self
             .links
             .iter()
             .filter(|(_, progress)| progress.stage >= Stage::Synchronised)

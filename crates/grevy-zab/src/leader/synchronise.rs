@@ -12,6 +12,7 @@ use crate::common::Common;
 use crate::history::Entry;
 use crate::output::{LinkId, Output};
 use crate::time::Time;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use grevy_proto::Zxid;
 use grevy_proto::quorum::Packet;
@@ -157,7 +158,7 @@ impl Leader {
         common.history.between(after, end).for_each(&mut pair);
         packets.push(Packet::NewLeader {
             zxid: epoch_zxid,
-            config: common.members.last_seen().to_text().into(),
+            config: common.members.last_seen().to_string().into(),
         });
         let Some(progress) = self.links.get_mut(&link) else {
             return;
