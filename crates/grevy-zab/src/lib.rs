@@ -4,9 +4,11 @@
 extern crate alloc;
 
 pub mod leader;
+pub mod membership;
 pub mod quorum;
 pub mod time;
 
 pub use leader::{BroadcastError, Leader};
+pub use membership::{Membership, Memberships};
 pub use quorum::Quorum;
 pub use time::Time;
