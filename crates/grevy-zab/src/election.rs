@@ -30,15 +30,18 @@ use grevy_proto::election::{Notification, PeerState};
 use grevy_proto::{ServerId, Zxid};
 use vote::{Record, supporters};
 
-/// What is known of another voter apart from its votes.
+/// How soon a server is answered again. No server repeats itself as fast of its own accord.
+const ANSWER_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What is known of another server apart from its votes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Peer {
     /// `None` until told.
     connected: Option<bool>,
     /// It said last that it has a leader, or abstains.
     casts_no_vote: bool,
-    /// When it was last told that its round is over.
-    corrected_at: Option<Time>,
+    /// When it was last answered.
+    answered_at: Option<Time>,
 }
 
 /// One election at one server, from the moment that it looks for a leader until it has one.
@@ -168,7 +171,7 @@ impl Election {
         }
         if !self.memberships.is_voter(from) {
             if said.state == PeerState::Looking {
-                self.send(from);
+                self.answer(now, from);
             }
             return;
         }
@@ -181,7 +184,9 @@ impl Election {
             PeerState::Looking => {
                 self.established.remove(&from);
                 if said.round < self.round() {
-                    self.correct(now, from);
+                    if self.counts() {
+                        self.answer(now, from);
+                    }
                 } else if votes {
                     self.hear_vote(from, Vote::of(said));
                 }
@@ -253,16 +258,16 @@ impl Election {
         self.votes.insert(from, record);
     }
 
-    /// Tells a voter that lags behind which round this is. Not at once again: a server that
-    /// does not take this one for a voter answers without catching up, for ever.
-    fn correct(&mut self, now: Time, from: ServerId) {
-        if !self.counts() {
-            return;
-        }
-        let interval = self.config.min_interval;
+    /// Answers one that asks in vain: who does not vote, or is in a round that is over. Not at
+    /// once again: observers of the Java server answer in turn when this round is behind
+    /// theirs, without ever catching up.
+    fn answer(&mut self, now: Time, from: ServerId) {
         let peer = self.peers.entry(from).or_default();
-        if peer.corrected_at.is_none_or(|at| now >= at + interval) {
-            peer.corrected_at = Some(now);
+        if peer
+            .answered_at
+            .is_none_or(|at| now >= at + ANSWER_INTERVAL)
+        {
+            peer.answered_at = Some(now);
             self.send(from);
         }
     }
@@ -394,3 +399,5 @@ impl Election {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;

@@ -226,8 +226,10 @@ fn rounds() {
             // An earlier one: corrected, though not twice at once.
             (Says(3, Looking, "1.9.3@3"), &[">3 1.5.1@4"]),
             (Says(3, Looking, "1.9.3@3"), &[]),
-            (At(299), &[]),
+            (At(49), &[]),
             (Says(3, Looking, "1.9.3@2"), &[]),
+            (At(50), &[]),
+            (Says(3, Looking, "1.9.3@2"), &[">3 1.5.1@4"]),
             // A later one with a better vote.
             (Says(3, Looking, "1.9.3@5"), &[">2 1.9.3@5", ">3 1.9.3@5"]),
         ],
