@@ -21,8 +21,8 @@ pub enum MembershipError {
         /// Its value.
         value: Box<str>,
     },
-    /// A server with two lines.
-    Twice(ServerId),
+    /// A second line for the same server, group or weight.
+    Twice(Box<str>),
     /// A server in several groups.
     InManyGroups(ServerId),
     /// A participant in no group, where there are groups.
@@ -52,7 +52,7 @@ impl fmt::Display for MembershipError {
                 };
                 write!(f, "{key}={value:?} is not {form}")
             }
-            Self::Twice(ServerId(id)) => write!(f, "server {id} has two lines; remove one"),
+            Self::Twice(key) => write!(f, "{key:?} says again what another line says; remove one"),
             Self::InManyGroups(ServerId(id)) => {
                 write!(f, "server {id} is in several groups; it can be in one")
             }
@@ -81,6 +81,7 @@ impl Membership {
                 key: key.into(),
                 value: value.into(),
             };
+            let twice = || MembershipError::Twice(key.into());
             if key == "version" {
                 let number = i64::from_str_radix(value, 16).ok();
                 version = number.filter(|v| *v >= 0).ok_or_else(wrong)?;
@@ -88,7 +89,7 @@ impl Membership {
                 let id = server_id(id).ok_or_else(|| MembershipError::Key(key.into()))?;
                 let member = Member::parse(value).ok_or_else(wrong)?;
                 if members.insert(id, member).is_some() {
-                    return Err(MembershipError::Twice(id));
+                    return Err(twice());
                 }
             } else if key.starts_with("group") {
                 let mut group = BTreeSet::new();
@@ -99,10 +100,15 @@ impl Membership {
                     }
                     group.insert(id);
                 }
-                groups.insert(number_of(key)?, group);
+                if groups.insert(number_of(key)?, group).is_some() {
+                    return Err(twice());
+                }
             } else if key.starts_with("weight") {
                 let id = ServerId(number_of(key)?);
-                weights.insert(id, value.parse().map_err(|_| wrong())?);
+                let weight: u32 = value.parse().map_err(|_| wrong())?;
+                if weights.insert(id, weight).is_some() {
+                    return Err(twice());
+                }
             } else {
                 return Err(MembershipError::UnknownKey(key.into()));
             }

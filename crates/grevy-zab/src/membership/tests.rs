@@ -112,7 +112,9 @@ fn what_is_no_membership() {
     check("server.-1=a:1:2", Key("server.-1".into()));
     check("server.1=a:1:2\ngroup=1", Key("group".into()));
     check("clientPort=2181", UnknownKey("clientPort".into()));
-    check("server.1=a:1:2\nserver.01=b:1:2", Twice(ServerId(1)));
+    check("server.1=a:1:2\nserver.01=b:1:2", Twice("server.1".into()));
+    check("group.1=1\ngroup.01=2", Twice("group.1".into()));
+    check("weight.1=1\nweight.01=2", Twice("weight.1".into()));
     check("group.1=1:2\ngroup.2=2", InManyGroups(ServerId(2)));
     check(
         "server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1",
