@@ -16,6 +16,7 @@ mod learner;
 mod output;
 
 pub use common::{Epochs, Timing};
+pub use election::{ElectionConfig, Standing, Vote};
 pub use history::Entry;
 pub use leader::ProposeError;
 pub use membership::{Membership, Memberships};
