@@ -234,6 +234,7 @@ impl Node {
                 }
                 Zab::InstallSnapshot { zxid } => {
                     self.queue.clear();
+                    self.queued = zxid;
                     self.drop_clients();
                     Output::InstallSnapshot { zxid }
                 }
@@ -272,9 +273,7 @@ impl Node {
 
     /// A transaction of the leader's is about to be logged. This server's own are known.
     fn take_up(&mut self, zxid: Zxid, entry: &[u8]) -> bool {
-        if let Some(Queued::Txn { header, .. }) = self.queue.back()
-            && header.zxid == zxid
-        {
+        if zxid <= self.queued {
             return true;
         }
         let Ok(decoded) = TxnEntry::from_bytes(entry) else {
@@ -287,6 +286,7 @@ impl Node {
         if let Some(membership) = configuration(&decoded.txn) {
             self.peer.configuration_proposed(Arc::new(membership));
         }
+        self.queued = zxid;
         self.queue.push_back(Queued::Txn {
             header: decoded.header,
             txn: decoded.txn,
@@ -298,6 +298,7 @@ impl Node {
 
     /// The transactions above `to` have not taken effect and never will.
     fn take_back(&mut self, to: Zxid) {
+        self.queued = self.queued.min(to);
         let queue = core::mem::take(&mut self.queue);
         self.queue = queue
             .into_iter()
@@ -375,8 +376,12 @@ impl Node {
         waiting: Waiting,
     ) {
         if self.is_under_way(session, &waiting) {
-            self.forwarding.push(session, waiting);
-            return;
+            return self.forwarding.push(session, waiting);
+        }
+        // The same leader again: a request may still be on its way to it.
+        if matches!(waiting.kind, Kind::Write { .. }) && waiting.sent == Some(self.peer.reached()) {
+            let kind = Kind::Refusal(ErrorCode::ConnectionLoss);
+            return self.forwarding.push(session, Waiting { kind, ..waiting });
         }
         if !self.peer.leads() {
             return self.send_or_hold(now, session, waiting);
@@ -406,7 +411,7 @@ impl Node {
         let Kind::Write { cxid, .. } = waiting.kind else {
             return false;
         };
-        waiting.sent
+        waiting.sent.is_some()
             && self.queue.iter().any(|queued| {
                 matches!(queued, Queued::Txn { header, .. }
                     if header.session == session && header.cxid == cxid)

@@ -12,7 +12,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::quorum::{Forwarded, Packet};
-use grevy_proto::{ErrorCode, Id, OpCode, SessionId, Xid};
+use grevy_proto::{ErrorCode, Id, OpCode, SessionId, Xid, Zxid};
 
 /// A request that is not over.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(crate) struct Waiting {
     pub client: ClientId,
     pub op: OpCode,
     pub kind: Kind,
-    /// Whether a leader may have got it.
-    pub sent: bool,
+    /// The first number of the epoch in which it was sent to a leader.
+    pub sent: Option<Zxid>,
 }
 
 /// What it waits for.
@@ -78,7 +78,7 @@ impl Forwarding {
 
     /// Takes up a request, to be sent with [`Waiting::packet`].
     pub fn push(&mut self, session: SessionId, waiting: Waiting) {
-        if matches!(waiting.kind, Kind::Sync { .. }) && waiting.sent {
+        if matches!(waiting.kind, Kind::Sync { .. }) && waiting.sent.is_some() {
             self.syncs.push_back((session, waiting.client));
         }
         self.sessions.entry(session).or_default().push_back(waiting);
@@ -130,15 +130,6 @@ impl Forwarding {
         first
     }
 
-    /// Whether the request `cxid` of `session` waits here, in whatever place.
-    pub fn awaits(&self, session: SessionId, cxid: Xid) -> bool {
-        self.sessions.get(&session).is_some_and(|queue| {
-            queue
-                .iter()
-                .any(|w| matches!(w.kind, Kind::Write { cxid: waiting, .. } if waiting == cxid))
-        })
-    }
-
     /// The connection has ended: nobody waits for its requests any more.
     pub fn forget(&mut self, session: SessionId, client: ClientId) {
         if let Some(queue) = self.sessions.get_mut(&session) {
@@ -177,7 +168,7 @@ mod tests {
                 record: Box::from([]),
                 ids: Arc::from([]),
             },
-            sent: true,
+            sent: Some(Zxid(0)),
         }
     }
 

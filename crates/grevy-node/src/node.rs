@@ -81,6 +81,8 @@ pub struct Node {
     pub(crate) paused_since: Time,
     pub(crate) pending: Pending,
     pub(crate) queue: VecDeque<Queued>,
+    /// The newest transaction that is or was in the queue.
+    pub(crate) queued: Zxid,
     /// The newest transaction that was applied.
     pub(crate) applied: Zxid,
     pub(crate) clock: SessionClock,
@@ -156,6 +158,7 @@ impl Node {
             paused_since: now.time,
             pending: Pending::new(config.seed),
             queue: VecDeque::new(),
+            queued: tree.last_zxid(),
             applied: tree.last_zxid(),
             clock: SessionClock::new(config.tick),
             forwarding: Forwarding::default(),

@@ -58,7 +58,7 @@ impl Node {
                 record: record.into(),
                 ids: Arc::from([]),
             },
-            sent: false,
+            sent: None,
         };
         self.send_or_hold(now, session, waiting);
     }

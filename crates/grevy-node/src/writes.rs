@@ -139,7 +139,7 @@ impl Node {
             client,
             op,
             kind,
-            sent: false,
+            sent: None,
         };
         self.send_or_hold(now, session, waiting);
     }
@@ -149,7 +149,7 @@ impl Node {
             && let Some(link) = self.peer.leader_link()
             && let Some(packet) = waiting.packet(session)
         {
-            waiting.sent = true;
+            waiting.sent = Some(self.peer.reached());
             self.peer.send(link, packet);
         }
         self.forwarding.push(session, waiting);
@@ -234,7 +234,7 @@ impl Node {
                     record: ask.record.into(),
                     ids: ask.ids.into(),
                 },
-                sent: false,
+                sent: None,
             };
             self.forwarding.push(ask.session, waiting);
         }
@@ -252,6 +252,7 @@ impl Node {
         encode_entry(&header, &txn, digest, &mut entry);
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
         let configuration = configuration(&txn).map(Arc::new);
+        self.queued = header.zxid;
         self.queue.push_back(Queued::Txn {
             header,
             txn,

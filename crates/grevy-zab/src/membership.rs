@@ -80,6 +80,25 @@ impl Membership {
         Self { version, ..self }
     }
 
+    /// A single server, which nobody else is to reach.
+    pub fn alone(server: ServerId) -> Self {
+        Self {
+            version: 0,
+            members: BTreeMap::new(),
+            quorum: Quorum::majority([server]),
+        }
+    }
+
+    /// Whether `server` votes here and can be reached where it could before, so that it may go
+    /// on to lead. Names are compared, not what they resolve to (ZOOKEEPER-4708).
+    pub fn keeps(&self, before: &Self, server: ServerId) -> bool {
+        let addresses = |membership: &Self| {
+            let member = membership.members.get(&server)?;
+            Some(member.addresses.clone())
+        };
+        self.is_voter(server) && addresses(self) == addresses(before)
+    }
+
     /// Whether `server` votes.
     pub fn is_voter(&self, server: ServerId) -> bool {
         self.quorum.contains(server)

@@ -232,8 +232,7 @@ impl Leader {
     /// Who leads once `membership` is in force: this server, if it still votes there under the
     /// same address; otherwise a voter of it that has come furthest.
     fn designated(&self, common: &Common, membership: &Membership) -> ServerId {
-        let stays = membership.votes_at_same_address(common.members.committed(), common.me);
-        if stays {
+        if membership.keeps(common.members.committed(), common.me) {
             return common.me;
         }
         membership

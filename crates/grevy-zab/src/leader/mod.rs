@@ -11,7 +11,7 @@ mod plan;
 mod progress;
 mod synchronise;
 
-use crate::common::{Common, Epochs, Fall};
+use crate::common::{Common, Epochs, Fall, Timing};
 use crate::membership::Membership;
 use crate::output::{LinkId, Output, Part};
 use crate::time::Time;
@@ -153,6 +153,13 @@ impl Leader {
         let timeout = common.timing.init;
         common.output(Output::LinkTimeout { link, timeout });
         self.links.insert(link, Progress::new(now, common.timing));
+    }
+
+    /// A learner sent something that is not for here.
+    pub fn heard(&mut self, now: Time, link: LinkId, timing: Timing) {
+        if let Some(progress) = self.links.get_mut(&link) {
+            progress.heard(now, timing);
+        }
     }
 
     pub fn link_lost(&mut self, link: LinkId) {

@@ -26,7 +26,7 @@ impl Leader {
         link: LinkId,
         last: Zxid,
     ) {
-        let end = self.end(common);
+        let end = self.agreed_end(common);
         let plan = match common.always_snapshot {
             true => Plan::Snapshot,
             false => plan(&common.history, end, last, common.read_log),
@@ -51,7 +51,7 @@ impl Leader {
 
     /// The end of what the quorum agrees on; before the leader is established, of what it will
     /// have agreed on then.
-    fn end(&self, common: &Common) -> Zxid {
+    fn agreed_end(&self, common: &Common) -> Zxid {
         match self.phase {
             Phase::Broadcast => common.history.committed(),
             _ => common.history.last(),
@@ -126,7 +126,7 @@ impl Leader {
                 if joins(&entries, after)
                     && entries.last().is_some_and(|e| e.zxid >= common.history.base()) =>
             {
-                common.send(link, Packet::Diff(self.end(common)));
+                common.send(link, Packet::Diff(self.agreed_end(common)));
                 self.send_history(common, now, link, after, &entries);
             }
             _ => self.order_snapshot(common, link),
@@ -143,7 +143,7 @@ impl Leader {
         after: Zxid,
         first: &[Entry],
     ) {
-        let end = self.end(common);
+        let end = self.agreed_end(common);
         let epoch_zxid = self.epoch_zxid();
         let mut packets = Vec::new();
         let mut pair = |entry: &Entry| {
