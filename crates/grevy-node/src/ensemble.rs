@@ -134,11 +134,10 @@ impl Node {
                 // The end of a session may come from anywhere.
                 let op = op.unwrap_or(OpCode::Error);
                 let is_free = matches!(op, OpCode::CreateSession | OpCode::CloseSession);
-                let admitted =
-                    match is_free || self.clock.admit(*session, Owner::Learner(link)) {
-                        true => Ok(()),
-                        false => Err(ErrorCode::SessionMoved),
-                    };
+                let admitted = match is_free || self.clock.admit(*session, Owner::Learner(link)) {
+                    true => Ok(()),
+                    false => Err(ErrorCode::SessionMoved),
+                };
                 let ask = Ask {
                     session: *session,
                     cxid: *cxid,

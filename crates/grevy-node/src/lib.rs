@@ -13,8 +13,8 @@ pub mod session_clock;
 pub mod time;
 pub mod watches;
 
-pub mod digest_log;
 mod apply;
+pub mod digest_log;
 mod ensemble;
 mod forwarding;
 mod output;

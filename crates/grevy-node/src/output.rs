@@ -1,8 +1,8 @@
 //! What a node asks of the shell around it.
 
-use core::time::Duration;
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::time::Duration;
 use grevy_proto::election::Notification;
 use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, SessionId, Zxid};

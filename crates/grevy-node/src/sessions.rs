@@ -207,9 +207,7 @@ impl Node {
                 .filter(|(_, client, _)| {
                     clients.with(*client, |c| c.heard()).unwrap_or_default() >= since
                 })
-                .map(|(session, _, timeout)| {
-                    (session, i32::try_from(timeout).unwrap_or(i32::MAX))
-                }),
+                .map(|(session, _, timeout)| (session, i32::try_from(timeout).unwrap_or(i32::MAX))),
         );
         self.reported = now.time;
         heard

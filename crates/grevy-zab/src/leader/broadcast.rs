@@ -86,13 +86,7 @@ impl Leader {
         }
     }
 
-    pub(super) fn handle_ack(
-        &mut self,
-        common: &mut Common,
-        now: Time,
-        link: LinkId,
-        zxid: Zxid,
-    ) {
+    pub(super) fn handle_ack(&mut self, common: &mut Common, now: Time, link: LinkId, zxid: Zxid) {
         let (epoch_zxid, last) = (self.epoch_zxid(), self.last_proposed);
         let Some(progress) = self.links.get_mut(&link) else {
             return;

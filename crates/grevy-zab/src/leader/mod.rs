@@ -208,12 +208,7 @@ impl Leader {
         common.hang_up(link, why);
     }
 
-    fn handle_learner_info(
-        &mut self,
-        common: &mut Common,
-        link: LinkId,
-        info: &LearnerInfo,
-    ) {
+    fn handle_learner_info(&mut self, common: &mut Common, link: LinkId, info: &LearnerInfo) {
         let version = common.members.committed().version;
         if info.config_version > version {
             let text = format!(
@@ -239,7 +234,9 @@ impl Leader {
         progress.introduce(info);
         match self.phase {
             Phase::Discovery => {
-                self.epoch = self.epoch.max(Epoch(info.accepted_epoch.0.saturating_add(1)));
+                self.epoch = self
+                    .epoch
+                    .max(Epoch(info.accepted_epoch.0.saturating_add(1)));
                 let voter = info.server.filter(|server| common.is_voter(*server));
                 self.support.extend(voter);
                 self.try_promise(common);

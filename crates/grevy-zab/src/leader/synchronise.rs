@@ -19,13 +19,7 @@ use grevy_proto::quorum::Packet;
 
 impl Leader {
     /// Brings a learner whose log ends at `last` up to date.
-    pub(super) fn synchronise(
-        &mut self,
-        common: &mut Common,
-        now: Time,
-        link: LinkId,
-        last: Zxid,
-    ) {
+    pub(super) fn synchronise(&mut self, common: &mut Common, now: Time, link: LinkId, last: Zxid) {
         let end = self.agreed_end(common);
         let plan = match common.always_snapshot {
             true => Plan::Snapshot,
@@ -124,7 +118,9 @@ impl Leader {
             // Memory may have moved on while the files were read.
             Some(entries)
                 if joins(&entries, after)
-                    && entries.last().is_some_and(|e| e.zxid >= common.history.base()) =>
+                    && entries
+                        .last()
+                        .is_some_and(|e| e.zxid >= common.history.base()) =>
             {
                 common.send(link, Packet::Diff(self.agreed_end(common)));
                 self.send_history(common, now, link, after, &entries);
