@@ -254,7 +254,7 @@ impl SessionClock {
         self.deadlines
             .range(..=now)
             .flat_map(|(_, sessions)| sessions)
-            .filter_map(|session| Some((*session, self.client(*session))))
+            .map(|session| (*session, self.client(*session)))
             .collect()
     }
 

@@ -288,6 +288,7 @@ impl Server {
                         .violate("P22", format!("the node stopped: {broken}"));
                 }
                 Output::Service(_) => {}
+                Output::Note(note) => trace!(ctx.trace, at, "note {note}"),
                 other => ctx.history.violate(
                     "P22",
                     format!("a server that runs alone asks for {other:?}"),
