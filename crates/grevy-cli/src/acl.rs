@@ -38,16 +38,22 @@ pub fn parse(text: &str) -> (Vec<Acl>, Vec<String>) {
 
 /// An entry as `getAcl` prints it. The line break comes from Java's `Id.toString`.
 pub fn show(acl: &Acl) -> String {
-    let letters: String = LETTERS
-        .iter()
-        .filter(|(_, bit)| acl.perms & bit != 0)
-        .map(|(letter, _)| letter)
-        .collect();
     format!(
-        "{},{}\n: {letters}",
+        "{},{}\n: {}",
         csv_string(&acl.id.scheme),
-        csv_string(&acl.id.id)
+        csv_string(&acl.id.id),
+        letters(acl.perms)
     )
+}
+
+/// An entry as [`parse`] reads it: `scheme:id:perms`.
+pub fn entry(acl: &Acl) -> String {
+    format!("{}:{}:{}", acl.id.scheme, acl.id.id, letters(acl.perms))
+}
+
+fn letters(perms: i32) -> String {
+    let set = LETTERS.iter().filter(|(_, bit)| perms & bit != 0);
+    set.map(|(letter, _)| letter).collect()
 }
 
 fn permissions(letters: &str, complaints: &mut Vec<String>) -> i32 {
@@ -126,5 +132,6 @@ mod tests {
             id: Id::new("x509", "CN=a,O=b}%"),
         };
         assert_eq!(show(&odd), "'x509,'CN=a%2CO=b%7D%25\n: rw");
+        assert_eq!(entry(&odd), "x509:CN=a,O=b}%:rw");
     }
 }

@@ -1,15 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+pub mod acl;
 pub mod client;
+pub mod format;
 
-mod acl;
 mod command;
 mod console;
 mod date;
 mod error;
 mod exec;
 mod flags;
-mod format;
 mod membership;
 mod options;
 mod parse;

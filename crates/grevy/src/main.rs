@@ -27,6 +27,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    #[command(flatten)]
+    Tool(grevy_tools::Tool),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +37,6 @@ fn main() -> ExitCode {
         Some(Verb::Server(arguments)) => server::run(&arguments),
         Some(Verb::Purge(arguments)) => purge::run(&arguments),
         Some(Verb::Zkcli { arguments }) => grevy_cli::run(arguments.into_iter()),
+        Some(Verb::Tool(tool)) => grevy_tools::run(&tool),
     }
 }
