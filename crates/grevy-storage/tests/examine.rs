@@ -27,7 +27,12 @@ fn dirs() -> Dirs {
 
 fn look(disk: &MemDisk) -> Result<Recovered, RecoveryError> {
     let options = OpenOptions::default();
-    examine(Arc::new(disk.clone()), &dirs(), &options, &mut Model::default())
+    examine(
+        Arc::new(disk.clone()),
+        &dirs(),
+        &options,
+        &mut Model::default(),
+    )
 }
 
 /// What opening would find, without what it does.

@@ -123,6 +123,12 @@ impl Failure {
                 Exit::Usage,
                 "the server does not take this ACL; scheme auth needs --auth".to_owned(),
             ),
+            Some(ErrorCode::Unimplemented) => (
+                Exit::Refused,
+                "the server does not know this request or has it turned off; znodes with a time \
+                 to live need extendedTypesEnabled=true"
+                    .to_owned(),
+            ),
             Some(ErrorCode::SessionExpired) => {
                 (Exit::SessionLost, "the session has expired".to_owned())
             }

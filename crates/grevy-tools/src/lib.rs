@@ -3,7 +3,9 @@
 pub mod exit;
 pub mod files;
 pub mod output;
+pub mod znodes;
 
+mod progress;
 mod prompt;
 
 use clap::Subcommand;
@@ -20,6 +22,40 @@ pub enum Tool {
     Verify(files::verify::Arguments),
     /// Make a damaged transaction log readable again.
     Repair(files::repair::Arguments),
+    /// Write a znode's data to standard output.
+    Get(znodes::read::Get),
+    /// Replace a znode's data.
+    Set(znodes::write::Set),
+    /// Create a znode.
+    Create(znodes::write::Create),
+    /// List a znode's children.
+    Ls(znodes::list::Arguments),
+    /// Show a znode's metadata, and whether it exists.
+    Stat(znodes::read::StatOf),
+    /// Show a znode's access control list.
+    #[command(name = "getAcl", visible_alias = "get-acl")]
+    GetAcl(znodes::read::GetAcl),
+    /// Replace a znode's access control list.
+    #[command(name = "setAcl", visible_alias = "set-acl")]
+    SetAcl(znodes::write::SetAcl),
+    /// Delete znodes.
+    Rm(znodes::remove::Arguments),
+    /// Draw a subtree.
+    Tree(znodes::tree::Arguments),
+    /// Look for znodes.
+    Find(znodes::find::Arguments),
+    /// Count znodes and bytes by subtree.
+    Du(znodes::du::Arguments),
+    /// Copy a znode or subtree.
+    Cp(znodes::copy::Arguments),
+    /// Move a subtree, as one transaction.
+    Mv(znodes::rename::Arguments),
+    /// Make a subtree of another cluster like one of this.
+    Mirror(znodes::mirror::Arguments),
+    /// Write a subtree as JSON.
+    Export(znodes::export::Arguments),
+    /// Write what export wrote to a cluster.
+    Import(znodes::import::Arguments),
 }
 
 /// Runs a tool to its end.
@@ -47,5 +83,21 @@ fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<Exit, Failure> {
         Tool::Inspect(arguments) => files::inspect::run(arguments, out),
         Tool::Verify(arguments) => files::verify::run(arguments, out),
         Tool::Repair(arguments) => files::repair::run(arguments, out),
+        Tool::Get(arguments) => znodes::read::get(arguments, out),
+        Tool::Set(arguments) => znodes::write::set(arguments, out),
+        Tool::Create(arguments) => znodes::write::create(arguments, out),
+        Tool::Ls(arguments) => znodes::list::run(arguments, out),
+        Tool::Stat(arguments) => znodes::read::stat(arguments, out),
+        Tool::GetAcl(arguments) => znodes::read::get_acl(arguments, out),
+        Tool::SetAcl(arguments) => znodes::write::set_acl(arguments, out),
+        Tool::Rm(arguments) => znodes::remove::run(arguments, out),
+        Tool::Tree(arguments) => znodes::tree::run(arguments, out),
+        Tool::Find(arguments) => znodes::find::run(arguments, out),
+        Tool::Du(arguments) => znodes::du::run(arguments, out),
+        Tool::Cp(arguments) => znodes::copy::run(arguments, out),
+        Tool::Mv(arguments) => znodes::rename::run(arguments, out),
+        Tool::Mirror(arguments) => znodes::mirror::run(arguments, out),
+        Tool::Export(arguments) => znodes::export::run(arguments, out),
+        Tool::Import(arguments) => znodes::import::run(arguments, out),
     }
 }

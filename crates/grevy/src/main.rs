@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 /// A coordination service that is Apache ZooKeeper to its clients.
 #[derive(Debug, Parser)]
-#[command(name = "grevy", version, about)]
+#[command(name = "grevy", version, about, after_help = grevy_tools::exit::TABLE)]
 struct Command {
     #[command(subcommand)]
     command: Option<Verb>,
@@ -38,5 +38,16 @@ fn main() -> ExitCode {
         Some(Verb::Purge(arguments)) => purge::run(&arguments),
         Some(Verb::Zkcli { arguments }) => grevy_cli::run(arguments.into_iter()),
         Some(Verb::Tool(tool)) => grevy_tools::run(&tool),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Command::command().debug_assert();
     }
 }

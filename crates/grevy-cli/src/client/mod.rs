@@ -13,6 +13,7 @@ mod frames;
 mod link;
 mod ops;
 pub mod path;
+mod pipelined;
 mod shared;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -24,8 +25,10 @@ pub use address::ConnectString;
 pub use error::ClientError;
 pub use event::{EventKind, KeeperState, WatchedEvent};
 pub use ops::{Node, WatchMode, multi_outcome};
+pub use pipelined::{Pending, Write};
 pub use watches::WatcherType;
 
+use grevy_proto::SessionId;
 use shared::{Core, Shared};
 use std::fmt;
 use std::io;
@@ -120,6 +123,16 @@ impl Client {
         let is_settled = |core: &Core| core.state.is_connected() || core.failure.is_some();
         // An error would say no more than the state does.
         drop(self.shared.wait(timeout, is_settled));
+    }
+
+    /// The session's id; [`SessionId::NONE`] before the first connection.
+    pub fn session(&self) -> SessionId {
+        self.shared.lock().session
+    }
+
+    /// The negotiated session timeout; before the first connection, the one to ask for.
+    pub fn timeout(&self) -> Duration {
+        self.shared.lock().timeout
     }
 
     /// Ends the session. Without a connection it is left to its timeout.

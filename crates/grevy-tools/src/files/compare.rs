@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// What to compare, and what to show.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,7 +22,6 @@ Examples:
 Subtrees are shown in which something was added, removed or changed, with how many znodes and bytes
 of data the second snapshot has more or less there. Each znode's data and access control list count;
 the order of things in the files does not. The exit code is 1 if anything is shown.")]
-/// What to compare, and what to show.
 pub struct Arguments {
     /// The first snapshot.
     a: PathBuf,

@@ -5,8 +5,8 @@ use crate::exit::{Exit, Failure};
 use clap::{Args, Subcommand};
 use std::io::Write;
 
-#[derive(Debug, Args)]
 /// What to look into.
+#[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,

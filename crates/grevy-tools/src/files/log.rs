@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// What to show.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -22,7 +23,6 @@ Examples:
 
 Records with a wrong checksum are shown with a mark and reading goes on behind them, as
 `zkTxnLogToolkit.sh` does. If anything is damaged the exit code is 1.")]
-/// What to show.
 pub struct Arguments {
     /// A log, or a directory of logs (or the one above its version-2).
     #[arg(value_name = "FILE|DIR")]

@@ -19,6 +19,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+/// What to repair, and how.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,7 +33,6 @@ transactions behind that are lost to this server. If other servers have a quorum
 this server's data away and let it fetch everything from them.
 
 Exit codes: 0 if the log is sound or was repaired, 1 if it is damaged and was not repaired.")]
-/// What to repair, and how.
 pub struct Arguments {
     /// The log.
     #[arg(value_name = "LOGFILE")]

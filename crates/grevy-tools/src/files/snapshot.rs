@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// What to show.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,7 +27,6 @@ Examples:
 Znodes come in the order of the file, parents before their children. Files of any size are read
 without being held in memory. If the file is damaged, what precedes the damage is shown, and the
 exit code is 1.")]
-/// What to show.
 pub struct Arguments {
     /// A snapshot; the end of its name, .gz or .snappy, tells how it is compressed.
     file: PathBuf,
@@ -118,8 +118,8 @@ pub fn each_item(
 }
 
 /// The root's path is empty in snapshots.
-pub fn client_path<'a>(path: &'a Cow<'_, str>) -> &'a str {
-    match &**path {
+pub fn client_path(path: &str) -> &str {
+    match path {
         "" => "/",
         path => path,
     }

@@ -15,6 +15,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Which directories.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,7 +27,6 @@ of the tree where the files have them. Then the history is brought back as a ser
 changing anything. A server may be running on the directories meanwhile.
 
 Exit codes: 0 if all is sound, 1 if something is damaged, 2 if the directories cannot be read.")]
-/// Which directories.
 pub struct Arguments {
     /// dataDir of zoo.cfg, or its version-2.
     #[arg(value_name = "DATADIR")]
