@@ -3,6 +3,7 @@
 pub mod acl;
 pub mod client;
 pub mod format;
+pub mod membership;
 
 mod command;
 mod console;
@@ -10,7 +11,6 @@ mod date;
 mod error;
 mod exec;
 mod flags;
-mod membership;
 mod options;
 mod parse;
 mod properties;

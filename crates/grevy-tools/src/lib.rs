@@ -1,15 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+pub mod ensemble;
 pub mod exit;
 pub mod files;
 pub mod output;
+pub mod recipes;
 pub mod znodes;
 
 mod progress;
 mod prompt;
 
 use clap::Subcommand;
-use exit::{Exit, Failure};
+use exit::Failure;
+use recipes::child::Ran;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
@@ -56,6 +59,18 @@ pub enum Tool {
     Export(znodes::export::Arguments),
     /// Write what export wrote to a cluster.
     Import(znodes::import::Arguments),
+    /// Show the servers of an ensemble: roles, zxids, lag, sessions, watches, latency.
+    Status(ensemble::status::Arguments),
+    /// Show the servers of an ensemble live.
+    Top(ensemble::top::Arguments),
+    /// Run a command while holding a lock.
+    Lock(recipes::lock::Arguments),
+    /// Run a command while leading.
+    Elect(recipes::elect::Arguments),
+    /// Run a command when fewer than N others do.
+    Semaphore(recipes::semaphore::Arguments),
+    /// Run a command, or print a line, for each change of a znode or subtree.
+    Watch(recipes::watch::Arguments),
 }
 
 /// Runs a tool to its end.
@@ -66,7 +81,7 @@ pub fn run(tool: &Tool) -> ExitCode {
         Ok(exit)
     });
     match result {
-        Ok(exit) => ExitCode::from(exit as u8),
+        Ok(exit_code) => ExitCode::from(exit_code),
         Err(failure) => {
             // What was found before the failure is worth having; whether it arrives is no news.
             let _ = out.flush();
@@ -78,8 +93,12 @@ pub fn run(tool: &Tool) -> ExitCode {
     }
 }
 
-fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<Exit, Failure> {
-    match tool {
+fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let exit = match tool {
+        Tool::Lock(arguments) => return Ok(report(recipes::lock::run(arguments))),
+        Tool::Elect(arguments) => return Ok(report(recipes::elect::run(arguments))),
+        Tool::Semaphore(arguments) => return Ok(report(recipes::semaphore::run(arguments))),
+        Tool::Watch(arguments) => return Ok(report(recipes::watch::run(arguments, out)?)),
         Tool::Inspect(arguments) => files::inspect::run(arguments, out),
         Tool::Verify(arguments) => files::verify::run(arguments, out),
         Tool::Repair(arguments) => files::repair::run(arguments, out),
@@ -99,5 +118,16 @@ fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<Exit, Failure> {
         Tool::Mirror(arguments) => znodes::mirror::run(arguments, out),
         Tool::Export(arguments) => znodes::export::run(arguments, out),
         Tool::Import(arguments) => znodes::import::run(arguments, out),
+        Tool::Status(arguments) => ensemble::status::run(arguments, out),
+        Tool::Top(arguments) => ensemble::top::run(arguments, out),
+    }?;
+    Ok(exit as u8)
+}
+
+/// Says what there is to say of a command that ran another one.
+fn report(ran: Ran) -> u8 {
+    if let Some(message) = &ran.message {
+        eprintln!("grevy: {message}");
     }
+    ran.exit_code
 }

@@ -34,7 +34,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -130,9 +130,11 @@ impl Client {
         self.shared.lock().session
     }
 
-    /// The negotiated session timeout; before the first connection, the one to ask for.
-    pub fn timeout(&self) -> Duration {
-        self.shared.lock().timeout
+    /// Until when the session is certainly alive, if the server is not heard of again: its timeout
+    /// after the last time. Whoever holds something by the session must let go of it by then.
+    pub fn safe_until(&self) -> Instant {
+        let core = self.shared.lock();
+        core.last_heard + core.timeout
     }
 
     /// Ends the session. Without a connection it is left to its timeout.
