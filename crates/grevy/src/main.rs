@@ -1,9 +1,10 @@
 //! The `grevy` command.
 
+mod pages;
 mod purge;
 mod server;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// A coordination service that is Apache ZooKeeper to its clients.
@@ -29,6 +30,10 @@ enum Verb {
     },
     #[command(flatten)]
     Tool(grevy_tools::Tool),
+    /// Write what makes a shell complete this command.
+    Completions(pages::Completions),
+    /// Write the manual page, or all of them to a directory.
+    Man(pages::Man),
 }
 
 fn main() -> ExitCode {
@@ -38,13 +43,14 @@ fn main() -> ExitCode {
         Some(Verb::Purge(arguments)) => purge::run(&arguments),
         Some(Verb::Zkcli { arguments }) => grevy_cli::run(arguments.into_iter()),
         Some(Verb::Tool(tool)) => grevy_tools::run(&tool),
+        Some(Verb::Completions(arguments)) => pages::completions(&arguments, Command::command()),
+        Some(Verb::Man(arguments)) => pages::man(&arguments, Command::command()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -15,7 +15,7 @@ use serde_json::json;
 use std::io::Write;
 
 /// A request with more than this does not pass a default server's limit of 1 MiB.
-const MAX_BYTES: usize = 900 << 10;
+pub const MAX_BYTES: usize = 900 << 10;
 
 /// What to move, and where to.
 #[derive(Debug, Args)]
