@@ -15,7 +15,7 @@ use support::*;
 fn files(disk: &MemDisk) -> BTreeMap<String, Vec<u8>> {
     let names = disk.list(Path::new(LOGS)).unwrap();
     let content = |name: String| {
-        let content = disk.content(&Path::new(LOGS).join(&name)).unwrap();
+        let content = disk.content(Path::new(LOGS).join(&name)).unwrap();
         (name, content)
     };
     names.into_iter().map(content).collect()

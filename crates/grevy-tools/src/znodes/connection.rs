@@ -3,7 +3,7 @@
 use crate::exit::{At, Exit, Failure};
 use crate::output::Output;
 use clap::Args;
-use grevy_cli::client::{Client, ClientError, Config, ConnectString, State, WatchedEvent, path};
+use grevy_cli::client::{Client, ClientError, Config, ConnectString, WatchedEvent, path};
 use std::time::Duration;
 
 /// Whom to ask, and how to answer.
@@ -48,6 +48,9 @@ pub struct Common {
     /// Let the server catch up with its leader before anything is read.
     #[arg(long, display_order = 803)]
     pub sync: bool,
+    /// A server that is cut off from its ensemble will do, for reading.
+    #[arg(long, display_order = 804)]
+    pub read_only: bool,
     /// How results are written.
     #[command(flatten)]
     pub output: Output,
@@ -87,7 +90,7 @@ impl Common {
         let config = Config {
             connect,
             timeout,
-            read_only: false,
+            read_only: self.read_only,
         };
         let client = Client::start(config, on_event)
             .map_err(|error| Failure::usage(format!("cannot start a thread: {error}")))?;
@@ -97,7 +100,7 @@ impl Common {
         client.wait_settled(timeout);
         // Whoever refuses now will hardly answer in a moment; and if nobody answered, that was
         // the time that was given.
-        if client.state() != State::Connected {
+        if !client.state().is_connected() {
             let error = client.wait_connected(Duration::ZERO);
             return Err(match error {
                 Err(ClientError::ConnectionLoss(why)) => Failure::new(

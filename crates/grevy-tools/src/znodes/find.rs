@@ -2,6 +2,7 @@
 
 use super::connection::{Target, znode_path};
 use super::glob::fits;
+use super::read::put_stat;
 use super::walk::{Found, Want, everything, walk};
 use crate::exit::{Exit, Failure};
 use crate::files::filter::session;
@@ -80,7 +81,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
             true => {
                 let mut object = Map::new();
                 object.insert("path".to_owned(), found.path.as_str().into());
-                super::read::put_stat(&mut object, &found.stat);
+                put_stat(&mut object, &found.stat);
                 output::line(out, &Value::Object(object))?;
             }
             false => writeln!(out, "{}", found.path)?,

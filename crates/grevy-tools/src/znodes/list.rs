@@ -1,11 +1,12 @@
 //! `grevy ls`.
 
-use super::connection::{Target, znode_path};
+use super::connection::{Target, join, znode_path};
+use super::read::put_stat;
 use super::walk::{Found, Want, everything, walk};
-use crate::exit::{Exit, Failure};
+use crate::exit::{At, Exit, Failure};
 use crate::output;
 use clap::Args;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
 /// Of which znode.
@@ -41,14 +42,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let client = &connection.client;
     let is_json = target.is_json();
     if !recursive && !long {
-        use crate::exit::At;
         let (mut children, _) = client.get_children(path, false).at(path)?;
         children.sort_unstable();
         for name in children {
             match is_json {
                 true => {
-                    let path = super::connection::join(path, &name);
-                    output::line(out, &serde_json::json!({"path": path, "name": name}))?;
+                    let path = join(path, &name);
+                    output::line(out, &json!({"path": path, "name": name}))?;
                 }
                 false => writeln!(out, "{name}")?,
             }
@@ -81,7 +81,7 @@ fn write(
         object.insert("path".to_owned(), found.path.as_str().into());
         object.insert("name".to_owned(), name.into());
         if long {
-            super::read::put_stat(&mut object, &found.stat);
+            put_stat(&mut object, &found.stat);
         }
         return output::line(out, &Value::Object(object));
     }

@@ -1,6 +1,7 @@
 //! `grevy tree`.
 
 use super::connection::{Target, znode_path};
+use super::read::put_stat;
 use super::walk::{Want, everything, walk};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -58,7 +59,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
             let mut object = Map::new();
             object.insert("path".to_owned(), found.path.as_str().into());
             object.insert("level".to_owned(), found.level.into());
-            super::read::put_stat(&mut object, &found.stat);
+            put_stat(&mut object, &found.stat);
             output::line(out, &Value::Object(object))?;
             return Ok(());
         }

@@ -7,7 +7,7 @@ use crate::exit::{At, Exit, Failure};
 use crate::output;
 use clap::Args;
 use grevy_cli::acl;
-use grevy_cli::client::{Client, Node};
+use grevy_cli::client::{Client, ClientError, Node};
 use grevy_proto::request::CreateMode;
 use grevy_proto::{Acl, ErrorCode};
 use serde_json::json;
@@ -99,7 +99,13 @@ pub fn create(arguments: &Create, out: &mut dyn Write) -> Result<Exit, Failure> 
     if arguments.parents {
         create_parents(&connection.client, path)?;
     }
-    let created = connection.client.create(path, &node).at(path)?;
+    let created = match connection.client.create(path, &node) {
+        Err(error) if error.is(ErrorCode::NoNode) => {
+            let why = format!("{path}: the parent does not exist; add --parents to create it");
+            return Err(Failure::new(Exit::NoNode, why));
+        }
+        created => created.at(path)?,
+    };
     match arguments.target.is_json() {
         true => output::line(out, &json!({"path": created}))?,
         false => writeln!(out, "{created}")?,
@@ -222,10 +228,9 @@ pub fn set_acl(arguments: &SetAcl, out: &mut dyn Write) -> Result<Exit, Failure>
             Ok(())
         })?;
         changed = paths.len();
-        let accept =
-            |error: &_| ErrorCode::NoNode.wire() == grevy_cli::client::ClientError::code(error);
+        let gone = |error: &ClientError| error.is(ErrorCode::NoNode);
         let mut done = || {};
-        let mut window = Window::new(&accept, &mut done);
+        let mut window = Window::new(&gone, &mut done);
         for path in paths {
             let pending = client.submit_set_acl(&path, acl);
             window.push(path, pending)?;

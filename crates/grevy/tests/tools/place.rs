@@ -39,18 +39,10 @@ impl Place {
             directory.join("data").display()
         );
         fs::write(&file, text).expect("a file for the test");
-        let log = fs::File::create(directory.join("server.log")).expect("a file for the test");
-        let child = Command::new(env!("CARGO_BIN_EXE_grevy"))
-            .arg("server")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the server can be run");
         let mut place = Self {
             server: String::new(),
+            child: spawn(&directory),
             directory,
-            child,
         };
         place.server = format!("127.0.0.1:{}", place.wait_for_port());
         place
@@ -94,6 +86,23 @@ impl Place {
         self.child.wait().expect("the server ends");
     }
 
+    /// Starts it again after it was killed, on the same port.
+    pub fn restart(&mut self) {
+        let port = self
+            .server
+            .rsplit(':')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let file = self.directory.join("zoo.cfg");
+        let text = fs::read_to_string(&file).expect("its configuration");
+        let text = text.replace("clientPort=0\n", &format!("clientPort={port}\n"));
+        fs::write(&file, text).expect("a file for the test");
+        let _ = fs::remove_file(self.data().join("client.port"));
+        self.child = spawn(&self.directory);
+        assert_eq!(self.wait_for_port(), port);
+    }
+
     /// The command with the server set.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = grevy(arguments);
@@ -120,6 +129,18 @@ impl Drop for Place {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs a server on the configuration in a directory.
+fn spawn(directory: &Path) -> Child {
+    let log = fs::File::create(directory.join("server.log")).expect("a file for the test");
+    Command::new(env!("CARGO_BIN_EXE_grevy"))
+        .arg("server")
+        .arg(directory.join("zoo.cfg"))
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("the server can be run")
 }
 
 /// The command, apart from the environment of whoever runs the tests.

@@ -235,3 +235,48 @@ fn a_change_is_printed_and_that_is_all() {
         (Some("created"), Some("/w"))
     );
 }
+
+#[test]
+fn a_new_session_goes_on_watching() {
+    let mut place = Place::new("watch-again");
+    let mut child = place
+        .command(&["watch", "/w", "--timeout", "400"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command can be run");
+    wait_for(&place, "wchs", "Total watches:1");
+    place.kill();
+    // It says so when the session is over, and a new one cannot be had yet.
+    let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("it says text");
+    assert!(line.contains("is a server running there?"), "{line}");
+    place.restart();
+    let mut told = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut next = || {
+        let mut line = String::new();
+        told.read_line(&mut line).expect("it prints text");
+        line
+    };
+    assert_eq!(next(), "reconnected /w\n");
+    place.ok(&["create", "/w"]);
+    assert_eq!(next(), "created /w\n");
+    terminate(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+}
+
+#[test]
+fn a_short_absence_of_the_server_is_survived() {
+    let mut place = Place::new("absence");
+    let mut holder = Held::start(&place, &["lock", "/l", "--timeout", "30000"]);
+    let (node, _) = holder.held();
+    place.kill();
+    place.restart();
+    assert_eq!(
+        place.ok(&["ls", "/l"]).trim_end(),
+        node.trim_start_matches("/l/")
+    );
+    assert_eq!(holder.release(), (0, String::new()));
+    assert_eq!(place.ok(&["ls", "/l"]), "");
+}

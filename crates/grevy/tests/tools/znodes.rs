@@ -56,7 +56,11 @@ fn failures_are_one_line_and_a_code() {
         (&["get", "/none"][..], 3, "/none: the znode does not exist"),
         (&["stat", "/none"], 3, "/none: the znode does not exist"),
         (&["create", "/a"], 4, "/a: the znode exists already"),
-        (&["create", "/x/y"], 3, "/x/y: the znode does not exist"),
+        (
+            &["create", "/x/y"],
+            3,
+            "/x/y: the parent does not exist; add --parents to create it",
+        ),
         (
             &["rm", "/a"],
             4,
