@@ -1,14 +1,15 @@
 //! The `grevy` command.
 
+mod pages;
 mod purge;
 mod server;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// A coordination service that is Apache ZooKeeper to its clients.
 #[derive(Debug, Parser)]
-#[command(name = "grevy", version, about)]
+#[command(name = "grevy", version, about, after_help = grevy_tools::exit::TABLE)]
 struct Command {
     #[command(subcommand)]
     command: Option<Verb>,
@@ -27,6 +28,12 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    #[command(flatten)]
+    Tool(grevy_tools::Tool),
+    /// Write what makes a shell complete this command.
+    Completions(pages::Completions),
+    /// Write the manual page, or all of them to a directory.
+    Man(pages::Man),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +42,18 @@ fn main() -> ExitCode {
         Some(Verb::Server(arguments)) => server::run(&arguments),
         Some(Verb::Purge(arguments)) => purge::run(&arguments),
         Some(Verb::Zkcli { arguments }) => grevy_cli::run(arguments.into_iter()),
+        Some(Verb::Tool(tool)) => grevy_tools::run(&tool),
+        Some(Verb::Completions(arguments)) => pages::completions(&arguments, Command::command()),
+        Some(Verb::Man(arguments)) => pages::man(&arguments, Command::command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Command::command().debug_assert();
     }
 }
