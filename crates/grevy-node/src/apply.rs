@@ -86,6 +86,7 @@ impl Node {
         if self.starting {
             self.start_service(now, tree, watches, clients);
         }
+        self.try_stop(now);
     }
 
     #[expect(
