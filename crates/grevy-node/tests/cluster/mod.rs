@@ -716,33 +716,19 @@ impl Cluster {
     }
 
     pub fn create(&mut self, at: usize, client: ClientId, path: &str) -> Xid {
-        let xid = Xid(self.next_xid);
-        self.next_xid += 1;
-        let mut frame = RequestHeader {
-            xid,
-            op: OpCode::Create.wire(),
-        }
-        .to_bytes();
-        Create {
-            path: path.into(),
-            data: None,
-            acl: vec![Acl::OPEN],
-            flags: 0,
-        }
-        .encode(&mut frame);
-        self.frame(at, client, &frame);
-        xid
+        let record = create_record(path, 0);
+        self.request(at, client, OpCode::Create, &record)
     }
 
     pub fn sync(&mut self, at: usize, client: ClientId) -> Xid {
+        self.request(at, client, OpCode::Sync, &"/".to_bytes())
+    }
+
+    pub fn request(&mut self, at: usize, client: ClientId, op: OpCode, record: &[u8]) -> Xid {
         let xid = Xid(self.next_xid);
         self.next_xid += 1;
-        let mut frame = RequestHeader {
-            xid,
-            op: OpCode::Sync.wire(),
-        }
-        .to_bytes();
-        "/".encode(&mut frame);
+        let mut frame = RequestHeader { xid, op: op.wire() }.to_bytes();
+        frame.extend_from_slice(record);
         self.frame(at, client, &frame);
         xid
     }
@@ -790,6 +776,17 @@ impl Cluster {
         }
         replies
     }
+}
+
+/// A create of a znode of the kind that `flags` say.
+pub fn create_record(path: &str, flags: i32) -> Vec<u8> {
+    Create {
+        path: path.into(),
+        data: None,
+        acl: vec![Acl::OPEN],
+        flags,
+    }
+    .to_bytes()
 }
 
 fn load(zxid: Zxid, body: &[u8]) -> Tree {
