@@ -29,7 +29,7 @@ impl Node {
         match self.queue.front() {
             Some(Queued::Txn { header, .. }) => header.zxid <= self.peer.committed(),
             Some(Queued::Sync { number, .. }) => *number <= self.peer.syncs_released(),
-            Some(Queued::Refused { .. }) => true,
+            Some(Queued::Refused { .. } | Queued::LocalClose { .. }) => true,
             None => false,
         }
     }
@@ -85,6 +85,14 @@ impl Node {
                     let view = self.view(now, tree, watches);
                     clients.with(client, |c| c.complete(code, |_| {}, view));
                 }
+                Queued::LocalClose { client, session } => {
+                    self.local.clock.remove(session);
+                    let view = self.view(now, tree, watches);
+                    clients.with(client, |c| {
+                        c.complete(ErrorCode::Ok, |_| {}, view);
+                        c.close(CloseReason::SessionClosed(session));
+                    });
+                }
             }
         }
         if self.starting {
@@ -127,7 +135,11 @@ impl Node {
         match (txn, origin) {
             (Txn::CreateSession(timeout), origin) => {
                 let timeout = millis(*timeout);
-                self.clock.open(session, timeout, now.time);
+                self.upgraded(session, now.time);
+                match self.clock.knows(session) {
+                    true => self.clock.heard(session, now.time),
+                    false => self.clock.open(session, timeout, now.time),
+                }
                 if let Some((client, _)) = origin {
                     // The session of a client that is gone already will expire.
                     let opened = clients.with(client, |c| c.session_opened(session, now.time));
@@ -143,6 +155,7 @@ impl Node {
                         c.close(CloseReason::SessionClosed(session));
                     });
                 }
+                self.global_ended(session);
                 if let Some(client) = self.clock.remove(session) {
                     let reason = CloseReason::SessionExpired(session);
                     clients.with(client, |c| c.close(reason));
@@ -185,6 +198,10 @@ impl Node {
             Kind::Sync { path } => c.complete(ErrorCode::Ok, |out| path.encode(out), view),
             Kind::Write { .. } => c.complete(ErrorCode::ConnectionLoss, |_| {}, view),
             Kind::Refusal(code) => c.complete(*code, |_| {}, view),
+            Kind::LocalClose(session) => {
+                c.complete(ErrorCode::Ok, |_| {}, view);
+                c.close(CloseReason::SessionClosed(*session));
+            }
         });
     }
 
@@ -198,6 +215,9 @@ impl Node {
         clients: &impl Clients,
     ) {
         while let Some(waiting) = self.forwarding.take_refusal(session) {
+            if let Kind::LocalClose(session) = waiting.kind {
+                self.local.clock.remove(session);
+            }
             self.complete_passed(&waiting, now, tree, watches, clients);
         }
     }
@@ -251,7 +271,9 @@ impl Node {
             let text = alloc::string::ToString::to_string(members);
             tree.set_config(text.as_bytes(), Zxid(members.version), now.wall_ms);
         }
-        let gone = self.clock.restart(crate::node::timeouts(tree), now.time);
+        let upgrading = self.upgrading(tree);
+        let open = crate::node::timeouts(tree).chain(upgrading);
+        let gone = self.clock.restart(open, now.time);
         for (session, client) in gone {
             let reason = CloseReason::SessionExpired(session);
             clients.with(client, |c| c.close(reason));
@@ -259,10 +281,14 @@ impl Node {
         self.pending = grevy_tree::prepare::Pending::new(self.config.seed);
         self.reported = now.time;
         self.open_service();
+        self.settle_upgrades(tree, now);
         // What clients asked for meanwhile was not in the history that was taken over.
         for (session, waiting) in self.forwarding.take_all() {
             self.submit_again(now, tree, session, waiting);
         }
+        // One that the same leader may still get is not asked for again.
+        self.settle_upgrades(tree, now);
+        self.restart_local(now, tree, clients);
         self.revalidate_again(now, clients);
         self.follow_up(now);
     }

@@ -362,6 +362,7 @@ impl Node {
     fn drop_clients(&mut self) {
         self.forwarding = crate::forwarding::Forwarding::default();
         self.revalidating.clear();
+        self.drop_local_waiting();
         self.outputs.push_back(Output::DropClients);
     }
 
@@ -384,6 +385,15 @@ impl Node {
             let kind = Kind::Refusal(ErrorCode::ConnectionLoss);
             return self.forwarding.push(session, Waiting { kind, ..waiting });
         }
+        if let Kind::Write { record, .. } = &waiting.kind
+            && self.local.clock.knows(session)
+        {
+            let Waiting { client, op, .. } = waiting;
+            let record = record.clone();
+            if let Err(code) = self.upgrade(now, tree, session, client, op, &record) {
+                return self.refuse(client, session, op, code);
+            }
+        }
         if !self.peer.leads() {
             return self.send_or_hold(now, session, waiting);
         }
@@ -405,6 +415,9 @@ impl Node {
             }
             Kind::Sync { path } => self.sync(client, path),
             Kind::Refusal(code) => self.queue.push_back(Queued::Refused { client, code }),
+            Kind::LocalClose(session) => {
+                self.queue.push_back(Queued::LocalClose { client, session });
+            }
         }
     }
 

@@ -17,6 +17,7 @@ mod apply;
 pub mod digest_log;
 mod ensemble;
 mod forwarding;
+mod local_sessions;
 mod output;
 mod reaper;
 mod reply;

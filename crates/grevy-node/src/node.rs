@@ -17,6 +17,7 @@ use crate::config::NodeConfig;
 use crate::connection::{ClientId, Connect};
 use crate::digest_log::DigestLog;
 use crate::forwarding::Forwarding;
+use crate::local_sessions::LocalSessions;
 use crate::output::{Output, Service};
 use crate::reaper::Reaper;
 use crate::session_clock::SessionClock;
@@ -69,6 +70,11 @@ pub(crate) enum Queued {
         client: ClientId,
         code: ErrorCode,
     },
+    /// A client of this leader closes its local session.
+    LocalClose {
+        client: ClientId,
+        session: SessionId,
+    },
 }
 
 /// The machine. See the module's text.
@@ -90,6 +96,7 @@ pub struct Node {
     /// The newest transaction that was applied.
     pub(crate) applied: Zxid,
     pub(crate) clock: SessionClock,
+    pub(crate) local: LocalSessions,
     pub(crate) forwarding: Forwarding,
     /// Syncs of this learner's clients that the leader has answered, each with what was
     /// committed then.
@@ -166,6 +173,7 @@ impl Node {
             queued: tree.last_zxid(),
             applied: tree.last_zxid(),
             clock: SessionClock::new(config.tick),
+            local: LocalSessions::new(config.tick),
             forwarding: Forwarding::default(),
             answered_syncs: VecDeque::new(),
             revalidating: BTreeMap::new(),
@@ -244,6 +252,7 @@ impl Node {
             return None;
         }
         let leads = self.keeps_time();
+        let serves = self.service == Service::Open && !self.is_stopping();
         let stops = match self.stopping {
             Stopping::Finishing(deadline) => Some(deadline),
             Stopping::No | Stopping::Done => None,
@@ -253,6 +262,7 @@ impl Node {
             self.peer.next_timeout(),
             leads.then(|| self.reaper.due()),
             self.clock.next_deadline().filter(|_| leads),
+            self.local.clock.next_deadline().filter(|_| serves),
             (self.service == Service::Paused).then(|| self.paused_since + self.patience()),
         ];
         own.into_iter().flatten().min()

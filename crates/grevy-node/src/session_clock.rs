@@ -178,6 +178,18 @@ impl SessionClock {
         Some(self.sessions.get(&session)?.timeout_ms)
     }
 
+    /// The session's timeout; zero if it is not known.
+    pub fn timeout(&self, session: SessionId) -> Duration {
+        Duration::from_millis(u64::from(self.timeout_ms(session).unwrap_or(0)))
+    }
+
+    /// All sessions, with their timeouts.
+    pub fn timeouts(&self) -> impl Iterator<Item = (SessionId, Duration)> {
+        let timeout = |entry: &Entry| Duration::from_millis(u64::from(entry.timeout_ms));
+        let all = self.sessions.iter();
+        all.map(move |(session, entry)| (*session, timeout(entry)))
+    }
+
     /// The connection `client` ended; it heard the session last at `heard`.
     pub fn detach(&mut self, session: SessionId, client: ClientId, heard: Time) {
         if let Some(entry) = self.sessions.get_mut(&session)

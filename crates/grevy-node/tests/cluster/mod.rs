@@ -4,7 +4,8 @@
 #![allow(dead_code, reason = "each test file uses its part of the harness")]
 
 use grevy_node::{
-    Action, ClientId, Clients, Connection, Node, NodeConfig, Now, Output, Part, Time, View,
+    Action, ClientId, Clients, CloseReason, Connection, Node, NodeConfig, Now, Output, Part, Time,
+    View,
 };
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
 use grevy_proto::election::Notification;
@@ -54,6 +55,8 @@ struct Server {
     id: ServerId,
     config: NodeConfig,
     disk: Disk,
+    /// How often it was started.
+    starts: u32,
     run: Option<Running>,
 }
 
@@ -122,6 +125,7 @@ impl Cluster {
                     ..NodeConfig::default()
                 },
                 disk: Disk::default(),
+                starts: 0,
                 run: None,
             })
             .collect();
@@ -154,6 +158,11 @@ impl Cluster {
         self.servers.len()
     }
 
+    /// Changes the settings of all servers, before they start.
+    pub fn configure(&mut self, f: impl Fn(&mut NodeConfig)) {
+        self.servers.iter_mut().for_each(|s| f(&mut s.config));
+    }
+
     pub fn start_all(&mut self) {
         (0..self.len()).for_each(|at| self.start(at));
     }
@@ -161,6 +170,8 @@ impl Cluster {
     pub fn start(&mut self, at: usize) {
         let server = &mut self.servers[at];
         assert!(server.run.is_none());
+        server.starts += 1;
+        server.config.run = server.starts;
         let disk = &server.disk;
         let (mut tree, base) = match disk.snapshots.last_key_value() {
             Some((zxid, body)) => (load(*zxid, body), *zxid),
@@ -340,6 +351,12 @@ impl Cluster {
 
     pub fn digest(&self, at: usize) -> i64 {
         self.servers[at].run.as_ref().unwrap().tree.digest()
+    }
+
+    /// Whether the ensemble knows the session, by this server's state.
+    pub fn knows_session(&self, at: usize, session: SessionId) -> bool {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.tree.sessions().contains(session)
     }
 
     pub fn exists(&self, at: usize, path: &str) -> bool {
@@ -751,6 +768,22 @@ impl Cluster {
             _ => {}
         }
         self.settle(at);
+    }
+
+    /// The client's connection breaks.
+    pub fn disconnect(&mut self, at: usize, client: ClientId) {
+        let closed = self.run(at).clients.borrow_mut().remove(&client);
+        if let Some(closed) = closed {
+            self.call(at, |node, _, _, _| {
+                node.client_closed(client, closed.last_session(), closed.heard());
+            });
+        }
+    }
+
+    /// Why the client's connection is being closed, if it is.
+    pub fn closing(&self, at: usize, client: ClientId) -> Option<CloseReason> {
+        let run = self.servers[at].run.as_ref()?;
+        run.clients.with(client, |c| c.closing().cloned())?
     }
 
     /// What a client was sent, as xids with errors. The answer to its connect is left out.
