@@ -32,7 +32,7 @@ use grevy_proto::{Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid,
 use grevy_tree::prepare::{Context, Pending, WriteRequest};
 use grevy_tree::watch::WatcherId;
 use grevy_tree::{Change, SnapshotInfo, Tree};
-use grevy_zab::{BroadcastError, Leader, Majority};
+use grevy_zab::{BroadcastError, Leader, Quorum};
 
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Node {
             clock.open(session, timeout, now.time);
         }
         let applied = tree.last_zxid();
-        let quorum = Majority::new([config.server_id]);
+        let quorum = Quorum::majority([config.server_id]);
         let mut node = Self {
             status: Status::Serving,
             leader: Leader::new(config.server_id, quorum, applied),

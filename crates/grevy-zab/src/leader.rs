@@ -5,7 +5,7 @@
 //! The leader counts itself like any voter: by what its own log has reported as durable, never
 //! by what it has merely written.
 
-use crate::quorum::Majority;
+use crate::quorum::Quorum;
 use alloc::collections::{BTreeMap, VecDeque};
 use core::fmt;
 use grevy_proto::{ServerId, Zxid};
@@ -50,7 +50,7 @@ impl core::error::Error for BroadcastError {}
 /// The broadcast phase of one epoch.
 #[derive(Debug)]
 pub struct Leader {
-    quorum: Majority,
+    quorum: Quorum,
     /// Up to where each server's log is durable.
     acked: BTreeMap<ServerId, Zxid>,
     last_proposed: Zxid,
@@ -61,7 +61,7 @@ pub struct Leader {
 
 impl Leader {
     /// A leader whose durable history ends at `last`, all of it committed.
-    pub fn new(id: ServerId, quorum: Majority, last: Zxid) -> Self {
+    pub fn new(id: ServerId, quorum: Quorum, last: Zxid) -> Self {
         Self {
             quorum,
             acked: BTreeMap::from([(id, last)]),
@@ -134,7 +134,7 @@ mod tests {
     fn leader(voters: i64) -> Leader {
         Leader::new(
             ServerId(1),
-            Majority::new((1..=voters).map(ServerId)),
+            Quorum::majority((1..=voters).map(ServerId)),
             Zxid(0),
         )
     }

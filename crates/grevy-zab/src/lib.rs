@@ -8,5 +8,5 @@ pub mod quorum;
 pub mod time;
 
 pub use leader::{BroadcastError, Leader};
-pub use quorum::Majority;
+pub use quorum::Quorum;
 pub use time::Time;
