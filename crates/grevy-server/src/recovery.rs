@@ -1,6 +1,6 @@
 //! From the files to the state: the storage reads, the tree is built.
 
-use crate::config::Config;
+use crate::config::{Config, Storage};
 use crate::log_thread::Files;
 use crate::metrics::ServerMetrics;
 use crate::setup;
@@ -182,9 +182,9 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
 }
 
 /// What stands behind a snapshot's body, as the settings want it.
-pub fn trailers(config: &Config, zxid: Zxid, digest: i64) -> Trailers {
+pub fn trailers(storage: &Storage, zxid: Zxid, digest: i64) -> Trailers {
     let last_zxid = zxid;
-    match (config.storage.digest, config.storage.last_zxid_block) {
+    match (storage.digest, storage.last_zxid_block) {
         (false, _) => Trailers::None,
         (true, false) => Trailers::Digest { zxid, digest },
         (true, true) => Trailers::All {
@@ -218,7 +218,7 @@ fn write_first_snapshot(
     while tree.snapshot_slice(usize::MAX, &mut body) {}
     writer.write(&body)?;
     // A digest block of an empty database says zero, as the Java server writes it.
-    let file = writer.finish(trailers(config, info.zxid, 0))?;
+    let file = writer.finish(trailers(&config.storage, info.zxid, 0))?;
     store.created()?;
     Ok(file.path)
 }

@@ -115,7 +115,7 @@ fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, Di
             bytes.clear();
         }
         if !more {
-            let trailers = recovery::trailers(&shared.config, info.zxid, info.digest);
+            let trailers = recovery::trailers(&shared.config.storage, info.zxid, info.digest);
             return writer.finish(trailers).map(Some);
         }
         if shared.is_stopping() {

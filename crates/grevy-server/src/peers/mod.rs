@@ -4,10 +4,14 @@ pub mod complaints;
 pub mod connect;
 pub mod election;
 pub mod listen;
+pub mod quorum;
 pub mod roster;
 
 use grevy_proto::ServerId;
 use grevy_proto::election::Notification;
+use grevy_proto::quorum::Packet;
+use grevy_zab::LinkId;
+use quorum::{Dial, Received};
 use std::time::Duration;
 
 /// How the ports are used.
@@ -24,6 +28,12 @@ pub struct Settings {
     pub keep_alive: bool,
     /// Whether servers may have several addresses (`multiAddress.enabled`).
     pub several_addresses: bool,
+    /// How long the other end of a connection of the quorum port may be silent until the node
+    /// says otherwise (`initLimit`).
+    pub init_limit: Duration,
+    /// The pause between two tries to connect to a leader
+    /// (`leaderConnectDelayDuringRetryMs`).
+    pub connect_pause: Duration,
 }
 
 /// What is heard of other servers.
@@ -33,4 +43,14 @@ pub trait Events: Send + Sync {
     /// The connection with a server is there, also in place of another one; or it is lost, or
     /// could not be made.
     fn election_peer(&self, server: ServerId, connected: bool);
+    /// A leader was reached.
+    fn link_dialled(&self, dial: Dial, link: LinkId);
+    /// A leader could not be reached.
+    fn dial_failed(&self, dial: Dial);
+    /// Packets came. `accepted`: they are the first of a learner that has connected.
+    fn link_packets(&self, link: LinkId, accepted: bool, packets: Vec<Packet>);
+    /// The snapshot behind a SNAP packet was read to its end.
+    fn snapshot_received(&self, link: LinkId, received: Received);
+    /// A link that was heard of before has ended, and was not hung up.
+    fn link_lost(&self, link: LinkId);
 }

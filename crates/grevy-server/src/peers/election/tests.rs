@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::config::{Ensemble, PeerAddress, Role, Server};
+use crate::peers::quorum::{Dial, Received};
 use grevy_proto::Zxid;
 use grevy_proto::election::{PeerState, split_message};
+use grevy_proto::quorum::Packet;
+use grevy_zab::LinkId;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -26,6 +29,12 @@ impl Events for Heard {
     fn election_peer(&self, server: ServerId, connected: bool) {
         let _ = self.0.send(Event::Peer(server.0, connected));
     }
+
+    fn link_dialled(&self, _: Dial, _: LinkId) {}
+    fn dial_failed(&self, _: Dial) {}
+    fn link_packets(&self, _: LinkId, _: bool, _: Vec<Packet>) {}
+    fn snapshot_received(&self, _: LinkId, _: Received) {}
+    fn link_lost(&self, _: LinkId) {}
 }
 
 /// A server under test.
@@ -51,6 +60,8 @@ impl Subject {
             hello_timeout,
             keep_alive: true,
             several_addresses: false,
+            init_limit: LONG,
+            connect_pause: LONG,
         };
         let election = Election::new(Arc::new(settings), Arc::new(Heard(sender)));
         let mut all = members.to_vec();
