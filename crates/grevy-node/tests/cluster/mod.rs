@@ -552,11 +552,9 @@ impl Cluster {
                     node.snapshot_received(now, *link, zxid);
                 });
             }
-            (Channel::Link(at, link), Message::Closed) => {
-                if self.is_up(*at) {
-                    self.run(*at).links.remove(link);
-                    self.call(*at, |node, now, _, _| node.link_lost(now, *link));
-                }
+            (Channel::Link(at, link), Message::Closed) if self.is_up(*at) => {
+                self.run(*at).links.remove(link);
+                self.call(*at, |node, now, _, _| node.link_lost(now, *link));
             }
             _ => {}
         }
