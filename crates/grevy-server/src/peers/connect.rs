@@ -1,6 +1,6 @@
 //! Reaching another server: whichever of its addresses answers first.
 
-use grevy_proto::address::HostPort;
+use grevy_proto::HostPort;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;

@@ -2,7 +2,7 @@
 
 use super::complaints::Complaints;
 use crate::listener;
-use grevy_proto::address::HostPort;
+use grevy_proto::HostPort;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;

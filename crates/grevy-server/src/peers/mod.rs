@@ -4,6 +4,8 @@ pub mod complaints;
 pub mod connect;
 pub mod election;
 pub mod listen;
+pub mod node;
+pub mod ports;
 pub mod quorum;
 pub mod roster;
 
@@ -24,6 +26,8 @@ pub struct Settings {
     /// How long the other end of a connection of the election port may take to say who it is
     /// (`quorumCnxnTimeoutMs`, or `syncLimit`).
     pub hello_timeout: Duration,
+    /// Whether the ports are those of every address of the machine (`quorumListenOnAllIPs`).
+    pub listen_everywhere: bool,
     /// Whether connections use TCP keep-alive (`tcpKeepAlive`).
     pub keep_alive: bool,
     /// Whether servers may have several addresses (`multiAddress.enabled`).

@@ -1,8 +1,9 @@
 //! Where the servers of an ensemble are.
 
-use crate::config::{Ensemble, PeerAddress, Role};
+use grevy_proto::HostPort;
 use grevy_proto::ServerId;
-use grevy_proto::address::HostPort;
+use grevy_zab::Membership;
+use grevy_zab::membership::PeerAddress;
 use std::collections::BTreeMap;
 
 /// The servers of the configuration in force and of the one that is proposed.
@@ -23,16 +24,19 @@ pub struct Member {
 }
 
 impl Roster {
-    /// Adds the servers of a configuration. A server that is known already keeps what is known,
-    /// but may get further addresses and a vote.
-    pub fn add(&mut self, ensemble: &Ensemble) {
-        for server in ensemble.servers.values() {
-            let member = self.servers.entry(ServerId(server.id)).or_default();
-            member.votes |= server.role == Role::Participant;
-            for address in &server.addresses {
-                member.add(address);
+    /// The servers of these configurations. Those that are in both have both their addresses.
+    pub fn of(committed: &Membership, proposed: Option<&Membership>) -> Self {
+        let mut roster = Self::default();
+        for membership in std::iter::once(committed).chain(proposed) {
+            for (server, member) in &membership.members {
+                let known = roster.servers.entry(*server).or_default();
+                known.votes |= membership.is_voter(*server);
+                for address in &member.addresses {
+                    known.add(address);
+                }
             }
         }
+        roster
     }
 
     /// A server.
@@ -51,7 +55,7 @@ impl Roster {
 impl Member {
     fn add(&mut self, address: &PeerAddress) {
         let at = |port| HostPort {
-            host: address.host.as_str().into(),
+            host: address.host.clone(),
             port,
         };
         for (list, port) in [

@@ -4,7 +4,7 @@
 use super::Context;
 use super::stream::Connection;
 use crate::peers::connect;
-use grevy_proto::address::HostPort;
+use grevy_proto::HostPort;
 use grevy_proto::election::Hello;
 use std::io;
 use std::time::Duration;

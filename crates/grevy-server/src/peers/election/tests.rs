@@ -1,12 +1,11 @@
 //! The election port over real sockets, with servers that are made of bytes.
 
 use super::*;
-use crate::config::{Ensemble, PeerAddress, Role, Server};
 use crate::peers::quorum::{Dial, Received};
 use grevy_proto::Zxid;
 use grevy_proto::election::{PeerState, split_message};
 use grevy_proto::quorum::Packet;
-use grevy_zab::LinkId;
+use grevy_zab::{LinkId, Membership};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -58,6 +57,7 @@ impl Subject {
             me: ServerId(me),
             connect_timeout: LONG,
             hello_timeout,
+            listen_everywhere: false,
             keep_alive: true,
             several_addresses: false,
             init_limit: LONG,
@@ -102,26 +102,11 @@ impl Drop for Subject {
 }
 
 fn roster(members: &[(i64, SocketAddr)]) -> Roster {
-    let servers = members.iter().map(|(id, address)| {
-        let address = PeerAddress {
-            host: address.ip().to_string(),
-            quorum_port: 1,
-            election_port: address.port(),
-        };
-        let server = Server {
-            id: *id,
-            addresses: vec![address],
-            role: Role::Participant,
-            client: None,
-        };
-        (*id, server)
-    });
-    let mut roster = Roster::default();
-    roster.add(&Ensemble {
-        servers: servers.collect(),
-        ..Ensemble::default()
-    });
-    roster
+    let line = |(id, address): &(i64, SocketAddr)| {
+        format!("server.{id}={}:1:{}\n", address.ip(), address.port())
+    };
+    let text: String = members.iter().map(line).collect();
+    Roster::of(&Membership::parse(&text).unwrap(), None)
 }
 
 fn hello(id: i64, at: &str) -> Vec<u8> {

@@ -41,6 +41,12 @@ pub struct Received {
     pub file: SealedSnapshot,
 }
 
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Received({})", self.zxid)
+    }
+}
+
 /// Why there is no snapshot.
 #[derive(Debug)]
 pub enum ReceiveError {

@@ -107,6 +107,7 @@ impl Subject {
             me: ServerId(1),
             connect_timeout: LONG,
             hello_timeout: LONG,
+            listen_everywhere: false,
             keep_alive: false,
             several_addresses: false,
             init_limit,
