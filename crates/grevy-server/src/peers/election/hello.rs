@@ -35,28 +35,34 @@ pub(super) async fn dial(context: &Context, addresses: &[HostPort]) -> io::Resul
     })
 }
 
-/// Reads who calls, in `limit` at most however slowly it comes.
+/// Reads who calls, in `limit` at most however slowly it comes. `None`: the other end only
+/// wanted to see whether somebody listens.
 pub(super) async fn read(
     mut stream: TcpStream,
     limit: Duration,
-) -> io::Result<(Hello, Connection)> {
+) -> io::Result<Option<(Hello, Connection)>> {
     let mut received = Vec::new();
     let read = async {
         loop {
             let parsed = Hello::parse(&received)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            if let Some(parsed) = parsed {
+            if parsed.is_some() {
                 return Ok(parsed);
             }
             received.reserve(READ);
             if stream.read_buf(&mut received).await? == 0 {
+                if received.is_empty() {
+                    return Ok(None);
+                }
                 return Err(io::Error::other("it ended before it said who it is from"));
             }
         }
     };
     let read = tokio::time::timeout(limit, read).await;
     let late = |_| io::Error::other("it did not say in time who it is from (syncLimit)");
-    let (hello, used) = read.map_err(late)??;
+    let Some((hello, used)) = read.map_err(late)?? else {
+        return Ok(None);
+    };
     received.drain(..used);
-    Ok((hello, Connection { stream, received }))
+    Ok(Some((hello, Connection { stream, received })))
 }

@@ -129,7 +129,8 @@ impl Context {
             Err(error) => Err(error),
         };
         let refused = match read {
-            Ok((hello, connection)) => self.keep_or_call_back(hello, connection, address),
+            Ok(Some((hello, connection))) => self.keep_or_call_back(hello, connection, address),
+            Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
         if let Err(why) = refused {

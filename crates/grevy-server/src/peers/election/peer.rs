@@ -13,6 +13,7 @@ use grevy_proto::HostPort;
 use grevy_proto::ServerId;
 use parking_lot::Mutex;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tracing::{info, warn};
@@ -208,6 +209,7 @@ impl Peer {
         let server = self.server;
         let mut was_good = false;
         loop {
+            let was_heard = AtomicBool::new(false);
             let address = connection.stream.peer_addr();
             let address = address.map_or("?".to_owned(), |address| address.to_string());
             info!("election connection with server {} at {address}", server.0);
@@ -215,6 +217,7 @@ impl Peer {
             let take = |incoming| match incoming {
                 Ok(message) => {
                     was_good = true;
+                    was_heard.store(true, Ordering::Relaxed);
                     context.events.election_message(server, message);
                 }
                 Err(error) => context.complaints.warn(format_args!(
@@ -224,7 +227,7 @@ impl Peer {
             };
             tokio::select! {
                 biased;
-                next = self.replacement(context) => connection = next,
+                next = self.replacement(context, &was_heard) => connection = next,
                 error = stream::exchange(&mut connection, &self.outbox, take) => {
                     context.events.election_peer(server, false);
                     info!("election connection with server {} at {address} ended: {error}", server.0);
@@ -236,17 +239,25 @@ impl Peer {
 
     /// Another connection that takes the place of the present one. The other server has lost
     /// that one, or there are two servers of the same number.
-    async fn replacement(&self, context: &Context) -> Connection {
+    async fn replacement(&self, context: &Context, was_heard: &AtomicBool) -> Connection {
+        // Servers that come up together call each other: what asks for a connection may have
+        // been on its way when this one was made. Whoever has none asks again.
+        let mut may_have_crossed = true;
         loop {
             tokio::select! {
                 connection = self.arrival() => return connection,
-                () = self.knocked.taken() => match self.dial(context).await {
-                    Ok(connection) => return connection,
-                    Err(error) => context.complaints.warn(format_args!(
-                        "server {} asked to be called and cannot be reached: {error}",
-                        self.server.0
-                    )),
-                }
+                () = self.knocked.taken() => {}
+            }
+            if may_have_crossed && !was_heard.load(Ordering::Relaxed) {
+                may_have_crossed = false;
+                continue;
+            }
+            match self.dial(context).await {
+                Ok(connection) => return connection,
+                Err(error) => context.complaints.warn(format_args!(
+                    "server {} asked to be called and cannot be reached: {error}",
+                    self.server.0
+                )),
             }
         }
     }

@@ -98,10 +98,11 @@ impl Quorum {
             )),
         };
         match introduced {
-            Ok(_) if self.links.len() >= MAX_LINKS => self.complaints.warn(format_args!(
+            Ok(None) => {}
+            Ok(Some(_)) if self.links.len() >= MAX_LINKS => self.complaints.warn(format_args!(
                 "closing a connection from {address} to the quorum port: there are {MAX_LINKS}"
             )),
-            Ok((stream, received)) => {
+            Ok(Some((stream, received))) => {
                 let (link, reader) = self.links.add(stream, address, false, first);
                 tokio::spawn(self.task(link, received).run(reader));
             }
@@ -170,15 +171,16 @@ impl Quorum {
     }
 }
 
-/// Waits for the packet with which a learner introduces itself. Returns all that came.
-async fn introduction(mut stream: TcpStream) -> io::Result<(TcpStream, Vec<u8>)> {
+/// Waits for the packet with which a learner introduces itself. Returns all that came. `None`:
+/// the other end only wanted to see whether somebody listens.
+async fn introduction(mut stream: TcpStream) -> io::Result<Option<(TcpStream, Vec<u8>)>> {
     stream.set_nodelay(true)?;
     let mut received = Vec::new();
     loop {
         let first = Packet::parse(&received, FIRST_LIMIT)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         match first {
-            Some((Packet::LearnerInfo(_), _)) => return Ok((stream, received)),
+            Some((Packet::LearnerInfo(_), _)) => return Ok(Some((stream, received))),
             Some((packet, _)) => {
                 return Err(io::Error::other(format!(
                     "it begins with {}, not with an introduction",
@@ -189,6 +191,9 @@ async fn introduction(mut stream: TcpStream) -> io::Result<(TcpStream, Vec<u8>)>
         }
         received.reserve(FIRST_READ);
         if stream.read_buf(&mut received).await? == 0 {
+            if received.is_empty() {
+                return Ok(None);
+            }
             return Err(io::Error::other("it ended before it said who it is from"));
         }
     }
