@@ -21,6 +21,9 @@ impl Node {
         if self.starting || self.owes_snapshot() {
             return true;
         }
+        if self.service == Service::ReadOnly {
+            return self.read_only.has_asked();
+        }
         self.service == Service::Open
             && (self.has_applicable() || self.has_answered_sync() || self.forwarding.has_due())
     }
@@ -50,6 +53,9 @@ impl Node {
     ) {
         if self.owes_snapshot() {
             self.take_snapshot(tree);
+        }
+        if self.service == Service::ReadOnly {
+            self.answer_read_only(now, tree, watches, clients);
         }
         if !self.starting && self.service != Service::Open {
             return;

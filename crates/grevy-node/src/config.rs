@@ -48,7 +48,10 @@ pub struct NodeConfig {
     /// Whether a local session becomes one of the ensemble's when it needs to
     /// (`localSessionsUpgradingEnabled`).
     pub upgrade_local_sessions: bool,
-    /// A number that no other run of this server has: ids of local sessions are made of it. Of
+    /// Whether reads are served without a leader (`readonlymode.enabled`); in an ensemble only.
+    pub read_only: bool,
+    /// A number that no other run of this server has: ids of sessions that only
+    /// this server knows are made of it. Of
     /// its bits the low 25 count.
     pub run: u32,
     /// Where the node's own randomness starts.
@@ -78,6 +81,7 @@ impl Default for NodeConfig {
             may_shrink_to_one: false,
             local_sessions: false,
             upgrade_local_sessions: false,
+            read_only: false,
             run: 0,
             seed: 0,
         }

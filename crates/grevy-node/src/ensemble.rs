@@ -316,6 +316,7 @@ impl Node {
     }
 
     fn became(&mut self, now: Now, part: &Part) {
+        self.note_part(now.time, part);
         if part.serves() {
             self.starting = true;
             return;
@@ -359,7 +360,7 @@ impl Node {
         self.drop_clients();
     }
 
-    fn drop_clients(&mut self) {
+    pub(crate) fn drop_clients(&mut self) {
         self.forwarding = crate::forwarding::Forwarding::default();
         self.revalidating.clear();
         self.drop_local_waiting();
@@ -432,10 +433,12 @@ impl Node {
             })
     }
 
-    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`.
+    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`,
+    /// `read-only`, or `looking`.
     pub fn role(&self) -> String {
         match self.peer.part() {
             _ if !self.peer.is_member() => "standalone",
+            _ if self.service == Service::ReadOnly => "read-only",
             Part::Leading { .. } => "leader",
             Part::Following { .. } => "follower",
             Part::Observing { .. } => "observer",

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod config;
 pub mod connection;
 pub mod node;
+mod read_only;
 pub mod reads;
 pub mod session_clock;
 pub mod time;

@@ -185,16 +185,8 @@ impl Node {
     }
 
     pub(crate) fn expire_local(&mut self, now: Now, clients: &impl Clients) {
-        for (session, client) in self.local.clock.due(now.time) {
-            if let Some(client) = client
-                && let Some(heard) = clients.with(client, |c| c.heard())
-            {
-                self.local.clock.heard(session, heard);
-            }
-        }
-        for (session, client) in self.local.clock.due(now.time) {
+        for (session, client) in self.local.clock.end_unheard(now.time, clients) {
             self.outputs.push_back(Output::Expired(session));
-            self.local.clock.remove(session);
             if let Some(client) = client {
                 let reason = CloseReason::SessionExpired(session);
                 clients.with(client, |c| c.close(reason));

@@ -19,6 +19,7 @@ use crate::digest_log::DigestLog;
 use crate::forwarding::Forwarding;
 use crate::local_sessions::LocalSessions;
 use crate::output::{Output, Service};
+use crate::read_only::ReadOnly;
 use crate::reaper::Reaper;
 use crate::session_clock::SessionClock;
 use crate::stopping::Stopping;
@@ -39,6 +40,8 @@ use grevy_zab::{Memberships, Part, Peer, PeerConfig, Recovered};
 pub enum Status {
     /// It does.
     Serving,
+    /// It has no leader, and serves reads to those whom that will do for.
+    ReadOnly,
     /// It looks for a leader, or is about to lead or to follow one.
     Joining,
     /// It is about to end, and takes nothing up any more.
@@ -97,6 +100,7 @@ pub struct Node {
     pub(crate) applied: Zxid,
     pub(crate) clock: SessionClock,
     pub(crate) local: LocalSessions,
+    pub(crate) read_only: ReadOnly,
     pub(crate) forwarding: Forwarding,
     /// Syncs of this learner's clients that the leader has answered, each with what was
     /// committed then.
@@ -174,6 +178,7 @@ impl Node {
             applied: tree.last_zxid(),
             clock: SessionClock::new(config.tick),
             local: LocalSessions::new(config.tick),
+            read_only: ReadOnly::new(config.tick, now.time),
             forwarding: Forwarding::default(),
             answered_syncs: VecDeque::new(),
             revalidating: BTreeMap::new(),
@@ -207,6 +212,7 @@ impl Node {
             (Some(why), _) => Status::StorageFailed(why.clone()),
             (None, _) if self.is_stopping() => Status::Stopping,
             (None, Service::Open) => Status::Serving,
+            (None, Service::ReadOnly) => Status::ReadOnly,
             (None, _) => Status::Joining,
         }
     }
@@ -264,6 +270,8 @@ impl Node {
             self.clock.next_deadline().filter(|_| leads),
             self.local.clock.next_deadline().filter(|_| serves),
             (self.service == Service::Paused).then(|| self.paused_since + self.patience()),
+            self.read_only_due(),
+            self.read_only.clock.next_deadline(),
         ];
         own.into_iter().flatten().min()
     }

@@ -8,6 +8,7 @@
 //! A learner has such a clock too, to know which connection serves which session; its deadlines
 //! mean nothing. It tells the leader of the sessions that it heard.
 
+use crate::clients::Clients;
 use crate::connection::ClientId;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -268,6 +269,26 @@ impl SessionClock {
             .flat_map(|(_, sessions)| sessions)
             .map(|session| (*session, self.client(*session)))
             .collect()
+    }
+
+    /// Ends the sessions that nobody has heard of, for those that only this server knows.
+    pub(crate) fn end_unheard(
+        &mut self,
+        now: Time,
+        clients: &impl Clients,
+    ) -> Vec<(SessionId, Option<ClientId>)> {
+        for (session, client) in self.due(now) {
+            if let Some(client) = client
+                && let Some(heard) = clients.with(client, |c| c.heard())
+            {
+                self.heard(session, heard);
+            }
+        }
+        let ended = self.due(now);
+        for (session, _) in &ended {
+            self.remove(*session);
+        }
+        ended
     }
 
     /// Deadlines and the sessions that end then unless they are heard of, for operators.

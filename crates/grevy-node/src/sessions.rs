@@ -27,6 +27,7 @@ impl Node {
             return;
         }
         match ask.session {
+            _ if self.service == Service::ReadOnly => self.open_read_only(now, clients, ask),
             SessionId::NONE if self.has_local_sessions() => {
                 self.open_local(now, tree, clients, ask);
             }
@@ -198,6 +199,7 @@ impl Node {
         }
         self.clock.detach(session, client, heard);
         self.local.clock.detach(session, client, heard);
+        self.read_only.clock.detach(session, client, heard);
     }
 
     /// The sessions that this learner heard since it was asked last.
@@ -238,6 +240,12 @@ impl Node {
         self.follow_up(now);
         if self.service == Service::Paused && now.time >= self.paused_since + self.patience() {
             self.close_service();
+        }
+        if self.read_only_due().is_some_and(|due| now.time >= due) {
+            self.begin_read_only();
+        }
+        if self.service == Service::ReadOnly {
+            self.expire_read_only(now, clients);
         }
         if self.service == Service::Open && !self.is_stopping() {
             self.expire_local(now, clients);

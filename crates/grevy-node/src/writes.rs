@@ -41,6 +41,9 @@ impl Node {
             record,
             ids,
         } = request;
+        if self.service == Service::ReadOnly {
+            return self.submit_read_only(client, session, op);
+        }
         // Of a connection that has been cut off nothing may take effect any more (P20).
         if self.failure.is_some() || self.serving(session) != Some(client) {
             return;

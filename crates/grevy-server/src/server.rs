@@ -193,7 +193,8 @@ impl Server {
         // The directory is this server's from here on. A killed one may have left its port there.
         let _ = std::fs::remove_file(config.storage.data_dir.join(PORT_FILE));
         let mut node_config = setup::node_config(&config, random());
-        if place.is_some() && config.quorum.local_sessions {
+        let quorum = &config.quorum;
+        if place.is_some() && (quorum.local_sessions || quorum.read_only_mode) {
             let dir = &config.storage.data_dir;
             node_config.run = run_number::take(dir, SystemTime::now())?;
         }

@@ -4,8 +4,8 @@
 #![allow(dead_code, reason = "each test file uses its part of the harness")]
 
 use grevy_node::{
-    Action, ClientId, Clients, CloseReason, Connection, Node, NodeConfig, Now, Output, Part, Time,
-    View,
+    Action, ClientId, Clients, CloseReason, Connection, Node, NodeConfig, Now, Output, Part,
+    Status, Time, View,
 };
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
 use grevy_proto::election::Notification;
@@ -333,11 +333,15 @@ impl Cluster {
         Some(self.servers[at].run.as_ref()?.node.part().clone())
     }
 
+    pub fn status(&self, at: usize) -> Option<Status> {
+        Some(self.servers[at].run.as_ref()?.node.status())
+    }
+
     pub fn serves(&self, at: usize) -> bool {
         self.servers[at]
             .run
             .as_ref()
-            .is_some_and(|run| run.node.status() == grevy_node::Status::Serving)
+            .is_some_and(|run| run.node.status() == Status::Serving)
     }
 
     pub fn leader(&self) -> Option<usize> {
@@ -710,6 +714,11 @@ impl Cluster {
     }
 
     pub fn resume(&mut self, at: usize, session: SessionId) -> ClientId {
+        self.ask_session(at, session, false)
+    }
+
+    /// Asks for a session; `read_only`: a server without a leader will do.
+    pub fn ask_session(&mut self, at: usize, session: SessionId, read_only: bool) -> ClientId {
         let id = ClientId(self.next_client);
         self.next_client += 1;
         let connection = Connection::new(id, IpAddr::V4(Ipv4Addr::LOCALHOST), self.now.time);
@@ -721,7 +730,7 @@ impl Cluster {
             timeout: 10_000,
             session,
             password: Some(&password),
-            read_only: Some(false),
+            read_only: Some(read_only),
         };
         self.frame(at, id, &request.to_bytes());
         id
@@ -784,6 +793,19 @@ impl Cluster {
     pub fn closing(&self, at: usize, client: ClientId) -> Option<CloseReason> {
         let run = self.servers[at].run.as_ref()?;
         run.clients.with(client, |c| c.closing().cloned())?
+    }
+
+    /// Whether the answer to the client's connect, which is all that it was sent so far, says
+    /// that the server is read-only.
+    pub fn is_told_read_only(&self, at: usize, client: ClientId) -> bool {
+        let run = self.servers[at].run.as_ref().unwrap();
+        let last = run.clients.with(client, |c| c.output().last().copied());
+        last.flatten() == Some(1)
+    }
+
+    /// How many transactions the log has.
+    pub fn logged(&self, at: usize) -> usize {
+        self.servers[at].disk.log.len()
     }
 
     /// What a client was sent, as xids with errors. The answer to its connect is left out.
