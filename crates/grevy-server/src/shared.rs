@@ -123,7 +123,8 @@ impl Shared {
             | Output::Service(_)
             | Output::DropClients
             | Output::Became(_)
-            | Output::Configured { .. } => {}
+            | Output::Configured { .. }
+            | Output::Stopped => {}
             Output::Note(note) => info!("{note}"),
             Output::Broken(broken) => {
                 error!("stopping at once, since going on would spread the damage: {broken}");
@@ -155,6 +156,7 @@ impl Shared {
     pub fn not_serving(&self) -> Option<String> {
         match self.node.lock().status() {
             Status::Serving => None,
+            Status::Stopping => Some("it is about to end".to_owned()),
             Status::Joining => Some("it has no leader yet".to_owned()),
             Status::StorageFailed(why) => Some(why.clone()),
         }
