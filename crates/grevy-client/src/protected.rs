@@ -63,7 +63,7 @@ impl Client {
                 client: creation.client.clone(),
                 created: Some(created),
             });
-            let may_exist = matches!(&result, Err(error) if !error.ends_session());
+            let may_exist = matches!(result, Err(Error::OutcomeUnknown { .. }));
             drop(sender.send(result));
             if may_exist {
                 creation.undo().await;

@@ -7,7 +7,7 @@ use futures_core::Stream;
 use grevy_proto::ErrorCode;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
 /// A watch that tells of one change. It survives reconnects, whichever server they lead to.
@@ -54,6 +54,16 @@ impl OneshotWatch {
     /// # }
     /// ```
     pub async fn changed(mut self) -> Result<NodeEvent, Error> {
+        self.wait().await
+    }
+
+    /// As [`changed`](Self::changed). May be cancelled and called again without losing anything;
+    /// after the change, it fails with `NoWatcher`.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`changed`](Self::changed).
+    pub async fn wait(&mut self) -> Result<NodeEvent, Error> {
         loop {
             match std::future::poll_fn(|context| self.0.poll(context)).await? {
                 Notice::Event(event) => return Ok(event),
@@ -91,6 +101,16 @@ impl Watch {
     /// ```
     pub async fn next(&mut self) -> Result<Notice, Error> {
         std::future::poll_fn(|context| self.0.poll(context)).await
+    }
+}
+
+impl Watch {
+    /// What has been told already, without waiting. An end shows in [`next`](Self::next).
+    pub fn try_next(&mut self) -> Option<Notice> {
+        match self.0.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(notice)) => Some(notice),
+            _ => None,
+        }
     }
 }
 

@@ -20,7 +20,8 @@ pub struct Place {
 impl Place {
     /// Starts a server in a new directory.
     pub fn new(name: &str) -> Self {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("place-{name}"));
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{}-{name}", env!("CARGO_PKG_NAME")));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).expect("a directory for the test");
         let file = directory.join("zoo.cfg");
