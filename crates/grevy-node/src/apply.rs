@@ -6,14 +6,18 @@ use crate::forwarding::{Kind, Waiting};
 use crate::node::{Node, Queued, millis};
 use crate::output::Service;
 use crate::reply;
-use crate::time::Now;
+use crate::time::{Now, Time};
 use crate::watches::Watches;
+use core::time::Duration;
 use grevy_proto::acl::perms;
 use grevy_proto::event::EventType;
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
 use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Zxid};
 use grevy_tree::watch::WatcherId;
 use grevy_tree::{Change, Tree};
+
+/// How soon a learner's state is replaced again because of its digest.
+const DISTRUST_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 impl Node {
     /// Whether [`Node::apply_committed`] has something to do.
@@ -79,7 +83,9 @@ impl Node {
                     origin,
                 } => {
                     self.apply(now, header, &txn, origin, tree, watches, clients);
-                    self.compare_digest(header.zxid, digest, tree);
+                    if !self.compare_digest(now, header.zxid, digest, tree) {
+                        return;
+                    }
                 }
                 Queued::Sync { client, path, .. } => {
                     let view = self.view(now, tree, watches);
@@ -250,23 +256,41 @@ impl Node {
         }
     }
 
-    /// Notices when the state is not the leader's.
-    fn compare_digest(&mut self, zxid: Zxid, digest: Option<TxnDigest>, tree: &Tree) {
-        if let Some(digest) = digest
-            && digest.version == DIGEST_VERSION
-            && tree.config().digest
-            && digest.digest != tree.digest()
-        {
-            self.digest_mismatches += 1;
+    /// Whether the state is the leader's, as far as that can be told. A learner whose state is
+    /// not stops serving and has it replaced by the leader's: it must not go on to answer from
+    /// it (P29). That happens once in a while only, in case it does not help.
+    fn compare_digest(
+        &mut self,
+        now: Now,
+        zxid: Zxid,
+        digest: Option<TxnDigest>,
+        tree: &Tree,
+    ) -> bool {
+        let Some(digest) = digest.filter(|digest| {
+            digest.version == DIGEST_VERSION
+                && tree.config().digest
+                && digest.digest != tree.digest()
+        }) else {
+            return true;
+        };
+        self.digest_mismatches += 1;
+        let why = alloc::format!(
+            "the state after transaction {zxid} has the digest {:x}, and the leader's has {:x}",
+            tree.digest(),
+            digest.digest
+        );
+        let is_due = |last: Time| now.time - last >= DISTRUST_INTERVAL;
+        if self.peer.leads() || !self.distrusted.is_none_or(is_due) {
             if self.digest_mismatches == 1 {
-                self.note(alloc::format!(
-                    "the state after transaction {zxid} has the digest {:x}, and the leader's \
-                     has {:x}; compare the servers",
-                    tree.digest(),
-                    digest.digest
-                ));
+                self.note(why);
             }
+            return true;
         }
+        self.distrusted = Some(now.time);
+        self.drop_clients();
+        self.peer.distrust(now.time, &why);
+        self.follow_up(now);
+        false
     }
 
     /// Everything that is committed has been applied: from here on clients are served.

@@ -124,6 +124,8 @@ pub struct Node {
     pub(crate) digests: DigestLog,
     /// How often the state after a transaction differed from the leader's.
     pub(crate) digest_mismatches: u64,
+    /// When that last made this learner ask for a snapshot.
+    pub(crate) distrusted: Option<Time>,
     random: u64,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -193,6 +195,7 @@ impl Node {
             snapshot_for_learners: ForLearners::No,
             digests: DigestLog::default(),
             digest_mismatches: 0,
+            distrusted: None,
             random: config.seed | 1,
             outputs: VecDeque::new(),
             config,

@@ -13,7 +13,7 @@ use grevy_proto::jute::{Decode, Encode, Reader};
 use grevy_proto::quorum::Packet;
 use grevy_proto::reply::ReplyHeader;
 use grevy_proto::request::{Create, RequestHeader};
-use grevy_proto::txn::TxnEntry;
+use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnEntry, TxnHeader};
 use grevy_proto::{Acl, Epoch, ErrorCode, OpCode, ServerId, SessionId, Xid, Zxid};
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Fed, Loader, Tree, TreeConfig};
@@ -49,6 +49,8 @@ struct Running {
     links: BTreeMap<LinkId, (usize, LinkId)>,
     received: Option<(Zxid, Vec<u8>, Tree)>,
     notes: Vec<String>,
+    /// How often its state was changed behind its back.
+    corrupted: u32,
 }
 
 struct Server {
@@ -234,6 +236,7 @@ impl Cluster {
             links: BTreeMap::new(),
             received: None,
             notes: Vec::new(),
+            corrupted: 0,
         });
         for other in 0..self.len() {
             if other != at && self.is_up(other) {
@@ -281,6 +284,27 @@ impl Cluster {
     pub fn is_stopped(&self, at: usize) -> bool {
         let run = self.servers[at].run.as_ref().unwrap();
         run.node.is_stopped() && run.orders.is_empty()
+    }
+
+    /// Changes the server's state behind its back.
+    pub fn corrupt(&mut self, at: usize, path: &str) {
+        let run = self.run(at);
+        run.corrupted += 1;
+        let txn = Txn::Create(CreateTxn {
+            path: path.into(),
+            data: None,
+            acl: vec![Acl::OPEN],
+            kind: CreateKind::Plain { ephemeral: false },
+            parent_cversion: -1,
+        });
+        let header = TxnHeader {
+            session: SessionId::NONE,
+            cxid: Xid(0),
+            zxid: run.tree.last_zxid(),
+            time: 0,
+            op: txn.op().wire(),
+        };
+        run.tree.apply(&header, &txn, &mut |_| {});
     }
 
     /// Empties the disk of a server that does not run.
@@ -404,7 +428,8 @@ impl Cluster {
                 run.node
                     .apply_committed(now, &mut run.tree, &run.watches, &run.clients);
                 assert!(run.tree.last_zxid() >= before);
-                assert_eq!(run.node.digest_mismatches(), 0, "digests differ");
+                let expected = u64::from(run.corrupted);
+                assert!(run.node.digest_mismatches() <= expected, "digests differ");
             }
             let Some(output) = run.node.poll() else {
                 return;
