@@ -350,7 +350,16 @@ impl Node {
     /// Begins to serve.
     pub(crate) fn open_service(&mut self) {
         self.service = Service::Open;
+        if self.refuses_clients() {
+            self.outputs.push_back(Output::Service(Service::Closed));
+            return self.drop_clients();
+        }
         self.outputs.push_back(Output::Service(Service::Open));
+    }
+
+    /// Whether this server has nothing but the ensemble to do.
+    pub(crate) fn refuses_clients(&self) -> bool {
+        !self.config.leader_serves && self.peer.is_member() && self.peer.leads()
     }
 
     /// Clients have waited long enough: they should try other servers.

@@ -22,7 +22,8 @@ use grevy_zab::LinkId;
 impl Node {
     /// A client asks for a session.
     pub fn open_session(&mut self, now: Now, tree: &Tree, clients: &impl Clients, ask: Connect) {
-        if self.failure.is_some() || self.service == Service::Closed || self.is_stopping() {
+        let is_closed = self.service == Service::Closed || self.refuses_clients();
+        if self.failure.is_some() || is_closed || self.is_stopping() {
             clients.with(ask.client, |c| c.close(CloseReason::NotServing));
             return;
         }

@@ -73,7 +73,7 @@ impl Place {
         let sockets = Sockets::bind(&me, everywhere, tries)
             .map_err(|(address, error)| StartError::PeerPort { address, error })?;
         Ok(Self {
-            peer: setup::peer_config(config, membership),
+            peer: setup::peer_config(config, membership, random()),
             members,
             settings,
             roster,

@@ -1,6 +1,7 @@
 //! What a server has whatever its role: its promises, its history, its view of the ensemble.
 
 use crate::history::History;
+use crate::limits::Limits;
 use crate::membership::{Membership, Memberships};
 use crate::output::{LinkId, Output};
 use alloc::collections::VecDeque;
@@ -41,6 +42,9 @@ pub(crate) struct Fall(pub String);
 pub(crate) struct Common {
     pub me: ServerId,
     pub timing: Timing,
+    pub limits: Limits,
+    /// For what is drawn.
+    pub random: u64,
     pub members: Memberships,
     /// As they are on the disk.
     pub epochs: Epochs,
@@ -82,6 +86,28 @@ impl Common {
 
     pub fn note(&mut self, text: impl Into<String>) {
         self.output(Output::Note(text.into()));
+    }
+
+    /// How long another server may be silent.
+    pub fn silence(&self) -> Duration {
+        let sync = self.timing.sync;
+        self.limits
+            .silence
+            .map_or(sync, |silence| silence.min(sync))
+    }
+
+    /// How often learners are pinged: so often that one lost answer does no harm.
+    pub fn ping_interval(&self) -> Duration {
+        (self.timing.tick / 2).min(self.silence() / 3)
+    }
+
+    /// A time up to `limit` (xorshift).
+    pub fn draw(&mut self, limit: Duration) -> Duration {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+        Duration::from_micros(self.random % micros.saturating_add(1))
     }
 
     /// Orders the promises to be made durable.

@@ -417,7 +417,7 @@ impl Learner {
         self.phase = Phase::Entered;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
         if let Some(link) = self.link {
-            let timeout = common.timing.sync;
+            let timeout = common.silence();
             common.output(Output::LinkTimeout { link, timeout });
         }
         let committed = self.committed;

@@ -11,10 +11,11 @@ use crate::election::{
 use crate::history::{Entry, History};
 use crate::leader::{Leader, ProposeError};
 use crate::learner::{Learner, Manner};
+use crate::limits::Limits;
 use crate::membership::{Membership, Memberships};
 use crate::output::{LinkId, Output, Part};
 use crate::time::Time;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -33,6 +34,8 @@ pub struct PeerConfig {
     pub id: ServerId,
     /// The time limits of the ensemble.
     pub timing: Timing,
+    /// Further limits.
+    pub limits: Limits,
     /// The pauses of elections.
     pub election: ElectionConfig,
     /// Committed transactions that are kept for learners (`commitLogCount`).
@@ -66,6 +69,8 @@ enum Role {
     Draining {
         /// The newest that was heard from each server meanwhile.
         heard: BTreeMap<ServerId, Notification>,
+        /// Not before this.
+        until: Time,
     },
     Looking(Election),
     Leading(Leader),
@@ -131,6 +136,7 @@ impl Peer {
                 sync: zero,
                 connect: zero,
             },
+            limits: Limits::default(),
             election: ElectionConfig {
                 min_interval: zero,
                 max_interval: zero,
@@ -161,6 +167,8 @@ impl Peer {
             common: Common {
                 me: config.id,
                 timing: config.timing,
+                limits: config.limits,
+                random: config.limits.seed | 1,
                 members,
                 epochs,
                 ordered: epochs,
@@ -177,6 +185,7 @@ impl Peer {
             election: config.election,
             role: Role::Draining {
                 heard: BTreeMap::new(),
+                until: Time(0),
             },
             round: 0,
             vote: Vote {
@@ -285,6 +294,7 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due next.
     pub fn next_timeout(&self) -> Option<Time> {
         match &self.role {
+            Role::Draining { until, .. } if self.common.is_settled() => Some(*until),
             Role::Draining { .. } | Role::Learning(_) | Role::Retired => None,
             Role::Looking(election) => election.next_timeout(),
             Role::Leading(leader) => leader.next_timeout(),
@@ -297,10 +307,17 @@ impl Peer {
     /// A message came on the election port.
     pub fn handle_notification(&mut self, now: Time, from: ServerId, message: &Notification) {
         match &mut self.role {
-            Role::Draining { heard } => {
+            Role::Draining { heard, .. } => {
                 heard.insert(from, message.clone());
             }
             Role::Looking(election) => election.handle_notification(now, from, message),
+            Role::Leading(leader)
+                if message.state == PeerState::Looking
+                    && leader.is_left_by(from, now, &self.common) =>
+            {
+                let text = format!("server {} looks for a leader again", from.0);
+                self.look(now, text);
+            }
             Role::Leading(_) | Role::Learning(_) => self.answer(from, message),
             Role::Retired => {}
         }
@@ -436,7 +453,7 @@ impl Peer {
     /// A learner answered a ping.
     pub fn ping_answered(&mut self, now: Time, link: LinkId) {
         if let Role::Leading(leader) = &mut self.role {
-            leader.heard(now, link, self.common.timing);
+            leader.heard(&self.common, now, link);
             leader.ping_answered(&mut self.common, link);
         }
     }
@@ -444,7 +461,7 @@ impl Peer {
     /// A learner sent something that is not for here.
     pub fn heard(&mut self, now: Time, link: LinkId) {
         if let Role::Leading(leader) = &mut self.role {
-            leader.heard(now, link, self.common.timing);
+            leader.heard(&self.common, now, link);
         }
     }
 
@@ -645,7 +662,11 @@ impl Peer {
                 Ok(())
             }
             Role::Leading(leader) => leader.handle_timeout(&mut self.common, now),
-            Role::Draining { .. } | Role::Learning(_) | Role::Retired => Ok(()),
+            Role::Draining { .. } => {
+                self.try_elect(now);
+                Ok(())
+            }
+            Role::Learning(_) | Role::Retired => Ok(()),
         };
         self.judge(now, result);
         self.advance(now);
@@ -665,8 +686,17 @@ impl Peer {
         if let Role::Retired = self.role {
             return;
         }
+        let until = match self.role {
+            // So that observers do not come all together.
+            Role::Learning(_) if !self.common.is_voter(self.common.me) => {
+                let delay = self.common.limits.observer_election_delay;
+                now + self.common.draw(delay)
+            }
+            _ => now,
+        };
         let draining = Role::Draining {
             heard: BTreeMap::new(),
+            until,
         };
         match core::mem::replace(&mut self.role, draining) {
             Role::Leading(leader) => leader.end(&mut self.common, &why),
@@ -692,10 +722,10 @@ impl Peer {
 
     /// Begins an election, once everything is on the disk.
     fn try_elect(&mut self, now: Time) {
-        let Role::Draining { heard } = &mut self.role else {
+        let Role::Draining { heard, until } = &mut self.role else {
             return;
         };
-        if !self.common.is_settled() {
+        if !self.common.is_settled() || now < *until {
             return;
         }
         let heard = core::mem::take(heard);
@@ -727,7 +757,9 @@ impl Peer {
             match output {
                 ElectionOutput::Send { to, vote } => self.notify(to, PeerState::Looking, vote),
                 ElectionOutput::DialAll => self.common.output(Output::DialAll),
-                ElectionOutput::Elected { vote, .. } => self.elected(now, vote),
+                ElectionOutput::Elected {
+                    vote, supporters, ..
+                } => self.elected(now, vote, supporters),
                 ElectionOutput::NewConfiguration {
                     membership,
                     restart,
@@ -749,20 +781,20 @@ impl Peer {
         self.refresh_vote();
     }
 
-    fn elected(&mut self, now: Time, vote: Vote) {
+    fn elected(&mut self, now: Time, vote: Vote, supporters: BTreeSet<ServerId>) {
         self.round = vote.round;
         self.vote = vote;
         if vote.leader == self.common.me {
-            self.lead(now);
+            self.lead(now, supporters);
         } else {
             self.learn_from(vote.leader);
         }
     }
 
-    fn lead(&mut self, now: Time) {
+    fn lead(&mut self, now: Time, electors: BTreeSet<ServerId>) {
         // Its state is the one that counts now.
         self.common.distrusted = false;
-        let mut leader = Leader::new(&mut self.common, now);
+        let mut leader = Leader::new(&mut self.common, now, electors);
         while let Some((link, packet)) = self.parked.pop_first() {
             leader.link_accepted(&mut self.common, now, link);
             if let Some(packet) = packet {
@@ -817,7 +849,7 @@ impl Peer {
                 round: self.round,
                 epoch: i64::from(self.common.epochs.current.0),
             };
-            self.elected(now, vote);
+            self.elected(now, vote, BTreeSet::new());
         }
     }
 

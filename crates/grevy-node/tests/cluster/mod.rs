@@ -18,7 +18,7 @@ use grevy_proto::{Acl, Epoch, ErrorCode, OpCode, ServerId, SessionId, Xid, Zxid}
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Fed, Loader, Tree, TreeConfig};
 use grevy_zab::{
-    ElectionConfig, Entry, Epochs, LinkId, Membership, Memberships, PeerConfig, Recovered,
+    ElectionConfig, Entry, Epochs, Limits, LinkId, Membership, Memberships, PeerConfig, Recovered,
     Standing, Timing,
 };
 use std::cell::RefCell;
@@ -90,6 +90,7 @@ pub struct Cluster {
     /// What any server applied, by zxid.
     applied: BTreeMap<Zxid, Vec<u8>>,
     pub commit_log: usize,
+    pub limits: Limits,
 }
 
 fn tree_config() -> TreeConfig {
@@ -146,6 +147,10 @@ impl Cluster {
             next_xid: 1,
             applied: BTreeMap::new(),
             commit_log: 5,
+            limits: Limits {
+                seed,
+                ..Limits::default()
+            },
         }
     }
 
@@ -212,6 +217,7 @@ impl Cluster {
                 finalize_wait: Duration::from_millis(200),
                 reconfig: false,
             },
+            limits: self.limits,
             commit_log: self.commit_log,
             always_snapshot: false,
             read_log: true,
@@ -284,6 +290,11 @@ impl Cluster {
     pub fn is_stopped(&self, at: usize) -> bool {
         let run = self.servers[at].run.as_ref().unwrap();
         run.node.is_stopped() && run.orders.is_empty()
+    }
+
+    /// The server takes no part from here on, and nobody is told.
+    pub fn hang(&mut self, at: usize) {
+        self.servers[at].run = None;
     }
 
     /// Changes the server's state behind its back.

@@ -116,11 +116,13 @@ impl Leader {
             return;
         };
         progress.stage = Stage::Synchronised;
+        progress.transfer = None;
+        progress.deadline = now + common.silence();
         // The time for acknowledging proposals runs from here on.
         if let Some((_, since)) = &mut progress.oldest {
             *since = now;
         }
-        let timeout = common.timing.sync;
+        let timeout = common.silence();
         common.output(Output::LinkTimeout { link, timeout });
         if let Some(server) = progress.server {
             let acked = progress.synced_to.max(progress.acked);

@@ -11,7 +11,7 @@ mod plan;
 mod progress;
 mod synchronise;
 
-use crate::common::{Common, Epochs, Fall, Timing};
+use crate::common::{Common, Epochs, Fall};
 use crate::membership::Membership;
 use crate::output::{LinkId, Output, Part};
 use crate::time::Time;
@@ -32,6 +32,10 @@ pub(crate) struct Leader {
     phase: Phase,
     /// When the phase before broadcast has to be over.
     deadline: Time,
+    /// When it began to lead.
+    began: Time,
+    /// Who has voted for it.
+    electors: BTreeSet<ServerId>,
     /// The epoch, or the smallest that it may become.
     epoch: Epoch,
     /// What this server had when it began to lead: nobody who counts may have more.
@@ -82,12 +86,14 @@ enum Phase {
 }
 
 impl Leader {
-    /// Begins to lead.
-    pub fn new(common: &mut Common, now: Time) -> Self {
+    /// Begins to lead; `electors` have voted for it.
+    pub fn new(common: &mut Common, now: Time, electors: BTreeSet<ServerId>) -> Self {
         common.output(Output::Became(Part::PreparingToLead));
         let mut leader = Self {
             phase: Phase::Discovery,
             deadline: now + common.timing.init,
+            began: now,
+            electors,
             epoch: Epoch(common.epochs.accepted.0 + 1),
             began_with: (common.epochs.current, common.history.last()),
             support: BTreeSet::from([common.me]),
@@ -96,7 +102,7 @@ impl Leader {
             last_proposed: common.history.last(),
             reconfiguration: None,
             confirmations: Confirmations::default(),
-            next_ping: now + common.timing.tick / 2,
+            next_ping: now + common.ping_interval(),
             checks_next: false,
             snapshot: Snapshotting::No,
             activates: None,
@@ -112,6 +118,8 @@ impl Leader {
         Self {
             phase: Phase::Broadcast,
             deadline: Time(u64::MAX),
+            began: Time(0),
+            electors: BTreeSet::new(),
             epoch: last.epoch(),
             began_with: (last.epoch(), last),
             support: BTreeSet::new(),
@@ -131,6 +139,17 @@ impl Leader {
     /// Whether a quorum follows.
     pub fn is_established(&self) -> bool {
         self.phase == Phase::Broadcast
+    }
+
+    /// Whether `server`, which looks for a leader again, makes further waiting for a quorum's
+    /// epochs vain. Source: `Leader.reportLookingSid`.
+    pub fn is_left_by(&self, server: ServerId, now: Time, common: &Common) -> bool {
+        self.phase <= Phase::Accepting
+            && self.electors.contains(&server)
+            && common
+                .limits
+                .epoch_wait
+                .is_some_and(|wait| now - self.began >= wait)
     }
 
     /// The epoch, once it is decided.
@@ -160,9 +179,9 @@ impl Leader {
     }
 
     /// A learner sent something that is not for here.
-    pub fn heard(&mut self, now: Time, link: LinkId, timing: Timing) {
+    pub fn heard(&mut self, common: &Common, now: Time, link: LinkId) {
         if let Some(progress) = self.links.get_mut(&link) {
-            progress.heard(now, timing);
+            progress.heard(now, common.silence());
         }
     }
 
@@ -172,11 +191,10 @@ impl Leader {
 
     /// Takes a packet of a learner's. Requests, and what is about sessions, are not for here.
     pub fn handle_packet(&mut self, common: &mut Common, now: Time, link: LinkId, packet: Packet) {
-        let timing = common.timing;
         let Some(progress) = self.links.get_mut(&link) else {
             return;
         };
-        progress.heard(now, timing);
+        progress.heard(now, common.silence());
         match (progress.stage, packet) {
             (Stage::Connected, Packet::LearnerInfo(info)) => {
                 self.handle_learner_info(common, link, &info);
@@ -382,7 +400,7 @@ impl Leader {
         common.activate(proposed);
         let epoch = self.epoch;
         common.output(Output::Became(Part::Leading { epoch }));
-        self.next_ping = now + common.timing.tick / 2;
+        self.next_ping = now + common.ping_interval();
         for (link, progress) in &mut self.links {
             if progress.stage == Stage::Synchronised {
                 progress.stage = Stage::Serving;
@@ -402,7 +420,7 @@ impl Leader {
         if now < self.next_ping {
             return Ok(());
         }
-        self.next_ping = now + common.timing.tick / 2;
+        self.next_ping = now + common.ping_interval();
         self.ping(common);
         self.drop_silent(common, now);
         self.checks_next = !self.checks_next;
