@@ -15,6 +15,9 @@ use std::time::Duration;
 /// `myid` of a standalone server that has none, as the Java server counts its sessions.
 const STANDALONE_ID: i64 = 1;
 
+/// What a transaction has beside what its request brought, in bytes, generously.
+const RECORD_OVERHEAD: usize = 512;
+
 /// The node's settings. `seed`: any number.
 pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
     let limits = &config.limits;
@@ -44,6 +47,9 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
     node.prepare.enforce_quota = limits.enforce_quota;
     node.prepare.close_session_paths = config.storage.close_session_paths;
     node.prepare.reconfig = config.quorum.reconfig;
+    node.prepare.request_bytes = limits.max_buffer as usize;
+    let extra = (limits.max_buffer_extra as usize).saturating_sub(RECORD_OVERHEAD);
+    node.prepare.expansion_bytes = node.prepare.expansion_bytes.min(extra);
     node
 }
 
