@@ -101,10 +101,10 @@ impl Node {
         if self.service == Service::Open
             && let Some(link) = self.peer.leader_link()
         {
-            let packet = Packet::Revalidate {
-                session: ask.session,
-                timeout: i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX),
-            };
+            let session = ask.session;
+            let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
+            self.revalidations.push_own(session, timeout);
+            let packet = Packet::Revalidate { session, timeout };
             self.peer.send(link, packet);
         }
     }

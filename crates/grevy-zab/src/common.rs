@@ -101,13 +101,24 @@ impl Common {
         (self.timing.tick / 2).min(self.silence() / 3)
     }
 
-    /// A time up to `limit` (xorshift).
+    /// A time up to `limit`.
     pub fn draw(&mut self, limit: Duration) -> Duration {
+        let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+        Duration::from_micros(self.random() % micros.saturating_add(1))
+    }
+
+    /// A number below `count`, which is not 0.
+    pub fn below(&mut self, count: usize) -> usize {
+        // What remains is smaller than `count`.
+        (self.random() % count as u64) as usize
+    }
+
+    /// The next number (xorshift).
+    fn random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
-        Duration::from_micros(self.random % micros.saturating_add(1))
+        self.random
     }
 
     /// Orders the promises to be made durable.

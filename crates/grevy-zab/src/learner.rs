@@ -35,6 +35,8 @@ pub(crate) enum Manner {
 #[derive(Debug)]
 pub(crate) struct Learner {
     pub leader: ServerId,
+    /// The follower to connect to instead; `None`: the leader itself.
+    master: Option<ServerId>,
     /// The epoch and the end of the history that the leader was elected with.
     advertised: (i64, Zxid),
     manner: Manner,
@@ -87,17 +89,20 @@ enum Phase {
 impl Learner {
     pub fn new(
         leader: ServerId,
+        master: Option<ServerId>,
         advertised: (i64, Zxid),
         manner: Manner,
         common: &mut Common,
     ) -> Self {
         common.output(Output::Became(Part::Joining { leader }));
-        common.output(Output::Dial {
-            leader,
-            timeout: common.timing.connect,
+        let timeout = common.timing.connect;
+        common.output(match master {
+            Some(master) => Output::DialMaster { master, timeout },
+            None => Output::Dial { leader, timeout },
         });
         Self {
             leader,
+            master,
             advertised,
             manner,
             link: None,
@@ -114,6 +119,16 @@ impl Learner {
 
     pub fn link(&self) -> Option<LinkId> {
         self.link
+    }
+
+    /// Whom it connects to.
+    pub fn dials(&self) -> ServerId {
+        self.master.unwrap_or(self.leader)
+    }
+
+    /// Whether it follows, with all that is committed.
+    pub fn follows(&self) -> bool {
+        self.serves() && self.manner == Manner::Follow
     }
 
     pub fn serves(&self) -> bool {

@@ -18,6 +18,11 @@ pub struct Limits {
     /// How long an observer that lost its leader waits at most before it looks for the next
     /// (`observer.election.DelayMs`); how long is drawn.
     pub observer_election_delay: Duration,
+    /// Whether followers serve observers (`observerMasterPort`), and observers look for such.
+    pub observer_masters: bool,
+    /// How long an observer waits at most after none of them would have it
+    /// (`observer.reconnectDelayMs`); how long is drawn.
+    pub observer_reconnect_delay: Duration,
     /// How long another server may be silent, if that is less than `syncLimit` allows.
     pub silence: Option<Duration>,
     /// Where what is drawn begins.
@@ -31,6 +36,8 @@ impl Default for Limits {
             snapshots: 10,
             diffs: 100,
             observer_election_delay: Duration::ZERO,
+            observer_masters: false,
+            observer_reconnect_delay: Duration::ZERO,
             silence: None,
             seed: 0,
         }

@@ -480,19 +480,8 @@ impl Cluster {
                 }
             }
             Output::DialAll => {}
-            Output::Dial { leader, .. } => {
-                let to = leader.0 as usize - 1;
-                if !self.is_up(to) || self.cut.contains(&(at, to)) {
-                    self.call(at, |node, now, _, _| node.dial_failed(now, leader));
-                    return;
-                }
-                let near = self.new_link();
-                let far = self.new_link();
-                self.run(at).links.insert(near, (to, far));
-                self.run(to).links.insert(far, (at, near));
-                self.call(to, |node, now, _, _| node.link_accepted(now, far));
-                self.call(at, |node, now, _, _| node.link_dialled(now, near));
-            }
+            Output::Dial { leader, .. } => self.dial(at, leader, Node::link_accepted),
+            Output::DialMaster { master, .. } => self.dial(at, master, Node::observer_accepted),
             Output::Send { link, packet } => {
                 self.send(at, link, Message::Bytes(packet.to_bytes()));
             }
@@ -522,6 +511,26 @@ impl Cluster {
             | Output::Expired(_) => {}
             Output::Broken(broken) => panic!("{broken}"),
         }
+    }
+
+    fn dial(&mut self, at: usize, server: ServerId, accept: fn(&mut Node, Now, LinkId)) {
+        let to = server.0 as usize - 1;
+        if !self.is_up(to) || self.cut.contains(&(at, to)) {
+            self.call(at, |node, now, _, _| node.dial_failed(now, server));
+            return;
+        }
+        let near = self.new_link();
+        let far = self.new_link();
+        self.run(at).links.insert(near, (to, far));
+        self.run(to).links.insert(far, (at, near));
+        self.call(to, |node, now, _, _| accept(node, now, far));
+        self.call(at, |node, now, _, _| node.link_dialled(now, near));
+    }
+
+    /// Which servers this one is connected to.
+    pub fn linked(&self, at: usize) -> BTreeSet<usize> {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.links.values().map(|(far, _)| *far).collect()
     }
 
     fn new_link(&mut self) -> LinkId {

@@ -9,6 +9,7 @@ mod broadcast;
 mod confirm;
 mod plan;
 mod progress;
+mod relay;
 mod synchronise;
 
 use crate::common::{Common, Epochs, Fall};
@@ -56,6 +57,8 @@ pub(crate) struct Leader {
     snapshot: Snapshotting,
     /// The last reconfiguration that was committed.
     activates: Option<Zxid>,
+    /// It is no leader, but a follower that serves observers.
+    relays: bool,
     /// Who leads from here on, if a reconfiguration says so.
     pub successor: Option<ServerId>,
 }
@@ -106,6 +109,7 @@ impl Leader {
             checks_next: false,
             snapshot: Snapshotting::No,
             activates: None,
+            relays: false,
             successor: None,
         };
         leader.try_promise(common);
@@ -113,7 +117,7 @@ impl Leader {
     }
 
     /// A server that runs alone: it is established in the epoch of its history.
-    pub fn alone(common: &mut Common) -> Self {
+    pub fn alone(common: &Common) -> Self {
         let last = common.history.last();
         Self {
             phase: Phase::Broadcast,
@@ -132,6 +136,7 @@ impl Leader {
             checks_next: false,
             snapshot: Snapshotting::No,
             activates: None,
+            relays: false,
             successor: None,
         }
     }
@@ -241,6 +246,10 @@ impl Leader {
         }
         if info.server == Some(common.me) {
             let text = "it says that it is this very server; give each server a number of its own";
+            return self.hang_up(common, link, text);
+        }
+        if self.relays && !info.observer {
+            let text = "it wants to follow, and only observers are served here";
             return self.hang_up(common, link, text);
         }
         // Who comes back has lost its connection, though this end may not know yet.
@@ -424,7 +433,7 @@ impl Leader {
         self.ping(common);
         self.drop_silent(common, now);
         self.checks_next = !self.checks_next;
-        if self.checks_next || self.phase < Phase::Broadcast {
+        if self.checks_next || self.phase < Phase::Broadcast || self.relays {
             return Ok(());
         }
         let living: BTreeSet<ServerId> = self

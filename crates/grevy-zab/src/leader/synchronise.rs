@@ -21,6 +21,10 @@ impl Leader {
     /// Brings a learner whose log ends at `last` up to date.
     pub(super) fn synchronise(&mut self, common: &mut Common, now: Time, link: LinkId, last: Zxid) {
         let end = self.agreed_end(common);
+        if self.relays && last > end {
+            let text = "it has more than this follower knows to be committed";
+            return self.hang_up(common, link, text);
+        }
         let plan = match common.always_snapshot {
             true => Plan::Snapshot,
             false => plan(&common.history, end, last, common.read_log),
