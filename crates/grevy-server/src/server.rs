@@ -30,6 +30,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{info, warn};
 
@@ -305,8 +306,18 @@ impl Server {
         }
         stop.await;
         info!("stopping");
-        shared.stop();
         let _ = std::fs::remove_file(shared.config.storage.data_dir.join(PORT_FILE));
+        let now = shared.clock.now();
+        shared.with_node(|node, _| node.begin_stop(now));
+        // The node has a time limit of its own; this is for a log that hangs.
+        let patience = shared.node_config.tick * 4 + Duration::from_secs(1);
+        if tokio::time::timeout(patience, shared.stopped.notified())
+            .await
+            .is_err()
+        {
+            warn!("ending with requests that are not answered");
+        }
+        shared.stop();
         tasks.shutdown().await;
         shared.with_peers(Peers::stop);
         if let Some(ports) = self.ports {

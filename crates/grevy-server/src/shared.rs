@@ -16,7 +16,7 @@ use crate::peers::quorum::Link;
 use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
 use crate::timer::Alarm;
-use grevy_node::{Node, NodeConfig, Output, Part, Service, Status, Watches};
+use grevy_node::{CloseReason, Node, NodeConfig, Output, Part, Service, Status, Watches};
 use grevy_proto::Zxid;
 use grevy_storage::Store;
 use grevy_tree::Tree;
@@ -24,6 +24,7 @@ use grevy_tree::watch::{WatchTable, WatcherId};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use tokio::sync::Notify;
 use tracing::{error, info};
 
 /// See the module's text.
@@ -71,6 +72,8 @@ pub struct Shared {
     node: Mutex<Node>,
     /// Whether clients are served; only then their frames are handled.
     serving: AtomicBool,
+    /// The node has said that the server may end.
+    pub stopped: Notify,
     stopping: AtomicBool,
 }
 
@@ -131,6 +134,7 @@ impl Shared {
             }
             Output::DropClients => after.drops_clients = true,
             Output::Became(part) => self.became(&part),
+            Output::Stopped => self.stopped.notify_one(),
             Output::Note(note) => info!("{note}"),
             Output::Broken(broken) => {
                 error!("stopping at once, since going on would spread the damage: {broken}");
@@ -151,7 +155,8 @@ impl Shared {
         }
         if after.drops_clients {
             for client in self.clients.all() {
-                client.abort();
+                client.wire().conn.close(CloseReason::NotServing);
+                client.send_now();
             }
         } else if after.wakes_clients {
             for client in self.clients.all() {
@@ -226,6 +231,7 @@ impl Shared {
     pub fn not_serving(&self) -> Option<String> {
         match self.node.lock().status() {
             Status::Serving => None,
+            Status::Stopping => Some("it is about to end".to_owned()),
             Status::Joining => Some("it has no leader yet".to_owned()),
             Status::StorageFailed(why) => Some(why.clone()),
         }
@@ -324,6 +330,7 @@ impl From<Parts> for Shared {
             serving: AtomicBool::new(parts.peers.is_none()),
             peers: parts.peers,
             node: Mutex::new(parts.node),
+            stopped: Notify::new(),
             stopping: AtomicBool::new(false),
             config: parts.config,
         }

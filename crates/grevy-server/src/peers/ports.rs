@@ -120,6 +120,7 @@ impl Ports {
     async fn run(self, mut commands: UnboundedReceiver<Command>) {
         let settings = Arc::new(self.settings);
         let election = Election::new(settings.clone(), self.events.clone());
+        let links = self.links.clone();
         let quorum = Quorum::new(settings.clone(), self.events, self.links, self.depot);
         election.configure(&self.roster);
         let mut own = self.roster.get(settings.me).cloned();
@@ -155,7 +156,10 @@ impl Ports {
                 Command::Stop => break,
             }
         }
+        listening.abort();
         election.stop();
+        // Those that were hung up get what is queued for them.
+        links.are_gone().await;
     }
 }
 
