@@ -8,6 +8,7 @@ use crate::listener;
 use crate::log_queue::LogItem;
 use crate::log_thread;
 use crate::peers::Settings;
+use crate::peers::config_files::ConfigFiles;
 use crate::peers::node::Peers;
 use crate::peers::ports::{Command, Ports, Sockets};
 use crate::peers::roster::Roster;
@@ -57,6 +58,7 @@ struct Place {
     settings: Settings,
     roster: Roster,
     sockets: Sockets,
+    files: Option<ConfigFiles>,
 }
 
 impl Place {
@@ -71,7 +73,15 @@ impl Place {
         let tries = config.quorum.election_bind_tries;
         let sockets = Sockets::bind(&me, everywhere, tries)
             .map_err(|(address, error)| StartError::PeerPort { address, error })?;
+        let files = match config.quorum.reconfig {
+            true => ConfigFiles::new(membership),
+            false => None,
+        };
+        if let Some(files) = &files {
+            files.back_up(membership);
+        }
         Ok(Self {
+            files,
             peer: setup::peer_config(config, membership),
             members,
             settings,
@@ -96,6 +106,7 @@ impl Place {
             depot: setup::depot(&shared.config, &shared.store, tree),
             roster: self.roster,
             sockets: self.sockets,
+            files: self.files,
         };
         let thread = ports.start(orders)?;
         // What the node has wanted since it was made.
