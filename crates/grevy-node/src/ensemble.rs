@@ -8,7 +8,7 @@ use crate::output::{Output, Service};
 use crate::session_clock::Owner;
 use crate::time::Now;
 use crate::writes::{Ask, configuration};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::election::Notification;
@@ -420,7 +420,7 @@ impl Node {
     }
 
     /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`.
-    pub fn role(&self) -> String {
+    pub fn role(&self) -> &'static str {
         match self.peer.part() {
             _ if !self.peer.is_member() => "standalone",
             Part::Leading { .. } => "leader",
@@ -428,6 +428,5 @@ impl Node {
             Part::Observing { .. } => "observer",
             _ => "looking",
         }
-        .to_string()
     }
 }

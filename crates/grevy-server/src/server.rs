@@ -8,6 +8,7 @@ use crate::listener;
 use crate::log_queue::LogItem;
 use crate::log_thread;
 use crate::peers::Settings;
+use crate::peers::config_files::ConfigFiles;
 use crate::peers::node::Peers;
 use crate::peers::ports::{Command, Ports, Sockets};
 use crate::peers::roster::Roster;
@@ -30,6 +31,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{info, warn};
 
@@ -56,6 +58,7 @@ struct Place {
     settings: Settings,
     roster: Roster,
     sockets: Sockets,
+    files: Option<ConfigFiles>,
 }
 
 impl Place {
@@ -70,7 +73,15 @@ impl Place {
         let tries = config.quorum.election_bind_tries;
         let sockets = Sockets::bind(&me, everywhere, tries)
             .map_err(|(address, error)| StartError::PeerPort { address, error })?;
+        let files = match config.quorum.reconfig {
+            true => ConfigFiles::new(membership),
+            false => None,
+        };
+        if let Some(files) = &files {
+            files.back_up(membership);
+        }
         Ok(Self {
+            files,
             peer: setup::peer_config(config, membership),
             members,
             settings,
@@ -95,6 +106,7 @@ impl Place {
             depot: setup::depot(&shared.config, &shared.store, tree),
             roster: self.roster,
             sockets: self.sockets,
+            files: self.files,
         };
         let thread = ports.start(orders)?;
         // What the node has wanted since it was made.
@@ -305,8 +317,18 @@ impl Server {
         }
         stop.await;
         info!("stopping");
-        shared.stop();
         let _ = std::fs::remove_file(shared.config.storage.data_dir.join(PORT_FILE));
+        let now = shared.clock.now();
+        shared.with_node(|node, _| node.begin_stop(now));
+        // The node has a time limit of its own; this is for a log that hangs.
+        let patience = shared.node_config.tick * 4 + Duration::from_secs(1);
+        if tokio::time::timeout(patience, shared.stopped.notified())
+            .await
+            .is_err()
+        {
+            warn!("ending with requests that are not answered");
+        }
+        shared.stop();
         tasks.shutdown().await;
         shared.with_peers(Peers::stop);
         if let Some(ports) = self.ports {

@@ -11,12 +11,12 @@ use crate::config::Config;
 use crate::deadlines::Deadlines;
 use crate::log_queue::{LogItem, LogQueue};
 use crate::metrics::{Counter, ServerMetrics};
-use crate::peers::node::Peers;
-use crate::peers::quorum::Link;
+use crate::peers::node::{Peers, discard};
+use crate::peers::quorum::{Link, Received};
 use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
 use crate::timer::Alarm;
-use grevy_node::{Node, NodeConfig, Output, Part, Service, Status, Watches};
+use grevy_node::{CloseReason, Node, NodeConfig, Output, Part, Service, Status, Watches};
 use grevy_proto::Zxid;
 use grevy_storage::Store;
 use grevy_tree::Tree;
@@ -24,6 +24,7 @@ use grevy_tree::watch::{WatchTable, WatcherId};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use tokio::sync::Notify;
 use tracing::{error, info};
 
 /// See the module's text.
@@ -71,6 +72,8 @@ pub struct Shared {
     node: Mutex<Node>,
     /// Whether clients are served; only then their frames are handled.
     serving: AtomicBool,
+    /// The node has said that the server may end.
+    pub stopped: Notify,
     stopping: AtomicBool,
 }
 
@@ -108,7 +111,7 @@ impl Shared {
         }
         drop(node);
         port.deliver();
-        self.follow_up(&after);
+        self.follow_up(after);
         result
     }
 
@@ -130,8 +133,14 @@ impl Shared {
                 after.wakes_clients |= open;
             }
             Output::DropClients => after.drops_clients = true,
-            Output::Became(part) => self.became(&part),
-            Output::Stopped => {}
+            Output::Became(part) => {
+                say(&part);
+                // What was received of the last leader is of no use.
+                if let (Part::Looking { .. }, Some(peers)) = (&part, &self.peers) {
+                    after.forgotten = peers.take_received();
+                }
+            }
+            Output::Stopped => self.stopped.notify_one(),
             Output::Note(note) => info!("{note}"),
             Output::Broken(broken) => {
                 error!("stopping at once, since going on would spread the damage: {broken}");
@@ -146,36 +155,19 @@ impl Shared {
     }
 
     /// Does what must wait until the node is not locked any more.
-    fn follow_up(&self, after: &After) {
+    fn follow_up(&self, after: After) {
+        discard(after.forgotten);
         for link in &after.links {
             link.send_now();
         }
         if after.drops_clients {
             for client in self.clients.all() {
-                client.abort();
+                client.wire().conn.close(CloseReason::NotServing);
+                client.send_now();
             }
         } else if after.wakes_clients {
             for client in self.clients.all() {
                 client.wake();
-            }
-        }
-    }
-
-    fn became(&self, part: &Part) {
-        match part {
-            Part::Looking { why } => {
-                info!("looking for a leader: {why}");
-                // What was received of the last one is of no use.
-                self.with_peers(Peers::forget_received);
-            }
-            Part::PreparingToLead => info!("elected, and preparing to lead"),
-            Part::Joining { leader } => info!("joining server {}, which leads", leader.0),
-            Part::Leading { epoch } => info!("leading in epoch {}", epoch.0),
-            Part::Following { leader, epoch } => {
-                info!("following server {} in epoch {}", leader.0, epoch.0);
-            }
-            Part::Observing { leader, epoch } => {
-                info!("observing server {} in epoch {}", leader.0, epoch.0);
             }
         }
     }
@@ -195,6 +187,13 @@ impl Shared {
         if let Some(peers) = &self.peers {
             f(peers);
         }
+    }
+
+    /// Puts another state in the place of the present one.
+    pub fn replace_tree(&self, tree: Tree) {
+        let before = std::mem::replace(&mut *self.tree.write(), tree);
+        // Taking a large tree apart takes time, and nobody is to wait for it.
+        drop(before);
     }
 
     /// Has a snapshot that is being written given up, and keeps others from being written until
@@ -268,6 +267,24 @@ struct After {
     wakes_clients: bool,
     /// All clients are to be sent away.
     drops_clients: bool,
+    /// A leader's snapshot that nobody is going to install.
+    forgotten: Option<Received>,
+}
+
+/// Tells the operator what the server is.
+fn say(part: &Part) {
+    match part {
+        Part::Looking { why } => info!("looking for a leader: {why}"),
+        Part::PreparingToLead => info!("elected, and preparing to lead"),
+        Part::Joining { leader } => info!("joining server {}, which leads", leader.0),
+        Part::Leading { epoch } => info!("leading in epoch {}", epoch.0),
+        Part::Following { leader, epoch } => {
+            info!("following server {} in epoch {}", leader.0, epoch.0);
+        }
+        Part::Observing { leader, epoch } => {
+            info!("observing server {} in epoch {}", leader.0, epoch.0);
+        }
+    }
 }
 
 /// The parts of [`Shared`] that differ from server to server.
@@ -326,6 +343,7 @@ impl From<Parts> for Shared {
             serving: AtomicBool::new(parts.peers.is_none()),
             peers: parts.peers,
             node: Mutex::new(parts.node),
+            stopped: Notify::new(),
             stopping: AtomicBool::new(false),
             config: parts.config,
         }

@@ -1,6 +1,7 @@
 //! The connections with the other servers of an ensemble.
 
 pub mod complaints;
+pub mod config_files;
 pub mod connect;
 pub mod election;
 pub mod listen;

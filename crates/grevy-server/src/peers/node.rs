@@ -125,9 +125,9 @@ impl Peers {
         }
     }
 
-    /// Forgets a snapshot that nobody is going to install.
-    pub fn forget_received(&self) {
-        discard(self.received.lock().take());
+    /// Takes the leader's snapshot that waits to be installed.
+    pub fn take_received(&self) -> Option<Received> {
+        self.received.lock().take()
     }
 
     fn is_current(&self, dial: Dial) -> bool {
@@ -135,7 +135,8 @@ impl Peers {
     }
 }
 
-fn discard(received: Option<Received>) {
+/// Removes a snapshot that nobody is going to install.
+pub fn discard(received: Option<Received>) {
     if let Some(received) = received {
         // Best effort: the next start removes it, too.
         let _ = received.file.discard();

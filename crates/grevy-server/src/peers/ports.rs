@@ -1,5 +1,6 @@
 //! The thread that has the election port and the quorum port.
 
+use super::config_files::ConfigFiles;
 use super::election::Election;
 use super::listen;
 use super::quorum::{Depot, Dial, Links, Quorum};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Builder;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -99,6 +100,8 @@ pub struct Ports {
     pub roster: Roster,
     /// The ports.
     pub sockets: Sockets,
+    /// What is to be kept up to date; `None`: nothing (`reconfigEnabled=false`).
+    pub files: Option<ConfigFiles>,
 }
 
 impl Ports {
@@ -120,11 +123,16 @@ impl Ports {
     async fn run(self, mut commands: UnboundedReceiver<Command>) {
         let settings = Arc::new(self.settings);
         let election = Election::new(settings.clone(), self.events.clone());
+        let links = self.links.clone();
         let quorum = Quorum::new(settings.clone(), self.events, self.links, self.depot);
         election.configure(&self.roster);
         let mut own = self.roster.get(settings.me).cloned();
         let first = listen(election.clone(), quorum.clone(), self.sockets);
         let mut listening = tokio::spawn(first);
+        let (changes, changed) = unbounded_channel();
+        if let Some(files) = self.files {
+            tokio::task::spawn_blocking(move || keep(files, changed));
+        }
         let mut roster = self.roster;
         while let Some(command) = commands.recv().await {
             match command {
@@ -141,6 +149,8 @@ impl Ports {
                 } => {
                     roster = Roster::of(&committed, proposed.as_deref());
                     election.configure(&roster);
+                    // An error means that no files are kept.
+                    let _ = changes.send((committed, proposed));
                     let here = roster.get(settings.me).cloned();
                     if here.is_some() && here != own {
                         // The addresses may be in use until the present sockets are closed.
@@ -155,7 +165,20 @@ impl Ports {
                 Command::Stop => break,
             }
         }
+        listening.abort();
         election.stop();
+        // Those that were hung up get what is queued for them.
+        links.are_gone().await;
+    }
+}
+
+/// A configuration in force, and one that is proposed.
+type Change = (Arc<Membership>, Option<Arc<Membership>>);
+
+/// Keeps the configuration files up to date, one change after the other.
+fn keep(mut files: ConfigFiles, mut changed: UnboundedReceiver<Change>) {
+    while let Some((committed, proposed)) = changed.blocking_recv() {
+        files.configured(&committed, proposed.as_deref());
     }
 }
 
