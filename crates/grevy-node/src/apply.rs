@@ -6,8 +6,9 @@ use crate::forwarding::{Kind, Waiting};
 use crate::node::{Node, Queued, millis};
 use crate::output::Service;
 use crate::reply;
-use crate::time::Now;
+use crate::time::{Now, Time};
 use crate::watches::Watches;
+use core::time::Duration;
 use grevy_proto::acl::perms;
 use grevy_proto::event::EventType;
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
@@ -15,11 +16,17 @@ use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Zxid};
 use grevy_tree::watch::WatcherId;
 use grevy_tree::{Change, Tree};
 
+/// How soon a learner's state is replaced again because of its digest.
+const DISTRUST_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
 impl Node {
     /// Whether [`Node::apply_committed`] has something to do.
     pub fn has_committed(&self) -> bool {
         if self.starting || self.owes_snapshot() {
             return true;
+        }
+        if self.service == Service::ReadOnly {
+            return self.read_only.has_asked();
         }
         self.service == Service::Open
             && (self.has_applicable() || self.has_answered_sync() || self.forwarding.has_due())
@@ -29,7 +36,7 @@ impl Node {
         match self.queue.front() {
             Some(Queued::Txn { header, .. }) => header.zxid <= self.peer.committed(),
             Some(Queued::Sync { number, .. }) => *number <= self.peer.syncs_released(),
-            Some(Queued::Refused { .. }) => true,
+            Some(Queued::Refused { .. } | Queued::LocalClose { .. }) => true,
             None => false,
         }
     }
@@ -50,6 +57,9 @@ impl Node {
     ) {
         if self.owes_snapshot() {
             self.take_snapshot(tree);
+        }
+        if self.service == Service::ReadOnly {
+            self.answer_read_only(now, tree, watches, clients);
         }
         if !self.starting && self.service != Service::Open {
             return;
@@ -73,7 +83,9 @@ impl Node {
                     origin,
                 } => {
                     self.apply(now, header, &txn, origin, tree, watches, clients);
-                    self.compare_digest(header.zxid, digest, tree);
+                    if !self.compare_digest(now, header.zxid, digest, tree) {
+                        return;
+                    }
                 }
                 Queued::Sync { client, path, .. } => {
                     let view = self.view(now, tree, watches);
@@ -84,6 +96,14 @@ impl Node {
                 Queued::Refused { client, code } => {
                     let view = self.view(now, tree, watches);
                     clients.with(client, |c| c.complete(code, |_| {}, view));
+                }
+                Queued::LocalClose { client, session } => {
+                    self.local.clock.remove(session);
+                    let view = self.view(now, tree, watches);
+                    clients.with(client, |c| {
+                        c.complete(ErrorCode::Ok, |_| {}, view);
+                        c.close(CloseReason::SessionClosed(session));
+                    });
                 }
             }
         }
@@ -127,7 +147,11 @@ impl Node {
         match (txn, origin) {
             (Txn::CreateSession(timeout), origin) => {
                 let timeout = millis(*timeout);
-                self.clock.open(session, timeout, now.time);
+                self.upgraded(session, now.time);
+                match self.clock.knows(session) {
+                    true => self.clock.heard(session, now.time),
+                    false => self.clock.open(session, timeout, now.time),
+                }
                 if let Some((client, _)) = origin {
                     // The session of a client that is gone already will expire.
                     let opened = clients.with(client, |c| c.session_opened(session, now.time));
@@ -143,6 +167,7 @@ impl Node {
                         c.close(CloseReason::SessionClosed(session));
                     });
                 }
+                self.global_ended(session);
                 if let Some(client) = self.clock.remove(session) {
                     let reason = CloseReason::SessionExpired(session);
                     clients.with(client, |c| c.close(reason));
@@ -185,6 +210,10 @@ impl Node {
             Kind::Sync { path } => c.complete(ErrorCode::Ok, |out| path.encode(out), view),
             Kind::Write { .. } => c.complete(ErrorCode::ConnectionLoss, |_| {}, view),
             Kind::Refusal(code) => c.complete(*code, |_| {}, view),
+            Kind::LocalClose(session) => {
+                c.complete(ErrorCode::Ok, |_| {}, view);
+                c.close(CloseReason::SessionClosed(*session));
+            }
         });
     }
 
@@ -198,6 +227,9 @@ impl Node {
         clients: &impl Clients,
     ) {
         while let Some(waiting) = self.forwarding.take_refusal(session) {
+            if let Kind::LocalClose(session) = waiting.kind {
+                self.local.clock.remove(session);
+            }
             self.complete_passed(&waiting, now, tree, watches, clients);
         }
     }
@@ -224,23 +256,41 @@ impl Node {
         }
     }
 
-    /// Notices when the state is not the leader's.
-    fn compare_digest(&mut self, zxid: Zxid, digest: Option<TxnDigest>, tree: &Tree) {
-        if let Some(digest) = digest
-            && digest.version == DIGEST_VERSION
-            && tree.config().digest
-            && digest.digest != tree.digest()
-        {
-            self.digest_mismatches += 1;
+    /// Whether the state is the leader's, as far as that can be told. A learner whose state is
+    /// not stops serving and has it replaced by the leader's: it must not go on to answer from
+    /// it (P29). That happens once in a while only, in case it does not help.
+    fn compare_digest(
+        &mut self,
+        now: Now,
+        zxid: Zxid,
+        digest: Option<TxnDigest>,
+        tree: &Tree,
+    ) -> bool {
+        let Some(digest) = digest.filter(|digest| {
+            digest.version == DIGEST_VERSION
+                && tree.config().digest
+                && digest.digest != tree.digest()
+        }) else {
+            return true;
+        };
+        self.digest_mismatches += 1;
+        let why = alloc::format!(
+            "the state after transaction {zxid} has the digest {:x}, and the leader's has {:x}",
+            tree.digest(),
+            digest.digest
+        );
+        let is_due = |last: Time| now.time - last >= DISTRUST_INTERVAL;
+        if self.peer.leads() || !self.distrusted.is_none_or(is_due) {
             if self.digest_mismatches == 1 {
-                self.note(alloc::format!(
-                    "the state after transaction {zxid} has the digest {:x}, and the leader's \
-                     has {:x}; compare the servers",
-                    tree.digest(),
-                    digest.digest
-                ));
+                self.note(why);
             }
+            return true;
         }
+        self.distrusted = Some(now.time);
+        self.drop_clients();
+        self.peer.distrust(now.time, &why);
+        self.follow_up(now);
+        false
     }
 
     /// Everything that is committed has been applied: from here on clients are served.
@@ -251,7 +301,9 @@ impl Node {
             let text = alloc::string::ToString::to_string(members);
             tree.set_config(text.as_bytes(), Zxid(members.version), now.wall_ms);
         }
-        let gone = self.clock.restart(crate::node::timeouts(tree), now.time);
+        let upgrading = self.upgrading(tree);
+        let open = crate::node::timeouts(tree).chain(upgrading);
+        let gone = self.clock.restart(open, now.time);
         for (session, client) in gone {
             let reason = CloseReason::SessionExpired(session);
             clients.with(client, |c| c.close(reason));
@@ -259,10 +311,14 @@ impl Node {
         self.pending = grevy_tree::prepare::Pending::new(self.config.seed);
         self.reported = now.time;
         self.open_service();
+        self.settle_upgrades(tree, now);
         // What clients asked for meanwhile was not in the history that was taken over.
         for (session, waiting) in self.forwarding.take_all() {
             self.submit_again(now, tree, session, waiting);
         }
+        // One that the same leader may still get is not asked for again.
+        self.settle_upgrades(tree, now);
+        self.restart_local(now, tree, clients);
         self.revalidate_again(now, clients);
         self.follow_up(now);
     }

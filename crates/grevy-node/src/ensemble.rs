@@ -316,6 +316,7 @@ impl Node {
     }
 
     fn became(&mut self, now: Now, part: &Part) {
+        self.note_part(now.time, part);
         if part.serves() {
             self.starting = true;
             return;
@@ -359,9 +360,10 @@ impl Node {
         self.drop_clients();
     }
 
-    fn drop_clients(&mut self) {
+    pub(crate) fn drop_clients(&mut self) {
         self.forwarding = crate::forwarding::Forwarding::default();
         self.revalidating.clear();
+        self.drop_local_waiting();
         self.outputs.push_back(Output::DropClients);
     }
 
@@ -384,6 +386,15 @@ impl Node {
             let kind = Kind::Refusal(ErrorCode::ConnectionLoss);
             return self.forwarding.push(session, Waiting { kind, ..waiting });
         }
+        if let Kind::Write { record, .. } = &waiting.kind
+            && self.local.clock.knows(session)
+        {
+            let Waiting { client, op, .. } = waiting;
+            let record = record.clone();
+            if let Err(code) = self.upgrade(now, tree, session, client, op, &record) {
+                return self.refuse(client, session, op, code);
+            }
+        }
         if !self.peer.leads() {
             return self.send_or_hold(now, session, waiting);
         }
@@ -405,6 +416,9 @@ impl Node {
             }
             Kind::Sync { path } => self.sync(client, path),
             Kind::Refusal(code) => self.queue.push_back(Queued::Refused { client, code }),
+            Kind::LocalClose(session) => {
+                self.queue.push_back(Queued::LocalClose { client, session });
+            }
         }
     }
 
@@ -419,10 +433,12 @@ impl Node {
             })
     }
 
-    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`.
+    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`,
+    /// `read-only`, or `looking`.
     pub fn role(&self) -> &'static str {
         match self.peer.part() {
             _ if !self.peer.is_member() => "standalone",
+            _ if self.service == Service::ReadOnly => "read-only",
             Part::Leading { .. } => "leader",
             Part::Following { .. } => "follower",
             Part::Observing { .. } => "observer",

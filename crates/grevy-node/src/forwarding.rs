@@ -37,11 +37,13 @@ pub(crate) enum Kind {
     Sync { path: Box<str> },
     /// Nothing but its turn: it cannot be.
     Refusal(ErrorCode),
+    /// Nothing but its turn: then this local session ends.
+    LocalClose(SessionId),
 }
 
 impl Waiting {
     fn waits_for_nothing(&self) -> bool {
-        matches!(self.kind, Kind::Refusal(_))
+        matches!(self.kind, Kind::Refusal(_) | Kind::LocalClose(_))
     }
 
     /// What is sent to the leader; nothing for a refusal.
@@ -53,7 +55,7 @@ impl Waiting {
                 grevy_proto::Encode::to_bytes(path).into(),
                 Arc::from([]),
             ),
-            Kind::Refusal(_) => return None,
+            Kind::Refusal(_) | Kind::LocalClose(_) => return None,
         };
         Some(Packet::Request(Box::new(Forwarded {
             session,
@@ -155,6 +157,15 @@ impl Forwarding {
         }
         self.count -= usize::from(first.is_some());
         first
+    }
+
+    /// Whether the session's createSession is among them.
+    pub fn opens(&self, session: SessionId) -> bool {
+        let is_opening = |waiting: &Waiting| {
+            waiting.op == OpCode::CreateSession && matches!(waiting.kind, Kind::Write { .. })
+        };
+        let queue = self.sessions.get(&session);
+        queue.is_some_and(|queue| queue.iter().any(is_opening))
     }
 
     /// The connection has ended: nobody waits for its requests any more.

@@ -133,6 +133,8 @@ pub enum Output {
 pub enum Service {
     /// They are.
     Open,
+    /// Those that a server without a leader will do for are, with reads.
+    ReadOnly,
     /// For a moment they are not: no frame of theirs is handled, and none is lost.
     Paused,
     /// They are not, and should try another server: connections are closed.

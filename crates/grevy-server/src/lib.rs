@@ -15,6 +15,7 @@ pub mod log_thread;
 pub mod metrics;
 pub mod peers;
 pub mod recovery;
+mod run_number;
 pub mod server;
 pub mod setup;
 pub mod shared;

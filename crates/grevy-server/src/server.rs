@@ -13,6 +13,7 @@ use crate::peers::node::Peers;
 use crate::peers::ports::{Command, Ports, Sockets};
 use crate::peers::roster::Roster;
 use crate::recovery::{self, RecoverError};
+use crate::run_number;
 use crate::setup;
 use crate::shared::{Parts, Shared};
 use crate::snapshot_thread::{self, Snapshotter};
@@ -31,7 +32,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{info, warn};
 
@@ -202,7 +203,12 @@ impl Server {
             recovery::recover(&config, Arc::new(RealDisk), random()).map_err(StartError::Data)?;
         // The directory is this server's from here on. A killed one may have left its port there.
         let _ = std::fs::remove_file(config.storage.data_dir.join(PORT_FILE));
-        let node_config = setup::node_config(&config, random());
+        let mut node_config = setup::node_config(&config, random());
+        let quorum = &config.quorum;
+        if place.is_some() && (quorum.local_sessions || quorum.read_only_mode) {
+            let dir = &config.storage.data_dir;
+            node_config.run = run_number::take(dir, SystemTime::now())?;
+        }
         let tree_config = recovered.tree.config().clone();
         let files = recovered.files;
         let (node, peers, orders) = match &place {

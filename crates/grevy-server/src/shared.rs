@@ -128,7 +128,7 @@ impl Shared {
                 info!(%session, "session expired: it was not heard of for its whole timeout");
             }
             Output::Service(service) => {
-                let open = service == Service::Open;
+                let open = matches!(service, Service::Open | Service::ReadOnly);
                 self.serving.store(open, Ordering::SeqCst);
                 after.wakes_clients |= open;
             }
@@ -225,7 +225,7 @@ impl Shared {
     /// Why the server does not serve, if it does not.
     pub fn not_serving(&self) -> Option<String> {
         match self.node.lock().status() {
-            Status::Serving => None,
+            Status::Serving | Status::ReadOnly => None,
             Status::Stopping => Some("it is about to end".to_owned()),
             Status::Joining => Some("it has no leader yet".to_owned()),
             Status::StorageFailed(why) => Some(why.clone()),

@@ -166,6 +166,7 @@ impl Peer {
                 ordered: epochs,
                 history,
                 durable: last,
+                distrusted: false,
                 rewriting: false,
                 witnessed: Zxid(-1),
                 always_snapshot: config.always_snapshot,
@@ -511,6 +512,15 @@ impl Peer {
         self.advance(now);
     }
 
+    /// The state of this learner is not what its history leads to. It leaves its leader, to be
+    /// sent a snapshot by it or the next.
+    pub fn distrust(&mut self, now: Time, why: &str) {
+        if let Role::Learning(_) = self.role {
+            self.common.distrusted = true;
+            self.step_down(now, why);
+        }
+    }
+
     /// A sync came, from a learner or (`None`) a client of this server.
     pub fn sync(&mut self, link: Option<LinkId>) {
         if let Role::Leading(leader) = &mut self.role {
@@ -750,6 +760,8 @@ impl Peer {
     }
 
     fn lead(&mut self, now: Time) {
+        // Its state is the one that counts now.
+        self.common.distrusted = false;
         let mut leader = Leader::new(&mut self.common, now);
         while let Some((link, packet)) = self.parked.pop_first() {
             leader.link_accepted(&mut self.common, now, link);
@@ -769,7 +781,9 @@ impl Peer {
             _ if self.common.is_voter(self.common.me) => Manner::Follow,
             _ => Manner::Observe,
         };
-        self.role = Role::Learning(Learner::new(leader, manner, &mut self.common));
+        let advertised = (self.vote.epoch, self.vote.zxid);
+        let common = &mut self.common;
+        self.role = Role::Learning(Learner::new(leader, advertised, manner, common));
     }
 
     /// The configuration that `zxid` brought is in force, and `leader` leads in it.

@@ -24,7 +24,10 @@ pub async fn run() -> Result<(), AnyError> {
         let name = format!("worker-{number}");
         let child = Command::new(&this).args(["worker", &name]).spawn()?;
         let pid = child.id().unwrap_or(0);
-        println!("  {name}  pid {pid}  again with: {} worker {name}", this.display());
+        println!(
+            "  {name}  pid {pid}  again with: {} worker {name}",
+            this.display()
+        );
         children.push(child);
     }
     tokio::select! {
@@ -49,8 +52,15 @@ fn start_servers() -> Result<Child, AnyError> {
 
 /// The configuration to begin with.
 async fn set_up(client: &Client) -> Result<(), AnyError> {
-    for (path, data) in [("/shop", &b""[..]), ("/shop/config", b""), ("/shop/config/pace", PACE)] {
-        match client.create(path, data, &CreateOptions::persistent()).await {
+    for (path, data) in [
+        ("/shop", &b""[..]),
+        ("/shop/config", b""),
+        ("/shop/config/pace", PACE),
+    ] {
+        match client
+            .create(path, data, &CreateOptions::persistent())
+            .await
+        {
             Ok(_) => {}
             Err(error) if error.is(ErrorCode::NodeExists) => {}
             Err(error) => return Err(error.into()),
