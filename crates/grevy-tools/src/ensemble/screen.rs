@@ -35,7 +35,11 @@ impl Screen {
     /// Shows these lines, as far as they fit.
     pub fn show(&self, lines: &[String]) -> io::Result<()> {
         let size = tcgetwinsize(stdout())?;
-        let (rows, columns) = (usize::from(size.ws_row), usize::from(size.ws_col));
+        // Terminals that do not know their size say 0.
+        let [rows, columns] = [size.ws_row, size.ws_col].map(|size| match size {
+            0 => usize::MAX,
+            size => usize::from(size),
+        });
         let mut out = stdout().lock();
         out.write_all(b"\x1b[H")?;
         let shown: Vec<String> = lines
