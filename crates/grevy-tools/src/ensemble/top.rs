@@ -44,7 +44,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> {
     let members = members::find(&arguments.target, arguments.listed)?;
     let interval = Duration::from_millis(arguments.interval);
-    let timeout = Duration::from_millis(arguments.target.common.timeout).min(interval);
+    let timeout = arguments.target.session.patience().min(interval);
     let mut watcher = Watcher {
         before: None,
         look: &|| Server::ask_all(&members, timeout),

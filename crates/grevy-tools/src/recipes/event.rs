@@ -2,7 +2,6 @@
 
 use crate::exit::Failure;
 use grevy_cli::client::WatchedEvent;
-use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +14,7 @@ pub enum Event {
     /// Somebody wants this process to end: the number of the signal.
     Signal(i32),
     /// The command ended.
-    Ended(ExitStatus),
+    Ended,
 }
 
 /// The queue's receiving end.

@@ -3,7 +3,7 @@
 use super::child::{Child, FAILED, LOST, Ran, TIMED_OUT};
 use super::event::{Event, Events};
 use crate::exit::{At, Failure};
-use crate::znodes::connection::{Connection, Target, join};
+use crate::znodes::connection::{Connection, Session, join};
 use clap::Args;
 use grevy_cli::client::{Client, ClientError, EventKind, KeeperState, Node, WatchedEvent, error};
 use grevy_proto::request::CreateMode;
@@ -17,16 +17,16 @@ use std::time::{Duration, Instant};
 pub struct Terms {
     /// Give up if it cannot be had in so many ms; 0: at once.
     #[arg(long, value_name = "MS")]
-    pub wait: Option<u64>,
+    wait: Option<u64>,
     /// How long the command may take to end when the session is lost, before it is killed.
     #[arg(long, value_name = "MS", default_value_t = 5000)]
-    pub grace: u64,
-    /// The servers.
+    grace: u64,
+    /// With whom.
     #[command(flatten)]
-    pub target: Target,
+    session: Session,
     /// The command, and its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
+    command: Vec<String>,
 }
 
 /// A session, and what happens to it.
@@ -72,8 +72,7 @@ impl<'a> Holder<'a> {
     pub fn open(terms: &'a Terms) -> Result<Self, Failure> {
         let events = Events::new()?;
         let sender = events.sender();
-        let target = &terms.target;
-        let connection = target.common.connect(&target.server, move |event| {
+        let connection = terms.session.connect(move |event| {
             // Nobody waits any more if the process is about to end.
             let _ = sender.send(Event::Watched(event.clone()));
         })?;
@@ -217,7 +216,7 @@ impl<'a> Holder<'a> {
         ];
         all.extend_from_slice(variables);
         let ran = match Child::run(&self.terms.command, &all, self.events.sender()) {
-            Ok(child) => self.guard(&child, own),
+            Ok(child) => self.guard(child, own),
             Err(not_run) => not_run.into(),
         };
         if ran.exit_code != LOST {
@@ -227,12 +226,12 @@ impl<'a> Holder<'a> {
     }
 
     /// Waits for the end of the command, and ends it if what it is run for is lost.
-    fn guard(&self, child: &Child, own: &str) -> Ran {
+    fn guard(&self, child: Child, own: &str) -> Ran {
         let mut connected = true;
         let why = loop {
             let deadline = (!connected).then(|| self.client().safe_until());
             match self.events.next(deadline) {
-                Some(Event::Ended(status)) => return status.into(),
+                Some(Event::Ended) => return child.ended(),
                 Some(Event::Signal(number)) => child.pass_on(number),
                 Some(Event::Watched(event)) => match (event.kind, event.state) {
                     (EventKind::None, KeeperState::SyncConnected) => connected = true,
@@ -252,7 +251,8 @@ impl<'a> Holder<'a> {
         let mut deadline = Some(kill_at);
         loop {
             match self.events.next(deadline) {
-                Some(Event::Ended(_)) => {
+                Some(Event::Ended) => {
+                    child.ended();
                     return Ran {
                         exit_code: LOST,
                         message: None,
@@ -288,7 +288,7 @@ impl<'a> Holder<'a> {
                 _ => Ok(Some(event)),
             },
             Some(Event::Signal(number)) => Err(Stop::Signal(number)),
-            Some(Event::Ended(_)) | None => Ok(None),
+            Some(Event::Ended) | None => Ok(None),
         }
     }
 }

@@ -59,10 +59,7 @@ struct Counts {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> {
     let to = arguments.to.as_ref().unwrap_or(&arguments.from);
     let source = arguments.target.connect()?;
-    let destination = arguments
-        .target
-        .common
-        .connect(&arguments.to_server, |_| {})?;
+    let destination = arguments.target.session.connect_to(&arguments.to_server)?;
     let counts = mirror(arguments, &source.client, &destination.client, to)?;
     let Counts {
         same,
