@@ -1,5 +1,6 @@
 //! The `grevy` command.
 
+mod ensemble;
 mod pages;
 mod purge;
 mod server;
@@ -19,6 +20,8 @@ struct Command {
 enum Verb {
     /// Run a server (the default).
     Server(server::Arguments),
+    /// Run a local ensemble of several servers, to try things with.
+    Ensemble(ensemble::Arguments),
     /// Delete old snapshots and logs, as ZooKeeper's PurgeTxnLog does.
     Purge(purge::Arguments),
     /// A client with the commands of ZooKeeper's zkCli.sh.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     match Command::parse().command {
         None => server::run(&server::Arguments::default()),
         Some(Verb::Server(arguments)) => server::run(&arguments),
+        Some(Verb::Ensemble(arguments)) => ensemble::run(&arguments),
         Some(Verb::Purge(arguments)) => purge::run(&arguments),
         Some(Verb::Zkcli { arguments }) => grevy_cli::run(arguments.into_iter()),
         Some(Verb::Tool(tool)) => grevy_tools::run(&tool),
