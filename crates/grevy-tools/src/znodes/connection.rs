@@ -6,6 +6,9 @@ use clap::Args;
 use grevy_cli::client::{Client, ClientError, Config, ConnectString, WatchedEvent, path};
 use std::time::Duration;
 
+/// What heads the options that most verbs have.
+pub const COMMON: &str = "Common options";
+
 /// Whom to ask, and how to answer.
 #[derive(Debug, Clone, Args)]
 pub struct Target {
@@ -13,10 +16,12 @@ pub struct Target {
     #[command(flatten)]
     pub session: Session,
     /// Let the server catch up with its leader before anything is read.
-    #[arg(long, display_order = 803)]
+    #[arg(long, help_heading = COMMON,
+        display_order = 803)]
     sync: bool,
     /// A server that is cut off from its ensemble will do, for reading.
-    #[arg(long, display_order = 804)]
+    #[arg(long, help_heading = COMMON,
+        display_order = 804)]
     read_only: bool,
     /// How results are written.
     #[command(flatten)]
@@ -33,6 +38,7 @@ pub struct Session {
         env = "GREVY_SERVER",
         default_value = "localhost:2181",
         value_name = "HOST:PORT[,HOST:PORT…][/CHROOT]",
+        help_heading = COMMON,
         display_order = 800
     )]
     pub server: String,
@@ -42,6 +48,7 @@ pub struct Session {
         env = "GREVY_AUTH",
         hide_env_values = true,
         value_name = "SCHEME:ID",
+        help_heading = COMMON,
         display_order = 801
     )]
     auth: Vec<String>,
@@ -51,6 +58,7 @@ pub struct Session {
         default_value_t = 10_000,
         value_name = "MS",
         value_parser = clap::value_parser!(u64).range(1..=i32::MAX as u64),
+        help_heading = COMMON,
         display_order = 802
     )]
     timeout: u64,
