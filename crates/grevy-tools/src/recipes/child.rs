@@ -1,6 +1,6 @@
 //! The command that is run.
 
-use super::event::Event;
+use crate::events::Event;
 use crate::exit::Failure;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};

@@ -1,7 +1,7 @@
 //! A session that holds something while a command runs.
 
 use super::child::{Child, FAILED, LOST, Ran, TIMED_OUT};
-use super::event::{Event, Events};
+use crate::events::{Event, Events};
 use crate::exit::{At, Exit, Failure};
 use crate::znodes::connection::{Connection, Session, join};
 use clap::Args;
@@ -255,6 +255,7 @@ impl<'a> Holder<'a> {
                     // The watch is used up. Whatever comes of this, the session tells.
                     _ => drop(self.client().exists(own, true)),
                 },
+                Some(Event::Key(_)) => {}
                 None => {
                     return Err("no server was reached in time to keep the session".to_owned());
                 }
@@ -302,7 +303,7 @@ impl<'a> Holder<'a> {
                 _ => Ok(Some(event)),
             },
             Some(Event::Signal(number)) => Err(Stop::Signal(number)),
-            Some(Event::Ended) | None => Ok(None),
+            Some(Event::Ended | Event::Key(_)) | None => Ok(None),
         }
     }
 }

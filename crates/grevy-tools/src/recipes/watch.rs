@@ -1,7 +1,7 @@
 //! `grevy watch`.
 
 use super::child::{Child, FAILED, Ran};
-use super::event::{Event, Events};
+use crate::events::{Event, Events};
 use crate::exit::{At, Exit, Failure};
 use crate::output;
 use crate::znodes::connection::{Target, znode_path};
@@ -121,7 +121,7 @@ fn watch(
         match events.next(None) {
             Some(Event::Signal(number)) => return Ok(Some(signalled(number))),
             Some(Event::Watched(event)) => changes.extend(change(event)),
-            Some(Event::Ended) | None => {}
+            Some(Event::Ended | Event::Key(_)) | None => {}
         }
     }
 }
@@ -175,7 +175,7 @@ fn tell(
                 child.pass_on(number);
             }
             Some(Event::Watched(event)) => changes.extend(self::change(event)),
-            None => {}
+            Some(Event::Key(_)) | None => {}
         }
     }
 }

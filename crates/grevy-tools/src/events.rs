@@ -1,4 +1,4 @@
-//! All that may happen while a recipe waits, in one queue.
+//! All that may happen while a command waits, in one queue.
 
 use crate::exit::Failure;
 use grevy_cli::client::WatchedEvent;
@@ -13,8 +13,10 @@ pub enum Event {
     Watched(WatchedEvent),
     /// Somebody wants this process to end: the number of the signal.
     Signal(i32),
-    /// The command ended.
+    /// The command that was run has ended.
     Ended,
+    /// A key was pressed: its byte.
+    Key(u8),
 }
 
 /// The queue's receiving end.
