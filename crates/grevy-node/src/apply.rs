@@ -21,7 +21,8 @@ impl Node {
         if self.starting || self.owes_snapshot() {
             return true;
         }
-        self.service == Service::Open && (self.has_applicable() || self.has_answered_sync())
+        self.service == Service::Open
+            && (self.has_applicable() || self.has_answered_sync() || self.forwarding.has_due())
     }
 
     fn has_applicable(&self) -> bool {
@@ -55,6 +56,9 @@ impl Node {
         }
         loop {
             self.complete_syncs(now, tree, watches, clients);
+            for session in self.forwarding.take_due() {
+                self.refuse_due(session, now, tree, watches, clients);
+            }
             if !self.has_applicable() {
                 break;
             }
@@ -84,8 +88,9 @@ impl Node {
             }
         }
         if self.starting {
-            self.start_service(now, tree, watches, clients);
+            self.start_service(now, tree, clients);
         }
+        self.try_stop(now);
     }
 
     #[expect(
@@ -175,6 +180,8 @@ impl Node {
     ) {
         let view = self.view(now, tree, watches);
         clients.with(passed.client, |c| match &passed.kind {
+            // A client without a session has asked for nothing else, and tries again.
+            _ if passed.op == OpCode::CreateSession => c.close_newcomer(),
             Kind::Sync { path } => c.complete(ErrorCode::Ok, |out| path.encode(out), view),
             Kind::Write { .. } => c.complete(ErrorCode::ConnectionLoss, |_| {}, view),
             Kind::Refusal(code) => c.complete(*code, |_| {}, view),
@@ -190,9 +197,8 @@ impl Node {
         watches: &impl Watches,
         clients: &impl Clients,
     ) {
-        while let Some((client, code)) = self.forwarding.take_refusal(session) {
-            let view = self.view(now, tree, watches);
-            clients.with(client, |c| c.complete(code, |_| {}, view));
+        while let Some(waiting) = self.forwarding.take_refusal(session) {
+            self.complete_passed(&waiting, now, tree, watches, clients);
         }
     }
 
@@ -238,13 +244,7 @@ impl Node {
     }
 
     /// Everything that is committed has been applied: from here on clients are served.
-    fn start_service(
-        &mut self,
-        now: Now,
-        tree: &mut Tree,
-        watches: &impl Watches,
-        clients: &impl Clients,
-    ) {
+    fn start_service(&mut self, now: Now, tree: &mut Tree, clients: &impl Clients) {
         self.starting = false;
         if self.peer.is_member() {
             let members = self.peer.members().committed();
@@ -261,13 +261,7 @@ impl Node {
         self.open_service();
         // What clients asked for meanwhile was not in the history that was taken over.
         for (session, waiting) in self.forwarding.take_all() {
-            match waiting.kind {
-                Kind::Write { .. } | Kind::Sync { .. } => {
-                    self.submit_again(now, tree, session, waiting);
-                }
-                Kind::Refusal(_) => self.forwarding.push(session, waiting),
-            }
-            self.refuse_due(session, now, tree, watches, clients);
+            self.submit_again(now, tree, session, waiting);
         }
         self.revalidate_again(now, clients);
         self.follow_up(now);

@@ -596,6 +596,13 @@ impl Connection {
         true
     }
 
+    /// The session that was asked for cannot be opened now.
+    pub(crate) fn close_newcomer(&mut self) {
+        if matches!(self.state, State::Opening) {
+            self.close(CloseReason::NotServing);
+        }
+    }
+
     /// The node does not know the session, or its password was wrong.
     pub fn session_refused(&mut self, session: SessionId) {
         if !matches!(self.state, State::Opening) {

@@ -74,7 +74,8 @@ impl Node {
             return;
         }
         let from_leader = self.peer.leader_link() == Some(link);
-        let from_learner = self.peer.serves_learner(link);
+        // Of a leader that is about to end nothing is taken up: the next one is asked again.
+        let from_learner = self.peer.serves_learner(link) && !self.is_stopping();
         match packet {
             Packet::Request(request) => {
                 self.peer.heard(now.time, link);
@@ -99,7 +100,7 @@ impl Node {
                 heard: Some(heard), ..
             } => {
                 self.peer.ping_answered(now.time, link);
-                if from_learner {
+                if self.peer.serves_learner(link) {
                     self.sessions_heard(now, &heard);
                 }
             }
@@ -268,6 +269,7 @@ impl Node {
             };
             self.outputs.push_back(output);
         }
+        self.try_stop(now);
     }
 
     /// A transaction of the leader's is about to be logged. This server's own are known.

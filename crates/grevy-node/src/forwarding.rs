@@ -40,6 +40,10 @@ pub(crate) enum Kind {
 }
 
 impl Waiting {
+    fn waits_for_nothing(&self) -> bool {
+        matches!(self.kind, Kind::Refusal(_))
+    }
+
     /// What is sent to the leader; nothing for a refusal.
     pub fn packet(&self, session: SessionId) -> Option<Packet> {
         let (cxid, record, ids) = match &self.kind {
@@ -68,6 +72,8 @@ pub(crate) struct Forwarding {
     /// Whose syncs the leader has not answered, oldest first: its answers carry no name.
     syncs: VecDeque<(SessionId, ClientId)>,
     count: usize,
+    /// Sessions whose oldest request may be one that waits for nothing but its turn.
+    due: Vec<SessionId>,
 }
 
 impl Forwarding {
@@ -83,6 +89,24 @@ impl Forwarding {
         }
         self.sessions.entry(session).or_default().push_back(waiting);
         self.count += 1;
+        self.note_due(session);
+    }
+
+    fn note_due(&mut self, session: SessionId) {
+        let first = self.sessions.get(&session).and_then(VecDeque::front);
+        if first.is_some_and(Waiting::waits_for_nothing) {
+            self.due.push(session);
+        }
+    }
+
+    /// Whether [`Forwarding::take_due`] has something to say.
+    pub fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Sessions for which [`Forwarding::take_refusal`] may have something.
+    pub fn take_due(&mut self) -> Vec<SessionId> {
+        core::mem::take(&mut self.due)
     }
 
     /// The request that the transaction `cxid` of `session` answers, behind those of the session
@@ -98,11 +122,11 @@ impl Forwarding {
         Some((before, self.take_first(session)?))
     }
 
-    /// The session's oldest request, if that is a refusal.
-    pub fn take_refusal(&mut self, session: SessionId) -> Option<(ClientId, ErrorCode)> {
-        match self.sessions.get(&session)?.front()?.kind {
-            Kind::Refusal(code) => Some((self.take_first(session)?.client, code)),
-            _ => None,
+    /// The session's oldest request, if that waits for nothing.
+    pub fn take_refusal(&mut self, session: SessionId) -> Option<Waiting> {
+        match self.sessions.get(&session)?.front()?.waits_for_nothing() {
+            true => self.take_first(session),
+            false => None,
         }
     }
 
@@ -142,12 +166,14 @@ impl Forwarding {
             if queue.is_empty() {
                 self.sessions.remove(&session);
             }
+            self.note_due(session);
         }
     }
 
     /// Takes everything out, in the order of each session, to be taken up by another leader.
     pub fn take_all(&mut self) -> Vec<(SessionId, Waiting)> {
         self.syncs.clear();
+        self.due.clear();
         self.count = 0;
         core::mem::take(&mut self.sessions)
             .into_iter()

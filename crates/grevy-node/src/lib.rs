@@ -21,6 +21,7 @@ mod output;
 mod reaper;
 mod reply;
 mod sessions;
+mod stopping;
 mod writes;
 
 pub use clients::Clients;

@@ -20,6 +20,7 @@ use crate::forwarding::Forwarding;
 use crate::output::{Output, Service};
 use crate::reaper::Reaper;
 use crate::session_clock::SessionClock;
+use crate::stopping::Stopping;
 use crate::time::{Now, Time};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -39,6 +40,8 @@ pub enum Status {
     Serving,
     /// It looks for a leader, or is about to lead or to follow one.
     Joining,
+    /// It is about to end, and takes nothing up any more.
+    Stopping,
     /// A write or sync of its storage failed. Nothing more is acknowledged until a restart.
     StorageFailed(String),
 }
@@ -75,6 +78,7 @@ pub struct Node {
     pub(crate) failure: Option<String>,
     pub(crate) peer: Peer,
     pub(crate) service: Service,
+    pub(crate) stopping: Stopping,
     /// The part whose service begins once everything committed is applied.
     pub(crate) starting: bool,
     /// Since when clients are not served.
@@ -154,6 +158,7 @@ impl Node {
             failure: None,
             peer,
             service: Service::Paused,
+            stopping: Stopping::No,
             starting: false,
             paused_since: now.time,
             pending: Pending::new(config.seed),
@@ -192,6 +197,7 @@ impl Node {
     pub fn status(&self) -> Status {
         match (&self.failure, self.service) {
             (Some(why), _) => Status::StorageFailed(why.clone()),
+            (None, _) if self.is_stopping() => Status::Stopping,
             (None, Service::Open) => Status::Serving,
             (None, _) => Status::Joining,
         }
@@ -237,14 +243,24 @@ impl Node {
         if self.failure.is_some() {
             return None;
         }
-        let leads = self.peer.leads() && self.service == Service::Open;
+        let leads = self.keeps_time();
+        let stops = match self.stopping {
+            Stopping::Finishing(deadline) => Some(deadline),
+            Stopping::No | Stopping::Done => None,
+        };
         let own = [
+            stops,
             self.peer.next_timeout(),
             leads.then(|| self.reaper.due()),
             self.clock.next_deadline().filter(|_| leads),
             (self.service == Service::Paused).then(|| self.paused_since + self.patience()),
         ];
         own.into_iter().flatten().min()
+    }
+
+    /// Whether the ends of sessions and znodes that come with time are this server's business.
+    pub(crate) fn keeps_time(&self) -> bool {
+        self.peer.leads() && self.service == Service::Open && !self.is_stopping()
     }
 
     /// How long clients are kept waiting for a leader.

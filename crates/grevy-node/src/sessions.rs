@@ -22,7 +22,7 @@ use grevy_zab::LinkId;
 impl Node {
     /// A client asks for a session.
     pub fn open_session(&mut self, now: Now, tree: &Tree, clients: &impl Clients, ask: Connect) {
-        if self.failure.is_some() || self.service == Service::Closed {
+        if self.failure.is_some() || self.service == Service::Closed || self.is_stopping() {
             clients.with(ask.client, |c| c.close(CloseReason::NotServing));
             return;
         }
@@ -232,7 +232,7 @@ impl Node {
         if self.service == Service::Paused && now.time >= self.paused_since + self.patience() {
             self.close_service();
         }
-        if self.peer.leads() && self.service == Service::Open {
+        if self.keeps_time() {
             self.expire(now, tree, clients);
             self.reap(now, tree);
         }

@@ -13,6 +13,7 @@ pub mod listener;
 pub mod log_queue;
 pub mod log_thread;
 pub mod metrics;
+pub mod peers;
 pub mod recovery;
 pub mod server;
 pub mod setup;

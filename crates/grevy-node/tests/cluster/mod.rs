@@ -41,6 +41,8 @@ struct Running {
     tree: Tree,
     watches: RefCell<WatchTable>,
     clients: RefCell<BTreeMap<ClientId, Connection>>,
+    /// What connections that were closed were sent before.
+    dropped: BTreeMap<ClientId, Vec<u8>>,
     /// Ordered and not done.
     orders: VecDeque<Output>,
     links: BTreeMap<LinkId, (usize, LinkId)>,
@@ -216,6 +218,7 @@ impl Cluster {
             tree,
             watches: RefCell::new(WatchTable::new(1)),
             clients: RefCell::default(),
+            dropped: BTreeMap::new(),
             orders: VecDeque::new(),
             links: BTreeMap::new(),
             received: None,
@@ -256,6 +259,17 @@ impl Cluster {
                 });
             }
         }
+    }
+
+    /// Tells the server to end in an orderly way.
+    pub fn begin_stop(&mut self, at: usize) {
+        self.call(at, |node, now, _, _| node.begin_stop(now));
+    }
+
+    /// Whether the server has said that it may end, and everything is on its disk and sent.
+    pub fn is_stopped(&self, at: usize) -> bool {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.node.is_stopped() && run.orders.is_empty()
     }
 
     /// Empties the disk of a server that does not run.
@@ -435,11 +449,18 @@ impl Cluster {
                 self.send(at, link, Message::Closed);
                 self.run(at).links.remove(&link);
             }
-            Output::DropClients => self.run(at).clients.borrow_mut().clear(),
+            Output::DropClients => {
+                let run = self.run(at);
+                for (id, mut client) in std::mem::take(&mut *run.clients.borrow_mut()) {
+                    let sent = std::mem::take(client.output());
+                    run.dropped.insert(id, sent);
+                }
+            }
             Output::Became(part) => self.run(at).notes.push(format!("{part:?}")),
             Output::Note(note) => self.run(at).notes.push(note),
             Output::LinkTimeout { .. }
             | Output::Service(_)
+            | Output::Stopped
             | Output::Configured { .. }
             | Output::Expired(_) => {}
             Output::Broken(broken) => panic!("{broken}"),
@@ -695,33 +716,19 @@ impl Cluster {
     }
 
     pub fn create(&mut self, at: usize, client: ClientId, path: &str) -> Xid {
-        let xid = Xid(self.next_xid);
-        self.next_xid += 1;
-        let mut frame = RequestHeader {
-            xid,
-            op: OpCode::Create.wire(),
-        }
-        .to_bytes();
-        Create {
-            path: path.into(),
-            data: None,
-            acl: vec![Acl::OPEN],
-            flags: 0,
-        }
-        .encode(&mut frame);
-        self.frame(at, client, &frame);
-        xid
+        let record = create_record(path, 0);
+        self.request(at, client, OpCode::Create, &record)
     }
 
     pub fn sync(&mut self, at: usize, client: ClientId) -> Xid {
+        self.request(at, client, OpCode::Sync, &"/".to_bytes())
+    }
+
+    pub fn request(&mut self, at: usize, client: ClientId, op: OpCode, record: &[u8]) -> Xid {
         let xid = Xid(self.next_xid);
         self.next_xid += 1;
-        let mut frame = RequestHeader {
-            xid,
-            op: OpCode::Sync.wire(),
-        }
-        .to_bytes();
-        "/".encode(&mut frame);
+        let mut frame = RequestHeader { xid, op: op.wire() }.to_bytes();
+        frame.extend_from_slice(record);
         self.frame(at, client, &frame);
         xid
     }
@@ -752,6 +759,7 @@ impl Cluster {
         let bytes = run
             .clients
             .with(client, |c| std::mem::take(c.output()))
+            .or_else(|| run.dropped.remove(&client))
             .unwrap_or_default();
         let mut rest = &bytes[..];
         let mut replies = Vec::new();
@@ -768,6 +776,17 @@ impl Cluster {
         }
         replies
     }
+}
+
+/// A create of a znode of the kind that `flags` say.
+pub fn create_record(path: &str, flags: i32) -> Vec<u8> {
+    Create {
+        path: path.into(),
+        data: None,
+        acl: vec![Acl::OPEN],
+        flags,
+    }
+    .to_bytes()
 }
 
 fn load(zxid: Zxid, body: &[u8]) -> Tree {
