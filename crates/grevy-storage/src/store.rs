@@ -1,13 +1,14 @@
 //! The directories of one server, opened.
 
-use crate::disk::{Disk, DiskError, Lock};
+use crate::disk::{Disk, DiskError, DiskOp, Lock};
 use crate::epochs::Epochs;
-use crate::log::{Log, LogError, LogOptions, TruncateError};
-use crate::names::Name;
+use crate::log::{self, Entries, Log, LogError, LogOptions, TruncateError};
+use crate::names::{self, Name};
 use crate::purge::{self, Purged};
-use crate::recovery::{self, Place, Recover, Recovered, RecoveryError};
-use crate::snapshot::{self, Compression, SnapshotWriter};
+use crate::recovery::{self, Place, Recover, Recovered, RecoveryError, Rejected};
+use crate::snapshot::{self, BodyParser, Compression, Fed, SnapshotError, SnapshotWriter};
 use grevy_proto::Zxid;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -164,6 +165,76 @@ impl Store {
     ) -> Result<SnapshotWriter, DiskError> {
         let dir = self.dirs.snapshots();
         SnapshotWriter::begin(self.disk.clone(), &dir, zxid, compression)
+    }
+
+    /// Begins a snapshot that comes from the leader (SNAP). No two that are under way may have
+    /// the same `number`.
+    pub fn receive_snapshot(
+        &self,
+        zxid: Zxid,
+        compression: Compression,
+        number: u32,
+    ) -> Result<SnapshotWriter, DiskError> {
+        let dir = self.dirs.snapshots();
+        SnapshotWriter::begin_received(self.disk.clone(), &dir, zxid, compression, number)
+    }
+
+    /// Hands the body of the snapshot at `zxid` to `sink`, chunk by chunk, for a learner; no
+    /// part of it may be longer than `max_item` bytes. What was handed on is good only if this
+    /// succeeds.
+    pub fn read_snapshot(
+        &self,
+        zxid: Zxid,
+        max_item: usize,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Rejected>,
+    ) -> Result<(), SnapshotError> {
+        let dir = self.dirs.snapshots();
+        let names = self.disk.list(&dir).map_err(SnapshotError::Disk)?;
+        let found = snapshot::candidates(&names)
+            .into_iter()
+            .find(|candidate| candidate.named && candidate.zxid == zxid);
+        let Some(found) = found else {
+            let cause = io::ErrorKind::NotFound.into();
+            let path = dir.join(names::snapshot(zxid, Compression::None));
+            let missing = DiskError::new(DiskOp::Open, &path, cause);
+            return Err(SnapshotError::Disk(missing));
+        };
+        let mut parser = BodyParser::new(max_item);
+        let path = dir.join(&found.name);
+        snapshot::read(&*self.disk, &path, found.compression, &mut |chunk| {
+            let fed = parser.feed(chunk, &mut |_| Ok(()))?;
+            let body = match fed {
+                Fed::More => chunk,
+                Fed::Done(used) => chunk.get(..used).unwrap_or(chunk),
+            };
+            sink(body)?;
+            Ok(fed)
+        })?;
+        Ok(())
+    }
+
+    /// The transactions behind `after` up to `until`, for a learner whose history ends at
+    /// `after`. `None` if the log does not show beyond doubt that they are what follows `after`,
+    /// each one the one before it; or if their entries have more than `max_bytes` together. The
+    /// log may be appended to meanwhile, but not truncated.
+    pub fn read_log(
+        &self,
+        after: Zxid,
+        until: Zxid,
+        max_bytes: u64,
+    ) -> Result<Option<Entries>, DiskError> {
+        let names = self.disk.list(&self.dirs.snapshots())?;
+        let anchored = snapshot::candidates(&names)
+            .iter()
+            .any(|candidate| candidate.named && candidate.zxid == after);
+        let range = log::Range {
+            after,
+            until,
+            anchored,
+            max_bytes,
+        };
+        let max_entry = self.options.log.max_entry;
+        log::read_range(&*self.disk, &self.dirs.logs(), max_entry, range)
     }
 
     /// To be called once the first snapshot of an empty server is in place: removes the
