@@ -2,7 +2,7 @@
 
 use crate::clients::Clients;
 use crate::connection::{ClientId, CloseReason, View};
-use crate::forwarding::Kind;
+use crate::forwarding::{Kind, Waiting};
 use crate::node::{Node, Queued, millis};
 use crate::output::Service;
 use crate::reply;
@@ -112,7 +112,10 @@ impl Node {
         }
         let session = header.session;
         let origin = origin.or_else(|| {
-            let waiting = self.forwarding.take_write(session, header.cxid)?;
+            let (before, waiting) = self.forwarding.take_write(session, header.cxid)?;
+            for passed in before {
+                self.complete_passed(&passed, now, tree, watches, clients);
+            }
             Some((waiting.client, waiting.op))
         });
         let view = self.view(now, tree, watches);
@@ -157,6 +160,25 @@ impl Node {
         }
         self.refuse_due(session, now, tree, watches, clients);
         self.count_towards_snapshot(tree);
+    }
+
+    /// Answers a request that a lost leader did not live to answer, while a later one of the
+    /// same session is in the history. What it has put into the history is known by then; a sync
+    /// asks for no more than that.
+    fn complete_passed(
+        &self,
+        passed: &Waiting,
+        now: Now,
+        tree: &Tree,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        let view = self.view(now, tree, watches);
+        clients.with(passed.client, |c| match &passed.kind {
+            Kind::Sync { path } => c.complete(ErrorCode::Ok, |out| path.encode(out), view),
+            Kind::Write { .. } => c.complete(ErrorCode::ConnectionLoss, |_| {}, view),
+            Kind::Refusal(code) => c.complete(*code, |_| {}, view),
+        });
     }
 
     /// Answers the session's requests that had to wait for nothing but those before them.

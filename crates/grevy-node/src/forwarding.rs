@@ -85,14 +85,17 @@ impl Forwarding {
         self.count += 1;
     }
 
-    /// The request that the transaction `cxid` of `session` answers, if it is the session's
-    /// oldest.
-    pub fn take_write(&mut self, session: SessionId, cxid: Xid) -> Option<Waiting> {
+    /// The request that the transaction `cxid` of `session` answers, behind those of the session
+    /// that came before it. These are over, too: a leader that was lost did not live to answer
+    /// them.
+    pub fn take_write(&mut self, session: SessionId, cxid: Xid) -> Option<(Vec<Waiting>, Waiting)> {
         let queue = self.sessions.get(&session)?;
-        match &queue.front()?.kind {
-            Kind::Write { cxid: waiting, .. } if *waiting == cxid => self.take_first(session),
-            _ => None,
-        }
+        let answers = |w: &Waiting| matches!(w.kind, Kind::Write { cxid: x, .. } if x == cxid);
+        let before = queue.iter().position(answers)?;
+        let before = (0..before)
+            .filter_map(|_| self.take_first(session))
+            .collect();
+        Some((before, self.take_first(session)?))
     }
 
     /// The session's oldest request, if that is a refusal.
@@ -183,13 +186,21 @@ mod tests {
         };
         forwarding.push(S, sync);
         forwarding.push(S, write(2));
-        assert!(forwarding.take_write(S, Xid(2)).is_none());
+        assert!(forwarding.take_write(S, Xid(3)).is_none());
         assert_eq!(forwarding.sync_answered(), Some((S, ClientId(1))));
         assert!(forwarding.take_sync(S, ClientId(1)).is_none());
         assert!(forwarding.take_write(S, Xid(1)).is_some());
         assert_eq!(forwarding.take_sync(S, ClientId(1)), Some("/".into()));
         assert!(forwarding.take_write(S, Xid(2)).is_some());
         assert_eq!(forwarding.len(), 0);
+    }
+
+    #[test]
+    fn what_came_before_an_answered_request_is_over() {
+        let mut forwarding = Forwarding::default();
+        (1..=3).for_each(|cxid| forwarding.push(S, write(cxid)));
+        let (before, _) = forwarding.take_write(S, Xid(2)).unwrap();
+        assert_eq!((before.len(), forwarding.len()), (1, 1));
     }
 
     #[test]

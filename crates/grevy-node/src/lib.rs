@@ -26,6 +26,7 @@ mod writes;
 pub use clients::Clients;
 pub use config::NodeConfig;
 pub use connection::{Action, ClientId, CloseReason, Connection, View};
+pub use grevy_zab::Part;
 pub use node::{Node, Status};
 pub use output::{Output, Service};
 pub use time::{Now, Time};

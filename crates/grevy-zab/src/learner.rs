@@ -45,6 +45,9 @@ pub(crate) struct Learner {
     snapshot: Option<Snapshot>,
     /// Transactions that the leader waits to hear are durable, oldest first.
     unacknowledged: VecDeque<Zxid>,
+    /// The end of the history that NEWLEADER stands behind. What comes after it need not be
+    /// durable before the acknowledgement, and under load never all is.
+    settles_at: Zxid,
     /// The configuration that came with NEWLEADER.
     config: Option<Arc<Membership>>,
     healed: bool,
@@ -95,6 +98,7 @@ impl Learner {
             committed: Zxid(-1),
             snapshot: None,
             unacknowledged: VecDeque::new(),
+            settles_at: Zxid(-1),
             config: None,
             healed: false,
         }
@@ -354,6 +358,7 @@ impl Learner {
             }
         }
         self.phase = Phase::Settling;
+        self.settles_at = common.history.last();
         self.settle(common);
         Ok(())
     }
@@ -378,9 +383,10 @@ impl Learner {
                 // They were checked when they came.
                 let _ = self.append(common, entry.zxid, entry.bytes);
             }
+            self.settles_at = common.history.last();
             return;
         }
-        if common.durable < common.history.last() {
+        if common.durable < self.settles_at {
             return;
         }
         self.phase = Phase::Entering;

@@ -577,6 +577,10 @@ impl Peer {
     /// The promises are durable.
     pub fn epochs_saved(&mut self, now: Time, epochs: Epochs) {
         self.common.epochs = epochs;
+        // Whoever has promised an epoch is no beginner any more.
+        if self.standing == Standing::Empty {
+            self.standing = Standing::Normal;
+        }
         match &mut self.role {
             Role::Leading(leader) => leader.epochs_saved(&mut self.common, now),
             Role::Learning(learner) => learner.epochs_saved(&mut self.common),

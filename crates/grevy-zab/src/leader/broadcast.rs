@@ -163,6 +163,7 @@ impl Leader {
         }
         while let Some(zxid) = common.history.next_after(committed)
             && zxid <= end
+            && self.successor.is_none()
         {
             committed = zxid;
             // A quorum has seen what was proposed after a sync: so this server still led then.
@@ -173,6 +174,10 @@ impl Leader {
             common.commit(zxid);
             self.confirmations.committed(zxid);
             self.release_syncs(common);
+            if self.activates == Some(zxid) {
+                // From here on another quorum counts.
+                return self.try_commit(common);
+            }
         }
     }
 
@@ -218,6 +223,7 @@ impl Leader {
             });
         }
         if let Some((membership, leader)) = activated {
+            self.activates = Some(zxid);
             common.activate(Some(membership));
             self.successor = (leader != common.me).then_some(leader);
         }

@@ -50,6 +50,8 @@ pub(crate) struct Leader {
     checks_next: bool,
     /// A snapshot for learners is ordered or being written.
     snapshot: Snapshotting,
+    /// The last reconfiguration that was committed.
+    activates: Option<Zxid>,
     /// Who leads from here on, if a reconfiguration says so.
     pub successor: Option<ServerId>,
 }
@@ -97,6 +99,7 @@ impl Leader {
             next_ping: now + common.timing.tick / 2,
             checks_next: false,
             snapshot: Snapshotting::No,
+            activates: None,
             successor: None,
         };
         leader.try_promise(common);
@@ -120,6 +123,7 @@ impl Leader {
             next_ping: Time(u64::MAX),
             checks_next: false,
             snapshot: Snapshotting::No,
+            activates: None,
             successor: None,
         }
     }

@@ -89,6 +89,7 @@ impl Leader {
             .collect();
         for link in waiting {
             match written {
+                true if zxid < common.history.base() => self.order_snapshot(common, link),
                 true => {
                     common.send(link, Packet::Snap(zxid));
                     common.output(Output::SendSnapshot { link, zxid });
