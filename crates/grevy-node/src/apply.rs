@@ -28,7 +28,7 @@ impl Node {
         match self.queue.front() {
             Some(Queued::Txn { header, .. }) => header.zxid <= self.peer.committed(),
             Some(Queued::Sync { number, .. }) => *number <= self.peer.syncs_released(),
-            Some(Queued::Refused { .. }) => true,
+            Some(Queued::Refused { .. } | Queued::Lost { .. }) => true,
             None => false,
         }
     }
@@ -81,6 +81,7 @@ impl Node {
                     let view = self.view(now, tree, watches);
                     clients.with(client, |c| c.complete(code, |_| {}, view));
                 }
+                Queued::Lost { session, client } => self.lose_request(clients, session, client),
             }
         }
         if self.starting {
@@ -261,9 +262,12 @@ impl Node {
         self.open_service();
         // What clients asked for meanwhile was not in the history that was taken over.
         for (session, waiting) in self.forwarding.take_all() {
+            if clients.with(waiting.client, |c| c.closing().is_some()) != Some(false) {
+                continue;
+            }
             match waiting.kind {
                 Kind::Write { .. } | Kind::Sync { .. } => {
-                    self.submit_again(now, tree, session, waiting);
+                    self.submit_again(now, tree, clients, session, waiting);
                 }
                 Kind::Refusal(_) => self.forwarding.push(session, waiting),
             }

@@ -140,6 +140,9 @@ pub enum CloseReason {
     OutputLimit(usize),
     /// The server stops, or cannot write to its storage.
     NotServing,
+    /// A leader was lost, and a request with it, so that nobody knows what became of it. No later
+    /// one of this connection may take effect.
+    RequestLost,
 }
 
 impl fmt::Display for CloseReason {
@@ -180,6 +183,10 @@ impl fmt::Display for CloseReason {
                 write!(f, "the client does not read: {bytes} bytes wait for it")
             }
             Self::NotServing => f.write_str("this server is not serving"),
+            Self::RequestLost => f.write_str(
+                "a leader was lost before it answered; the client has to find out which of its \
+                 requests took effect",
+            ),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the sessions and the broadcast. Source: `LearnerHandler`, `Learner`, `Follower`, `Observer`.
 
 use crate::clients::Clients;
+use crate::connection::{ClientId, CloseReason};
 use crate::forwarding::{Kind, Waiting};
 use crate::node::{ForLearners, Node, Queued};
 use crate::output::{Output, Service};
@@ -305,8 +306,8 @@ impl Node {
                 Queued::Txn { header, origin, .. } if header.zxid > to => {
                     // Its client is told when its turn comes.
                     let (client, _) = origin?;
-                    let code = ErrorCode::ConnectionLoss;
-                    Some(Queued::Refused { client, code })
+                    let session = header.session;
+                    Some(Queued::Lost { session, client })
                 }
                 other => Some(other),
             })
@@ -371,6 +372,7 @@ impl Node {
         &mut self,
         now: Now,
         tree: &Tree,
+        clients: &impl Clients,
         session: SessionId,
         waiting: Waiting,
     ) {
@@ -379,8 +381,7 @@ impl Node {
         }
         // The same leader again: a request may still be on its way to it.
         if matches!(waiting.kind, Kind::Write { .. }) && waiting.sent == Some(self.peer.reached()) {
-            let kind = Kind::Refusal(ErrorCode::ConnectionLoss);
-            return self.forwarding.push(session, Waiting { kind, ..waiting });
+            return self.lose_request(clients, session, waiting.client);
         }
         if !self.peer.leads() {
             return self.send_or_hold(now, session, waiting);
@@ -403,6 +404,25 @@ impl Node {
             }
             Kind::Sync { path } => self.sync(client, path),
             Kind::Refusal(code) => self.queue.push_back(Queued::Refused { client, code }),
+        }
+    }
+
+    /// A request of the session is lost. It would not do to answer that and go on: clients count
+    /// on requests taking effect in their order, and on a lost one being the end of a connection
+    /// (P1).
+    pub(crate) fn lose_request(
+        &mut self,
+        clients: &impl Clients,
+        session: SessionId,
+        client: ClientId,
+    ) {
+        let heard = clients.with(client, |c| {
+            c.close(CloseReason::RequestLost);
+            c.heard()
+        });
+        if let Some(heard) = heard {
+            // What it has sent behind that is not taken up any more, either.
+            self.client_closed(client, Some(session), heard);
         }
     }
 

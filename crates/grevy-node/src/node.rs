@@ -66,6 +66,11 @@ pub(crate) enum Queued {
         client: ClientId,
         code: ErrorCode,
     },
+    /// A request of this session is lost with its leader: the connection ends.
+    Lost {
+        session: SessionId,
+        client: ClientId,
+    },
 }
 
 /// The machine. See the module's text.
