@@ -2,11 +2,11 @@
 
 use grevy_proto::txn::TxnEntry;
 use grevy_proto::{Decode, Zxid};
-use std::collections::VecDeque;
 use grevy_storage::snapshot::Fed;
 use grevy_storage::{Recover, Rejected};
 use grevy_tree::{Loader, Tree, TreeConfig};
 use grevy_zab::Entry;
+use std::collections::VecDeque;
 
 /// See the module's text.
 pub struct Builder {

@@ -72,7 +72,8 @@ impl Wires {
         for pair in [(a, b), (b, a)] {
             self.waiting.remove(&pair);
         }
-        let is_between = |way: &Way| (way.from.min(way.to), way.from.max(way.to)) == (a.min(b), a.max(b));
+        let is_between =
+            |way: &Way| (way.from.min(way.to), way.from.max(way.to)) == (a.min(b), a.max(b));
         self.in_flight.retain(|way, _| !is_between(way));
         self.last_at.retain(|way, _| !is_between(way));
         self.held.retain(|way, _| !is_between(way));
@@ -80,7 +81,8 @@ impl Wires {
 }
 
 fn after(ctx: &mut Context, micros: u64, event: Event) {
-    ctx.schedule.after_micros(micros, WorldEvent::Election(event));
+    ctx.schedule
+        .after_micros(micros, WorldEvent::Election(event));
 }
 
 /// A server has something to say.
@@ -88,13 +90,25 @@ pub fn notify(ctx: &mut Context, from: usize, to: usize, message: &Notification)
     let bytes = message.to_message();
     ctx.wires.last.insert((from, to), bytes.clone());
     match ctx.wires.between(from, to) {
-        Some(connection) => put(ctx, Way { from, to, connection }, bytes),
+        Some(connection) => put(
+            ctx,
+            Way {
+                from,
+                to,
+                connection,
+            },
+            bytes,
+        ),
         None => dial(ctx, from, to),
     }
 }
 
 fn put(ctx: &mut Context, way: Way, bytes: Vec<u8>) {
-    let idle = ctx.wires.waiting.insert((way.from, way.to), bytes).is_none();
+    let idle = ctx
+        .wires
+        .waiting
+        .insert((way.from, way.to), bytes)
+        .is_none();
     if idle {
         let delay = ctx.wires.random.around(100);
         after(ctx, delay, Event::Send(way));
@@ -140,7 +154,11 @@ pub fn blocked(ctx: &mut Context, from: usize, to: usize) {
 /// What was held back gets through.
 pub fn mended(ctx: &mut Context, from: usize, to: usize) {
     if let Some(connection) = ctx.wires.between(from, to) {
-        let way = Way { from, to, connection };
+        let way = Way {
+            from,
+            to,
+            connection,
+        };
         for _ in 0..ctx.wires.held.remove(&way).unwrap_or(0) {
             after(ctx, 500, Event::Arrive(way));
         }
@@ -181,7 +199,15 @@ fn dialled(ctx: &mut Context, servers: &mut [Server], from: usize, to: usize) {
     ctx.counts.did("election connections");
     for (from, to) in [(from, to), (to, from)] {
         if let Some(bytes) = ctx.wires.last.get(&(from, to)).cloned() {
-            put(ctx, Way { from, to, connection }, bytes);
+            put(
+                ctx,
+                Way {
+                    from,
+                    to,
+                    connection,
+                },
+                bytes,
+            );
         }
     }
     tell(ctx, servers, from, to, true);
@@ -206,7 +232,8 @@ fn send(ctx: &mut Context, way: Way) {
     let at = Time(now.0 + delay).max(last);
     ctx.wires.last_at.insert(way, at);
     ctx.wires.in_flight.entry(way).or_default().push_back(bytes);
-    ctx.schedule.at(at, WorldEvent::Election(Event::Arrive(way)));
+    ctx.schedule
+        .at(at, WorldEvent::Election(Event::Arrive(way)));
 }
 
 fn arrive(ctx: &mut Context, servers: &mut [Server], way: Way) {

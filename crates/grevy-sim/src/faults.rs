@@ -72,7 +72,11 @@ pub fn inject(world: &mut World) {
             let used: u64 = server.disk.files().iter().map(|(_, len)| len).sum();
             let room = random.below(3_000);
             ctx.counts.fault("disk full");
-            trace!(ctx.trace, ctx.schedule.now(), "s{at} disk full in {room} bytes");
+            trace!(
+                ctx.trace,
+                ctx.schedule.now(),
+                "s{at} disk full in {room} bytes"
+            );
             server.disk.set_capacity(Some(used + room));
             server.faulted = true;
             ctx.schedule

@@ -56,7 +56,12 @@ impl Blocks {
 /// A partition begins, and lasts for so many µs.
 pub fn begin(ctx: &mut Context, block: Block, micros: u64) {
     let now = ctx.schedule.now();
-    trace!(ctx.trace, now, "partition {} {block:?}", ctx.blocks.made + 1);
+    trace!(
+        ctx.trace,
+        now,
+        "partition {} {block:?}",
+        ctx.blocks.made + 1
+    );
     ctx.blocks.made += 1;
     let number = ctx.blocks.made;
     for &(from, to) in &block.election {
@@ -138,7 +143,12 @@ fn release(ctx: &mut Context) {
 }
 
 /// A partition of `servers` servers, of which `leader` may lead.
-pub fn draw(r: &mut Random, servers: usize, leader: Option<usize>, clients: usize) -> (Block, &'static str) {
+pub fn draw(
+    r: &mut Random,
+    servers: usize,
+    leader: Option<usize>,
+    clients: usize,
+) -> (Block, &'static str) {
     let all = 0..servers;
     let some = r.index(servers);
     let leader = leader.unwrap_or(some);
@@ -152,16 +162,28 @@ pub fn draw(r: &mut Random, servers: usize, leader: Option<usize>, clients: usiz
             let on = |s: usize| side >> s & 1;
             (between(&|a, b| on(a) != on(b)), "partition at random")
         }
-        1 => (between(&|a, b| (a == some) != (b == some)), "isolated server"),
-        2 => (between(&|a, b| (a == leader) != (b == leader)), "isolated leader"),
+        1 => (
+            between(&|a, b| (a == some) != (b == some)),
+            "isolated server",
+        ),
+        2 => (
+            between(&|a, b| (a == leader) != (b == leader)),
+            "isolated leader",
+        ),
         3 => {
             // All but one.
             let but = |s: usize| s == some;
             let cut = between(&|a, b| (a == leader && !but(b)) || (b == leader && !but(a)));
             (cut, "leader that reaches one")
         }
-        4 => (between(&|a, b| a == some && b != some), "server that is not heard"),
-        5 => (between(&|a, b| b == some && a != some), "server that hears nothing"),
+        4 => (
+            between(&|a, b| a == some && b != some),
+            "server that is not heard",
+        ),
+        5 => (
+            between(&|a, b| b == some && a != some),
+            "server that hears nothing",
+        ),
         6 => {
             let half = servers / 2;
             let bridge = |s: usize| s == half;

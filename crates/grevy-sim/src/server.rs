@@ -216,7 +216,9 @@ impl Server {
 
     /// Whether clients are served.
     pub fn serves(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.service == Service::Open)
+        self.run
+            .as_ref()
+            .is_some_and(|run| run.service == Service::Open)
     }
 
     /// The last transaction in its tree, with the tree's digest.
@@ -282,7 +284,10 @@ impl Server {
     /// Sets the timer for what the node waits for. It may fire late.
     fn set_timer(&mut self, ctx: &mut Context) {
         let late = match ctx.options.faults.clock && self.random.one_in(200) {
-            true => self.random.below(5_000_000).min(ctx.options.tick.as_micros() as u64 * 10),
+            true => self
+                .random
+                .below(5_000_000)
+                .min(ctx.options.tick.as_micros() as u64 * 10),
             false => 0,
         };
         let Some(run) = &mut self.run else { return };
@@ -357,7 +362,12 @@ impl Server {
         while let Some(output) = self.run.as_mut().and_then(|run| run.node.poll()) {
             match output {
                 Output::Append { zxid, entry } => {
-                    trace!(ctx.trace, at, "s{server} append {zxid} ({} bytes)", entry.len());
+                    trace!(
+                        ctx.trace,
+                        at,
+                        "s{server} append {zxid} ({} bytes)",
+                        entry.len()
+                    );
                     p23::appended(ctx, server, zxid.0, &entry);
                     self.log_append(ctx, zxid, entry);
                 }
@@ -430,7 +440,11 @@ impl Server {
             ctx.history.violate("P29", what);
         }
         for (zxid, session) in p23::opened(ctx, before, applied) {
-            trace!(ctx.trace, ctx.schedule.now(), "s{server} session {session:x} opened by {zxid:x}");
+            trace!(
+                ctx.trace,
+                ctx.schedule.now(),
+                "s{server} session {session:x} opened by {zxid:x}"
+            );
             ctx.history.reported.push(crate::history::Reported {
                 at: now,
                 session,
@@ -574,8 +588,10 @@ impl Server {
             self.schedule(ctx, 1, Task::Socket(link));
         }
         // Somebody looks after it some day.
-        ctx.schedule
-            .after_micros(self.random.between(100_000, 2_000_000), Event::Replace(self.index));
+        ctx.schedule.after_micros(
+            self.random.between(100_000, 2_000_000),
+            Event::Replace(self.index),
+        );
     }
 
     /// If an arranged power cut has come, carries it out.
@@ -616,8 +632,10 @@ impl Server {
         self.is_marked = false;
         self.stop(ctx, true);
         self.disk.crash(self.random.any());
-        ctx.schedule
-            .after_micros(self.random.between(1_000, 500_000), Event::Start(self.index));
+        ctx.schedule.after_micros(
+            self.random.between(1_000, 500_000),
+            Event::Start(self.index),
+        );
     }
 
     /// The process is killed; the machine lives on.
@@ -627,8 +645,10 @@ impl Server {
         self.crash_at = None;
         self.stop(ctx, false);
         self.disk.kill();
-        ctx.schedule
-            .after_micros(self.random.between(1_000, 500_000), Event::Start(self.index));
+        ctx.schedule.after_micros(
+            self.random.between(1_000, 500_000),
+            Event::Start(self.index),
+        );
     }
 }
 

@@ -341,12 +341,10 @@ impl World {
         }
         match route {
             Route::Client { address, .. } => servers[server].accept(ctx, link, address),
-            Route::Servers { learner, leader } => {
-                match ctx.up[server] == leader.1 {
-                    true => servers[server].accept_learner(ctx, link, learner.0),
-                    false => ctx.reset(link),
-                }
-            }
+            Route::Servers { learner, leader } => match ctx.up[server] == leader.1 {
+                true => servers[server].accept_learner(ctx, link, learner.0),
+                false => ctx.reset(link),
+            },
         }
     }
 

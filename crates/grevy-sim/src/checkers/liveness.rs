@@ -61,6 +61,9 @@ fn judge(world: &mut World) -> Result<(), (&'static str, String)> {
     let states: Vec<_> = servers.iter().map(|server| server.state()).collect();
     match states.windows(2).all(|pair| pair[0] == pair[1]) {
         true => Ok(()),
-        false => Err(("L4", format!("servers end in different states: {states:x?}"))),
+        false => Err((
+            "L4",
+            format!("servers end in different states: {states:x?}"),
+        )),
     }
 }

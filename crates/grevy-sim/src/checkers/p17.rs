@@ -38,7 +38,9 @@ pub fn check(case: &mut Case<'_>) {
         let reported = case.history.reported[..expired.known.1].iter();
         let reported = reported.filter(|told| (told.session, told.incarnation) == wanted);
         let known = heard.map(|heard| heard.at).chain(reported.map(|r| r.at));
-        let last = known.max().map_or(expired.started, |at| at.max(expired.started));
+        let last = known
+            .max()
+            .map_or(expired.started, |at| at.max(expired.started));
         let silent = expired.at.0.saturating_sub(last.0) as i64;
         if silent < timeout * 1000 {
             found.push(format!(

@@ -33,7 +33,9 @@ pub fn applied(ctx: &mut Context, server: usize, before: i64, applied: i64) {
     let committed = &ctx.history.committed;
     let first = committed.partition_point(|c| c.zxid <= before);
     let theirs = committed[first..].iter().take_while(|c| c.zxid <= applied);
-    let missing = theirs.map(|c| c.zxid).find(|zxid| own.binary_search_by_key(zxid, |o| o.0).is_err());
+    let missing = theirs
+        .map(|c| c.zxid)
+        .find(|zxid| own.binary_search_by_key(zxid, |o| o.0).is_err());
     if let Some(missing) = missing {
         let what = format!("s{server} is at {applied:x} and has never had {missing:x}");
         return ctx.history.violate("P23", what);

@@ -15,7 +15,10 @@ pub fn became(ctx: &mut Context, server: usize, incarnation: u32, part: &Part) {
     ctx.counts.did("leaders");
     let leaders = &mut ctx.history.ledger.leaders;
     if let Some((other, _)) = leaders.insert(epoch.0, (server, incarnation)) {
-        let what = format!("s{server} is established in epoch {}, and s{other} was", epoch.0);
+        let what = format!(
+            "s{server} is established in epoch {}, and s{other} was",
+            epoch.0
+        );
         ctx.history.violate("P24", what);
     }
 }

@@ -15,7 +15,8 @@ pub fn committed(ctx: &mut Context, server: usize, zxid: i64) {
     let holders = ctx.history.ledger.holders_of(zxid);
     let holds = |id: ServerId| holders.contains(&(id.0 as usize - 1));
     if !is_enough(membership, holds) {
-        let what = format!("s{server} takes {zxid:x} for committed, which only {holders:?} have durably");
+        let what =
+            format!("s{server} takes {zxid:x} for committed, which only {holders:?} have durably");
         ctx.history.violate("P28", what);
     }
 }

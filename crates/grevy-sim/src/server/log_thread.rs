@@ -139,7 +139,10 @@ impl Server {
             match thread.batch.front() {
                 Some(Item::Append { zxid, .. })
                     if ctx.options.ensemble.is_none()
-                        && thread.epochs.as_ref().is_some_and(|e| zxid.epoch() > e.current()) =>
+                        && thread
+                            .epochs
+                            .as_ref()
+                            .is_some_and(|e| zxid.epoch() > e.current()) =>
                 {
                     // The counter has come round. No record of an epoch may be in the log before
                     // the epoch is durable.

@@ -27,7 +27,10 @@ impl Server {
                 self.log_epochs(ctx, accepted, current);
             }
             Output::Truncate { to, rebuild } => {
-                trace!(ctx.trace, at, "s{server} truncate to {to}, rebuild {rebuild}");
+                trace!(
+                    ctx.trace,
+                    at, "s{server} truncate to {to}, rebuild {rebuild}"
+                );
                 p26::truncates(ctx, server, to.0);
                 ctx.history.ledger.truncating(server, to.0);
                 self.log_truncate(ctx, to, rebuild);
@@ -76,7 +79,10 @@ impl Server {
                 committed,
                 proposed,
             } => {
-                trace!(ctx.trace, at, "s{server} configuration {:x}", committed.version);
+                trace!(
+                    ctx.trace,
+                    at, "s{server} configuration {:x}", committed.version
+                );
                 let mut members = Memberships::new(committed);
                 if let Some(proposed) = proposed {
                     members.propose(proposed);
@@ -94,7 +100,10 @@ impl Server {
     pub fn election_message(&mut self, ctx: &mut Context, from: usize, message: &Notification) {
         let now = self.now_of(ctx);
         let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "s{} hears from s{from} {:?}", self.index, message.state);
+        trace!(
+            ctx.trace,
+            at, "s{} hears from s{from} {:?}", self.index, message.state
+        );
         let from = ServerId(from as i64 + 1);
         self.with_node(ctx, |node, _, _| node.election_message(now, from, message));
     }

@@ -116,7 +116,11 @@ impl Server {
         };
         trace!(
             ctx.trace,
-            at, "s{} sends s{} {}", self.index, end.other, line(packet)
+            at,
+            "s{} sends s{} {}",
+            self.index,
+            end.other,
+            line(packet)
         );
         packet.encode(&mut end.unsent);
         p25::sends(ctx, self.index, &self.disk, packet);
@@ -128,12 +132,7 @@ impl Server {
     }
 
     /// The snapshot's body goes out behind what is queued.
-    pub(super) fn send_snapshot(
-        &mut self,
-        ctx: &mut Context,
-        link: grevy_zab::LinkId,
-        zxid: Zxid,
-    ) {
+    pub(super) fn send_snapshot(&mut self, ctx: &mut Context, link: grevy_zab::LinkId, zxid: Zxid) {
         let Some(run) = &mut self.run else { return };
         let Some(end) = run.quorum.get_mut(&link_of(link)) else {
             return;
@@ -299,7 +298,10 @@ impl Server {
             Ok(Some(read)) => read,
             Ok(None) => return false,
             Err(error) => {
-                let what = format!("s{} cannot read what s{} sent: {error}", self.index, end.other);
+                let what = format!(
+                    "s{} cannot read what s{} sent: {error}",
+                    self.index, end.other
+                );
                 ctx.history.violate("P23", what);
                 return false;
             }

@@ -315,7 +315,11 @@ impl Server {
             log: new_log(opened.log, opened.epochs),
             snapshots: SnapshotThread::default(),
             started: now.time,
-            service: if alone { Service::Open } else { Service::Paused },
+            service: if alone {
+                Service::Open
+            } else {
+                Service::Paused
+            },
             timer: None,
             quorum: BTreeMap::new(),
             received: None,
