@@ -11,7 +11,7 @@ use crate::watches::Watches;
 use grevy_proto::acl::perms;
 use grevy_proto::event::EventType;
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
-use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Zxid};
+use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Xid, Zxid};
 use grevy_tree::watch::WatcherId;
 use grevy_tree::{Change, Tree};
 
@@ -119,6 +119,9 @@ impl Node {
             }
             Some((waiting.client, waiting.op))
         });
+        if self.starting && origin.is_none() && header.cxid != Xid(0) && !is_moved(txn) {
+            self.moved_meanwhile(clients, session);
+        }
         let view = self.view(now, tree, watches);
         match (txn, origin) {
             (Txn::CreateSession(timeout), origin) => {
@@ -161,6 +164,19 @@ impl Node {
         }
         self.refuse_due(session, now, tree, watches, clients);
         self.count_towards_snapshot(tree);
+    }
+
+    /// The history that is being taken over has a request of the session that did not come in
+    /// here: the session has gone elsewhere, and nobody who begins to lead knows where it is at
+    /// home. What its connection here has asked for, and may ask for yet, came before that (P1).
+    fn moved_meanwhile(&mut self, clients: &impl Clients, session: SessionId) {
+        if let Some(client) = self.clock.client(session) {
+            let heard = clients.with(client, |c| {
+                c.close(CloseReason::SessionMoved(session));
+                c.heard()
+            });
+            self.client_closed(client, Some(session), heard.unwrap_or_default());
+        }
     }
 
     /// Answers a request that a lost leader did not live to answer, while a later one of the
@@ -309,5 +325,14 @@ impl Node {
             watches,
             config: &self.config,
         }
+    }
+}
+
+/// Whether a request was refused because its session was at home elsewhere.
+fn is_moved(txn: &Txn) -> bool {
+    match txn {
+        Txn::Error(code) => *code == ErrorCode::SessionMoved.wire(),
+        Txn::Multi(parts) => parts.iter().any(is_moved),
+        _ => false,
     }
 }

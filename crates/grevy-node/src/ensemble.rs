@@ -57,7 +57,6 @@ impl Node {
 
     /// The connection has ended, or its other end was silent for too long.
     pub fn link_lost(&mut self, now: Now, link: LinkId) {
-        self.clock.learner_lost(link);
         self.peer.link_lost(now.time, link);
         self.follow_up(now);
     }
@@ -135,7 +134,8 @@ impl Node {
                 // The end of a session may come from anywhere.
                 let op = op.unwrap_or(OpCode::Error);
                 let is_free = matches!(op, OpCode::CreateSession | OpCode::CloseSession);
-                let admitted = match is_free || self.clock.admit(*session, Owner::Learner(link)) {
+                let owner = Owner::Learner(self.learner(link));
+                let admitted = match is_free || self.clock.admit(*session, owner) {
                     true => Ok(()),
                     false => Err(ErrorCode::SessionMoved),
                 };
@@ -251,10 +251,7 @@ impl Node {
                 Zab::Dial { leader, timeout } => Output::Dial { leader, timeout },
                 Zab::Send { link, packet } => Output::Send { link, packet },
                 Zab::SendSnapshot { link, zxid } => Output::SendSnapshot { link, zxid },
-                Zab::Hangup { link, why } => {
-                    self.clock.learner_lost(link);
-                    Output::Hangup { link, why }
-                }
+                Zab::Hangup { link, why } => Output::Hangup { link, why },
                 Zab::LinkTimeout { link, timeout } => Output::LinkTimeout { link, timeout },
                 Zab::SaveEpochs { accepted, current } => Output::SaveEpochs { accepted, current },
                 Zab::ReadLog { link, after, until } => Output::ReadLog { link, after, until },
