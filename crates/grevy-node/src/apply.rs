@@ -12,7 +12,7 @@ use core::time::Duration;
 use grevy_proto::acl::perms;
 use grevy_proto::event::EventType;
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
-use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Zxid};
+use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Xid, Zxid};
 use grevy_tree::watch::WatcherId;
 use grevy_tree::{Change, Tree};
 
@@ -36,7 +36,7 @@ impl Node {
         match self.queue.front() {
             Some(Queued::Txn { header, .. }) => header.zxid <= self.peer.committed(),
             Some(Queued::Sync { number, .. }) => *number <= self.peer.syncs_released(),
-            Some(Queued::Refused { .. } | Queued::LocalClose { .. }) => true,
+            Some(Queued::Refused { .. } | Queued::LocalClose { .. } | Queued::Lost { .. }) => true,
             None => false,
         }
     }
@@ -105,6 +105,7 @@ impl Node {
                         c.close(CloseReason::SessionClosed(session));
                     });
                 }
+                Queued::Lost { session, client } => self.lose_request(clients, session, client),
             }
         }
         if self.starting {
@@ -143,6 +144,9 @@ impl Node {
             }
             Some((waiting.client, waiting.op))
         });
+        if self.starting && origin.is_none() && header.cxid != Xid(0) && !is_moved(txn) {
+            self.moved_meanwhile(clients, session);
+        }
         let view = self.view(now, tree, watches);
         match (txn, origin) {
             (Txn::CreateSession(timeout), origin) => {
@@ -190,6 +194,19 @@ impl Node {
         }
         self.refuse_due(session, now, tree, watches, clients);
         self.count_towards_snapshot(tree);
+    }
+
+    /// The history that is being taken over has a request of the session that did not come in
+    /// here: the session has gone elsewhere, and nobody who begins to lead knows where it is at
+    /// home. What its connection here has asked for, and may ask for yet, came before that (P1).
+    fn moved_meanwhile(&mut self, clients: &impl Clients, session: SessionId) {
+        if let Some(client) = self.clock.client(session) {
+            let heard = clients.with(client, |c| {
+                c.close(CloseReason::SessionMoved(session));
+                c.heard()
+            });
+            self.client_closed(client, Some(session), heard.unwrap_or_default());
+        }
     }
 
     /// Answers a request that a lost leader did not live to answer, while a later one of the
@@ -314,7 +331,9 @@ impl Node {
         self.settle_upgrades(tree, now);
         // What clients asked for meanwhile was not in the history that was taken over.
         for (session, waiting) in self.forwarding.take_all() {
-            self.submit_again(now, tree, session, waiting);
+            if clients.with(waiting.client, |c| c.closing().is_some()) == Some(false) {
+                self.submit_again(now, tree, clients, session, waiting);
+            }
         }
         // One that the same leader may still get is not asked for again.
         self.settle_upgrades(tree, now);
@@ -355,5 +374,14 @@ impl Node {
             watches,
             config: &self.config,
         }
+    }
+}
+
+/// Whether a request was refused because its session was at home elsewhere.
+fn is_moved(txn: &Txn) -> bool {
+    match txn {
+        Txn::Error(code) => *code == ErrorCode::SessionMoved.wire(),
+        Txn::Multi(parts) => parts.iter().any(is_moved),
+        _ => false,
     }
 }

@@ -151,6 +151,9 @@ pub enum CloseReason {
     ReadOnly,
     /// The server stops, or cannot write to its storage.
     NotServing,
+    /// A leader was lost, and a request with it, so that nobody knows what became of it. No later
+    /// one of this connection may take effect.
+    RequestLost,
 }
 
 impl fmt::Display for CloseReason {
@@ -194,6 +197,10 @@ impl fmt::Display for CloseReason {
                 f.write_str("this server has no leader and serves new read-only sessions alone")
             }
             Self::NotServing => f.write_str("this server is not serving"),
+            Self::RequestLost => f.write_str(
+                "a leader was lost before it answered; the client has to find out which of its \
+                 requests took effect",
+            ),
         }
     }
 }

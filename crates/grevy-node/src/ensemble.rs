@@ -2,13 +2,14 @@
 //! the sessions and the broadcast. Source: `LearnerHandler`, `Learner`, `Follower`, `Observer`.
 
 use crate::clients::Clients;
+use crate::connection::{ClientId, CloseReason};
 use crate::forwarding::{Kind, SyncOf, Waiting};
 use crate::node::{ForLearners, Node, Queued};
 use crate::output::{Output, Service};
 use crate::session_clock::Owner;
 use crate::time::Now;
 use crate::writes::{Ask, configuration};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::election::Notification;
@@ -56,7 +57,6 @@ impl Node {
 
     /// The connection has ended, or its other end was silent for too long.
     pub fn link_lost(&mut self, now: Now, link: LinkId) {
-        self.clock.learner_lost(link);
         self.peer.link_lost(now.time, link);
         self.follow_up(now);
     }
@@ -152,7 +152,8 @@ impl Node {
                 // The end of a session may come from anywhere.
                 let op = op.unwrap_or(OpCode::Error);
                 let is_free = matches!(op, OpCode::CreateSession | OpCode::CloseSession);
-                let admitted = match is_free || self.clock.admit(*session, Owner::Learner(link)) {
+                let owner = Owner::Learner(self.learner(link));
+                let admitted = match is_free || self.clock.admit(*session, owner) {
                     true => Ok(()),
                     false => Err(ErrorCode::SessionMoved),
                 };
@@ -269,10 +270,7 @@ impl Node {
                 Zab::DialMaster { master, timeout } => Output::DialMaster { master, timeout },
                 Zab::Send { link, packet } => Output::Send { link, packet },
                 Zab::SendSnapshot { link, zxid } => Output::SendSnapshot { link, zxid },
-                Zab::Hangup { link, why } => {
-                    self.clock.learner_lost(link);
-                    Output::Hangup { link, why }
-                }
+                Zab::Hangup { link, why } => Output::Hangup { link, why },
                 Zab::LinkTimeout { link, timeout } => Output::LinkTimeout { link, timeout },
                 Zab::SaveEpochs { accepted, current } => Output::SaveEpochs { accepted, current },
                 Zab::ReadLog { link, after, until } => Output::ReadLog { link, after, until },
@@ -325,8 +323,8 @@ impl Node {
                 Queued::Txn { header, origin, .. } if header.zxid > to => {
                     // Its client is told when its turn comes.
                     let (client, _) = origin?;
-                    let code = ErrorCode::ConnectionLoss;
-                    Some(Queued::Refused { client, code })
+                    let session = header.session;
+                    Some(Queued::Lost { session, client })
                 }
                 other => Some(other),
             })
@@ -403,6 +401,7 @@ impl Node {
         &mut self,
         now: Now,
         tree: &Tree,
+        clients: &impl Clients,
         session: SessionId,
         waiting: Waiting,
     ) {
@@ -411,8 +410,7 @@ impl Node {
         }
         // The same leader again: a request may still be on its way to it.
         if matches!(waiting.kind, Kind::Write { .. }) && waiting.sent == Some(self.peer.reached()) {
-            let kind = Kind::Refusal(ErrorCode::ConnectionLoss);
-            return self.forwarding.push(session, Waiting { kind, ..waiting });
+            return self.lose_request(clients, session, waiting.client);
         }
         if let Kind::Write { record, .. } = &waiting.kind
             && self.local.clock.knows(session)
@@ -450,6 +448,25 @@ impl Node {
         }
     }
 
+    /// A request of the session is lost. It would not do to answer that and go on: clients count
+    /// on requests taking effect in their order, and on a lost one being the end of a connection
+    /// (P1).
+    pub(crate) fn lose_request(
+        &mut self,
+        clients: &impl Clients,
+        session: SessionId,
+        client: ClientId,
+    ) {
+        let heard = clients.with(client, |c| {
+            c.close(CloseReason::RequestLost);
+            c.heard()
+        });
+        if let Some(heard) = heard {
+            // What it has sent behind that is not taken up any more, either.
+            self.client_closed(client, Some(session), heard);
+        }
+    }
+
     fn is_under_way(&self, session: SessionId, waiting: &Waiting) -> bool {
         let Kind::Write { cxid, .. } = waiting.kind else {
             return false;
@@ -463,7 +480,7 @@ impl Node {
 
     /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`,
     /// `read-only`, or `looking`.
-    pub fn role(&self) -> String {
+    pub fn role(&self) -> &'static str {
         match self.peer.part() {
             _ if !self.peer.is_member() => "standalone",
             _ if self.service == Service::ReadOnly => "read-only",
@@ -472,6 +489,5 @@ impl Node {
             Part::Observing { .. } => "observer",
             _ => "looking",
         }
-        .to_string()
     }
 }

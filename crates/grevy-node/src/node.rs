@@ -79,6 +79,11 @@ pub(crate) enum Queued {
         client: ClientId,
         session: SessionId,
     },
+    /// A request of this session is lost with its leader: the connection ends.
+    Lost {
+        session: SessionId,
+        client: ClientId,
+    },
 }
 
 /// The machine. See the module's text.

@@ -14,24 +14,25 @@ use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
-use grevy_proto::SessionId;
-use grevy_zab::LinkId;
+use grevy_proto::{ServerId, SessionId};
 
 /// Where a session is at home: requests that come in elsewhere are refused (P20).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// A connection of this server.
     Client(ClientId),
-    /// A learner, by its connection to this leader.
-    Learner(LinkId),
+    /// No connection any more, but one of this server's was the last. What comes through another
+    /// server was sent before, on an older one.
+    Gone,
+    /// A learner, whether it is connected to this leader or comes back.
+    Learner(ServerId),
 }
 
 /// What is known of one session beside the replicated table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     timeout_ms: u32,
-    /// Where it came in last. `None`: that connection is gone, or nobody knows yet; whoever
-    /// sends its next request has it.
+    /// Where it came in last. `None`: nobody knows yet; whoever sends its next request has it.
     owner: Option<Owner>,
     deadline: Time,
     /// Its end has been proposed.
@@ -97,7 +98,7 @@ impl SessionClock {
     pub fn move_to(
         &mut self,
         session: SessionId,
-        learner: LinkId,
+        learner: ServerId,
         timeout: Duration,
         now: Time,
     ) -> Option<Option<ClientId>> {
@@ -122,16 +123,6 @@ impl SessionClock {
         if let Some(entry) = self.sessions.get_mut(&session).filter(|e| !e.closing) {
             entry.timeout_ms = millis(timeout);
             self.heard(session, now);
-        }
-    }
-
-    /// The connection to a learner has ended: its sessions have no home until they are heard
-    /// of again.
-    pub fn learner_lost(&mut self, learner: LinkId) {
-        for entry in self.sessions.values_mut() {
-            if entry.owner == Some(Owner::Learner(learner)) {
-                entry.owner = None;
-            }
         }
     }
 
@@ -196,7 +187,7 @@ impl SessionClock {
         if let Some(entry) = self.sessions.get_mut(&session)
             && entry.owner == Some(Owner::Client(client))
         {
-            entry.owner = None;
+            entry.owner = Some(Owner::Gone);
             self.heard(session, heard);
         }
     }
@@ -385,5 +376,25 @@ mod tests {
         assert_eq!(clock.remove(S), Some(ClientId(8)));
         assert!(clock.is_empty());
         assert_eq!(clock.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_session_stays_at_home_until_it_moves() {
+        let mut clock = clock();
+        let second = Duration::from_secs(1);
+        let (two, three) = (Owner::Learner(ServerId(2)), Owner::Learner(ServerId(3)));
+        clock.attach(S, C, second, ms(1000));
+        clock.detach(S, C, ms(1000));
+        assert!(
+            !clock.admit(S, two),
+            "it was sent before the session came here"
+        );
+        assert_eq!(clock.move_to(S, ServerId(2), second, ms(1000)), Some(None));
+        assert!(clock.admit(S, two));
+        assert!(!clock.admit(S, three));
+        // Whoever begins to lead does not know.
+        clock.restart([(S, second)].into_iter(), ms(2000));
+        assert!(clock.admit(S, three));
+        assert!(!clock.admit(S, two));
     }
 }

@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 use grevy_proto::quorum::Packet;
-use grevy_proto::{Encode, OpCode, SessionId, Xid};
+use grevy_proto::{Encode, OpCode, ServerId, SessionId, Xid};
 use grevy_tree::Tree;
 use grevy_zab::LinkId;
 
@@ -147,6 +147,12 @@ impl Node {
         }
     }
 
+    /// Who is behind a connection. One that does not say has a number that no server has.
+    pub(crate) fn learner(&self, link: LinkId) -> ServerId {
+        let unnamed = ServerId(-1 - i64::from(link.0));
+        self.peer.learner(link).unwrap_or(unnamed)
+    }
+
     /// A learner asks whether a session is open, to be at home there from now on.
     pub(crate) fn revalidate(
         &mut self,
@@ -157,7 +163,8 @@ impl Node {
         timeout: i32,
     ) {
         let timeout = crate::node::millis(timeout);
-        let moved = self.clock.move_to(session, link, timeout, now.time);
+        let learner = self.learner(link);
+        let moved = self.clock.move_to(session, learner, timeout, now.time);
         if let Some(Some(previous)) = moved {
             clients.with(previous, |c| c.close(CloseReason::SessionMoved(session)));
         }

@@ -10,8 +10,8 @@
 //!
 //! To leave:
 //!
-//! 1. List the members. If there is none, be out. If there is only oneself, delete the own znode
-//!    and be out.
+//! 1. List the members. From now on only these count: who comes later comes for the next time.
+//!    If there is none left, be out. If there is only oneself, delete the own znode and be out.
 //! 2. The member with the smallest name waits for the one with the greatest to go; all others
 //!    delete their znodes and wait for the one with the smallest. Go to 1.
 //! 3. Who is out deletes `ready`, if nobody has.
@@ -26,7 +26,7 @@
 use crate::hold::Hold;
 use crate::parents::{child, ensure, name};
 use crate::patience::{endless, patient};
-use grevy_client::{Client, CreateOptions, Error, ErrorCode};
+use grevy_client::{Client, CreateOptions, Error, ErrorCode, EventType};
 
 const READY: &str = "ready";
 
@@ -79,11 +79,12 @@ impl DoubleBarrier {
             let watch = || self.client.exists_and_watch(&ready);
             let (stat, watch) = patient(&self.client, watch).await?;
             if stat.is_none() {
-                if self.present().await?.len() < self.members {
-                    watch.changed().await?;
+                if self.present().await?.len() >= self.members {
+                    self.open(&ready).await?;
+                } else if watch.changed().await?.kind != EventType::NodeCreated {
                     continue;
                 }
-                self.open(&ready).await?;
+                // It was there, even if somebody has begun to leave and removed it.
             }
             return Ok(Inside {
                 barrier: self.clone(),
@@ -155,8 +156,12 @@ impl Inside {
         let Self { barrier, hold } = self;
         let own = name(hold.path()).to_owned();
         let mut hold = Some(hold);
+        // Who comes later comes for the next time: as long as this member's znode is there,
+        // nobody has got out yet.
+        let members = barrier.present().await?;
         loop {
-            let names = barrier.present().await?;
+            let mut names = barrier.present().await?;
+            names.retain(|name| members.contains(name));
             match (names.first(), names.last()) {
                 (Some(first), Some(last)) if first != last && *first == own => {
                     barrier.wait_for(last).await?;

@@ -8,6 +8,7 @@ use crate::listener;
 use crate::log_queue::LogItem;
 use crate::log_thread;
 use crate::peers::Settings;
+use crate::peers::config_files::ConfigFiles;
 use crate::peers::node::Peers;
 use crate::peers::ports::{Command, Ports, Sockets};
 use crate::peers::roster::Roster;
@@ -31,7 +32,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{info, warn};
 
@@ -58,6 +59,7 @@ struct Place {
     settings: Settings,
     roster: Roster,
     sockets: Sockets,
+    files: Option<ConfigFiles>,
 }
 
 impl Place {
@@ -70,9 +72,18 @@ impl Place {
         let me = roster.get(settings.me).cloned().unwrap_or_default();
         let everywhere = settings.listen_everywhere;
         let tries = config.quorum.election_bind_tries;
-        let sockets = Sockets::bind(&me, everywhere, tries)
+        let observers = settings.observer_port;
+        let sockets = Sockets::bind(&me, observers, everywhere, tries)
             .map_err(|(address, error)| StartError::PeerPort { address, error })?;
+        let files = match config.quorum.reconfig {
+            true => ConfigFiles::new(membership),
+            false => None,
+        };
+        if let Some(files) = &files {
+            files.back_up(membership);
+        }
         Ok(Self {
+            files,
             peer: setup::peer_config(config, membership, random()),
             members,
             settings,
@@ -97,6 +108,7 @@ impl Place {
             depot: setup::depot(&shared.config, &shared.store, tree),
             roster: self.roster,
             sockets: self.sockets,
+            files: self.files,
         };
         let thread = ports.start(orders)?;
         // What the node has wanted since it was made.
@@ -312,9 +324,18 @@ impl Server {
         }
         stop.await;
         info!("stopping");
-        shared.finish().await;
-        shared.stop();
         let _ = std::fs::remove_file(shared.config.storage.data_dir.join(PORT_FILE));
+        let now = shared.clock.now();
+        shared.with_node(|node, _| node.begin_stop(now));
+        // The node has a time limit of its own; this is for a log that hangs.
+        let patience = shared.node_config.tick * 4 + Duration::from_secs(1);
+        if tokio::time::timeout(patience, shared.stopped.notified())
+            .await
+            .is_err()
+        {
+            warn!("ending with requests that are not answered");
+        }
+        shared.stop();
         tasks.shutdown().await;
         shared.with_peers(Peers::stop);
         if let Some(ports) = self.ports {

@@ -11,12 +11,12 @@ use crate::config::Config;
 use crate::deadlines::Deadlines;
 use crate::log_queue::{LogItem, LogQueue};
 use crate::metrics::{Counter, ServerMetrics};
-use crate::peers::node::Peers;
-use crate::peers::quorum::Link;
+use crate::peers::node::{Peers, discard};
+use crate::peers::quorum::{Link, Received};
 use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
 use crate::timer::Alarm;
-use grevy_node::{Node, NodeConfig, Output, Part, Service, Status, Watches};
+use grevy_node::{CloseReason, Node, NodeConfig, Output, Part, Service, Status, Watches};
 use grevy_proto::Zxid;
 use grevy_storage::Store;
 use grevy_tree::Tree;
@@ -72,9 +72,9 @@ pub struct Shared {
     node: Mutex<Node>,
     /// Whether clients are served; only then their frames are handled.
     serving: AtomicBool,
+    /// The node has said that the server may end.
+    pub stopped: Notify,
     stopping: AtomicBool,
-    /// The node has finished what it had taken up.
-    stopped: Notify,
 }
 
 /// The table of watches behind a lock.
@@ -111,7 +111,7 @@ impl Shared {
         }
         drop(node);
         port.deliver();
-        self.follow_up(&after);
+        self.follow_up(after);
         result
     }
 
@@ -133,7 +133,13 @@ impl Shared {
                 after.wakes_clients |= open;
             }
             Output::DropClients => after.drops_clients = true,
-            Output::Became(part) => self.became(&part),
+            Output::Became(part) => {
+                say(&part);
+                // What was received of the last leader is of no use.
+                if let (Part::Looking { .. }, Some(peers)) = (&part, &self.peers) {
+                    after.forgotten = peers.take_received();
+                }
+            }
             Output::Stopped => self.stopped.notify_one(),
             Output::Note(note) => info!("{note}"),
             Output::Broken(broken) => {
@@ -149,36 +155,19 @@ impl Shared {
     }
 
     /// Does what must wait until the node is not locked any more.
-    fn follow_up(&self, after: &After) {
+    fn follow_up(&self, after: After) {
+        discard(after.forgotten);
         for link in &after.links {
             link.send_now();
         }
         if after.drops_clients {
             for client in self.clients.all() {
-                client.abort();
+                client.wire().conn.close(CloseReason::NotServing);
+                client.send_now();
             }
         } else if after.wakes_clients {
             for client in self.clients.all() {
                 client.wake();
-            }
-        }
-    }
-
-    fn became(&self, part: &Part) {
-        match part {
-            Part::Looking { why } => {
-                info!("looking for a leader: {why}");
-                // What was received of the last one is of no use.
-                self.with_peers(Peers::forget_received);
-            }
-            Part::PreparingToLead => info!("elected, and preparing to lead"),
-            Part::Joining { leader } => info!("joining server {}, which leads", leader.0),
-            Part::Leading { epoch } => info!("leading in epoch {}", epoch.0),
-            Part::Following { leader, epoch } => {
-                info!("following server {} in epoch {}", leader.0, epoch.0);
-            }
-            Part::Observing { leader, epoch } => {
-                info!("observing server {} in epoch {}", leader.0, epoch.0);
             }
         }
     }
@@ -198,6 +187,13 @@ impl Shared {
         if let Some(peers) = &self.peers {
             f(peers);
         }
+    }
+
+    /// Puts another state in the place of the present one.
+    pub fn replace_tree(&self, tree: Tree) {
+        let before = std::mem::replace(&mut *self.tree.write(), tree);
+        // Taking a large tree apart takes time, and nobody is to wait for it.
+        drop(before);
     }
 
     /// Has a snapshot that is being written given up, and keeps others from being written until
@@ -251,14 +247,6 @@ impl Shared {
         self.with_node(|node, _| node.client_closed(client.id(), session, heard));
     }
 
-    /// Has what clients wait for answered and other servers told that this one ends; nothing new
-    /// is taken up.
-    pub async fn finish(&self) {
-        let now = self.clock.now();
-        self.with_node(|node, _| node.begin_stop(now));
-        self.stopped.notified().await;
-    }
-
     /// The server is about to end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
@@ -279,6 +267,24 @@ struct After {
     wakes_clients: bool,
     /// All clients are to be sent away.
     drops_clients: bool,
+    /// A leader's snapshot that nobody is going to install.
+    forgotten: Option<Received>,
+}
+
+/// Tells the operator what the server is.
+fn say(part: &Part) {
+    match part {
+        Part::Looking { why } => info!("looking for a leader: {why}"),
+        Part::PreparingToLead => info!("elected, and preparing to lead"),
+        Part::Joining { leader } => info!("joining server {}, which leads", leader.0),
+        Part::Leading { epoch } => info!("leading in epoch {}", epoch.0),
+        Part::Following { leader, epoch } => {
+            info!("following server {} in epoch {}", leader.0, epoch.0);
+        }
+        Part::Observing { leader, epoch } => {
+            info!("observing server {} in epoch {}", leader.0, epoch.0);
+        }
+    }
 }
 
 /// The parts of [`Shared`] that differ from server to server.
@@ -337,8 +343,8 @@ impl From<Parts> for Shared {
             serving: AtomicBool::new(parts.peers.is_none()),
             peers: parts.peers,
             node: Mutex::new(parts.node),
-            stopping: AtomicBool::new(false),
             stopped: Notify::new(),
+            stopping: AtomicBool::new(false),
             config: parts.config,
         }
     }

@@ -318,6 +318,14 @@ impl Peer {
         Some((serving?, &mut self.common))
     }
 
+    /// Who is behind a connection to this leader, if it has said so.
+    pub fn learner(&self, link: LinkId) -> Option<ServerId> {
+        match &self.role {
+            Role::Leading(leader) => leader.learner(link),
+            _ => None,
+        }
+    }
+
     /// When [`Peer::handle_timeout`] is due next.
     pub fn next_timeout(&self) -> Option<Time> {
         match &self.role {

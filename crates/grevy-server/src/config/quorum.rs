@@ -26,6 +26,8 @@ pub struct Membership {
     /// A later configuration that was proposed before the server stopped
     /// (`<dynamic file>.next`).
     pub last_seen: Option<Ensemble>,
+    /// The main file, if there is one.
+    pub file: Option<PathBuf>,
     /// Where the server lines are, if not in the main file.
     pub dynamic_file: Option<PathBuf>,
     /// How long a server may take to connect to a leader and catch up.
@@ -53,8 +55,6 @@ pub struct Quorum {
     pub observers_sync: bool,
     /// The port on which followers serve observers.
     pub observer_master_port: Option<u16>,
-    /// How many bytes of committed proposals a follower keeps for observers.
-    pub observer_master_size_limit: u32,
     /// Whether a server line may name several addresses.
     pub multi_address: bool,
     /// How long looking for a reachable address may take; none to take them unchecked.
@@ -107,7 +107,6 @@ impl Quorum {
             local_sessions_upgrading: reader.flag("localSessionsUpgradingEnabled"),
             observers_sync,
             observer_master_port: reader.port("observerMasterPort").filter(|&port| port > 0),
-            observer_master_size_limit: reader.count("observerMaster.sizeLimit"),
             multi_address: reader.flag("multiAddress.enabled"),
             reachability_timeout: check.then_some(check_timeout),
             read_only_mode: reader.flag("readonlymode.enabled"),
@@ -191,6 +190,7 @@ impl Membership {
             }
         }
         Some(Membership {
+            file: (!context.file.is_empty()).then(|| context.file.into()),
             my_id,
             role: mine.role,
             last_seen,

@@ -62,7 +62,7 @@ pub(super) fn truncate(
         let recovered = recovery::rebuild(&shared.config, &shared.store, config);
         let (tree, reopened) = recovered.map_err(RewriteError::Rebuild)?;
         files = reopened;
-        *shared.tree.write() = tree;
+        shared.replace_tree(tree);
     }
     drop(quiet);
     let now = shared.clock.now();
@@ -86,7 +86,7 @@ pub(super) fn install(
         tree.znode_count(),
         file.path.display()
     );
-    *shared.tree.write() = tree;
+    shared.replace_tree(tree);
     drop(quiet);
     let now = shared.clock.now();
     shared.snapshots.written(Written {

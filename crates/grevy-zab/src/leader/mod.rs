@@ -171,7 +171,12 @@ impl Leader {
         })
     }
 
-    /// Who is behind a connection whose requests are taken up.
+    /// Who is behind a connection.
+    pub fn learner(&self, link: LinkId) -> Option<ServerId> {
+        self.links.get(&link)?.server
+    }
+
+    /// Whether the requests of a connection are taken up.
     pub fn serves(&self, link: LinkId) -> bool {
         let is_active = |progress: &Progress| progress.stage >= Stage::Synchronised;
         self.is_established() && self.links.get(&link).is_some_and(is_active)

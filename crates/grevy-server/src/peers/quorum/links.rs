@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::sync::Notify;
 
 /// The connections by name.
 #[derive(Debug, Default)]
 pub struct Links {
     map: RwLock<HashMap<LinkId, Arc<Link>>>,
     next: AtomicU32,
+    removed: Notify,
 }
 
 impl Links {
@@ -42,6 +44,17 @@ impl Links {
 
     pub(super) fn remove(&self, id: LinkId) {
         self.map.write().remove(&id);
+        self.removed.notify_one();
+    }
+
+    /// Hangs up on everybody, and waits until that is done, which takes a limited time.
+    pub(crate) async fn are_gone(&self) {
+        for link in self.map.read().values() {
+            link.hang_up();
+        }
+        while !self.is_empty() {
+            self.removed.notified().await;
+        }
     }
 
     /// A connection, unless it has ended.

@@ -12,6 +12,7 @@ use grevy_tree::{Fed, Loader, Tree, TreeConfig};
 use std::fmt;
 use std::io;
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 /// Chunks that may wait to be loaded; more are left to the socket.
 const AHEAD: usize = 8;
@@ -173,7 +174,10 @@ impl Depot {
         while let Some(chunk) = chunks.blocking_recv() {
             rest.extend(chunk);
         }
-        let tree = loader.finish().map_err(ReceiveError::Load)?;
+        let mut tree = loader.finish().map_err(ReceiveError::Load)?;
+        for path in tree.finish_recovery() {
+            warn!("{path} has an access control list that the leader's snapshot does not hold");
+        }
         Ok((tree, rest))
     }
 }
