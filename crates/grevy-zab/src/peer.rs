@@ -309,7 +309,12 @@ impl Peer {
                 heard.insert(from, message.clone());
             }
             Role::Looking(election) => election.handle_notification(now, from, message),
-            Role::Leading(_) | Role::Learning(_) => self.answer(from, message),
+            Role::Leading(leader) => {
+                let result = leader.hear(&self.common, from, message);
+                self.answer(from, message);
+                self.judge(now, result);
+            }
+            Role::Learning(_) => self.answer(from, message),
             Role::Retired => {}
         }
         self.advance(now);
@@ -765,6 +770,17 @@ impl Peer {
         } else {
             self.learn_from(vote.leader);
         }
+        self.tell_outcome();
+    }
+
+    /// Tells all voters how the election ended here: one that takes itself for elected learns
+    /// from it that it is not. Java servers leave it aside unless they look for a leader.
+    fn tell_outcome(&mut self) {
+        for voter in self.common.members.voters() {
+            if voter != self.common.me && !matches!(self.role, Role::Draining { .. }) {
+                self.notify(voter, self.state(), self.vote);
+            }
+        }
     }
 
     fn lead(&mut self, now: Time) {
@@ -849,3 +865,6 @@ impl Default for Epochs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
