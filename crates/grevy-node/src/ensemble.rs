@@ -86,6 +86,7 @@ impl Node {
             Packet::Revalidate { session, timeout } => {
                 self.peer.heard(now.time, link);
                 if from_learner {
+                    self.tally.revalidations += 1;
                     self.revalidate(now, clients, link, session, timeout);
                 }
             }
@@ -115,7 +116,12 @@ impl Node {
                     self.answered_syncs.push_back((after, session, client));
                 }
             }
-            packet => self.peer.handle_packet(now.time, link, packet),
+            packet => {
+                if from_leader {
+                    self.tally.receive(&packet);
+                }
+                self.peer.handle_packet(now.time, link, packet);
+            }
         }
         self.follow_up(now);
     }

@@ -4,6 +4,8 @@
 //! Inputs are method calls with the time, outputs are taken with [`Peer::poll`]. Transactions are
 //! bytes that nobody looks into here.
 
+pub mod report;
+
 use crate::common::{Common, Epochs, Fall, Timing};
 use crate::election::{
     Candidate, Election, ElectionConfig, ElectionOutput, Standing, Vote, answer,
@@ -200,8 +202,12 @@ impl Peer {
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         let output = self.common.outputs.pop_front()?;
-        if let Output::Became(part) = &output {
-            self.part = part.clone();
+        match (&output, &mut self.role) {
+            (Output::Became(part), _) => self.part = part.clone(),
+            (Output::Send { link, packet }, Role::Leading(leader)) => {
+                leader.count_sent(*link, packet);
+            }
+            _ => {}
         }
         Some(output)
     }
@@ -454,10 +460,11 @@ impl Peer {
         }
     }
 
-    /// A learner sent something that is not for here.
+    /// A learner sent a request, or a question about a session.
     pub fn heard(&mut self, now: Time, link: LinkId) {
         if let Role::Leading(leader) = &mut self.role {
             leader.heard(now, link, self.common.timing);
+            leader.count_request(link);
         }
     }
 

@@ -9,6 +9,7 @@ mod broadcast;
 mod confirm;
 mod plan;
 mod progress;
+mod report;
 mod synchronise;
 
 use crate::common::{Common, Epochs, Fall, Timing};

@@ -1,6 +1,7 @@
 //! What a leader knows of one learner.
 
 use crate::common::Timing;
+use crate::peer::report::Traffic;
 use crate::time::Time;
 use alloc::collections::VecDeque;
 use grevy_proto::quorum::LearnerInfo;
@@ -50,6 +51,8 @@ pub(crate) struct Progress {
     pings: VecDeque<u64>,
     /// The round of the last ping that it answered.
     pub answered: u64,
+    /// For operators.
+    pub traffic: Traffic,
 }
 
 impl Progress {
@@ -64,6 +67,7 @@ impl Progress {
             oldest: None,
             pings: VecDeque::new(),
             answered: 0,
+            traffic: Traffic::since(now),
         }
     }
 
@@ -79,6 +83,7 @@ impl Progress {
     }
 
     pub fn heard(&mut self, now: Time, timing: Timing) {
+        self.traffic.received += 1;
         self.deadline = self.deadline.max(now + timing.sync);
     }
 
