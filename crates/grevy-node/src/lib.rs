@@ -21,6 +21,7 @@ mod forwarding;
 mod local_sessions;
 mod output;
 mod reaper;
+mod relaying;
 mod reply;
 mod sessions;
 mod stopping;

@@ -21,6 +21,7 @@ use crate::local_sessions::LocalSessions;
 use crate::output::{Output, Service};
 use crate::read_only::ReadOnly;
 use crate::reaper::Reaper;
+use crate::relaying::Revalidations;
 use crate::session_clock::SessionClock;
 use crate::stopping::Stopping;
 use crate::tally::Tally;
@@ -113,6 +114,8 @@ pub struct Node {
     pub(crate) answered_syncs: VecDeque<(Zxid, SessionId, ClientId)>,
     /// Clients that resume a session, until the leader has said whether it is open.
     pub(crate) revalidating: BTreeMap<SessionId, Vec<Connect>>,
+    /// What of that the leader was asked, and what observers asked through this follower.
+    pub(crate) revalidations: Revalidations,
     /// When the leader was last told which sessions were heard.
     pub(crate) reported: Time,
     /// Sessions that were heard since and are not attached to a connection any more.
@@ -189,6 +192,7 @@ impl Node {
             forwarding: Forwarding::default(),
             answered_syncs: VecDeque::new(),
             revalidating: BTreeMap::new(),
+            revalidations: Revalidations::default(),
             reported: now.time,
             also_heard: Vec::new(),
             last_session: 0,

@@ -36,6 +36,8 @@ pub(crate) enum Manner {
 #[derive(Debug)]
 pub(crate) struct Learner {
     pub leader: ServerId,
+    /// The follower to connect to instead; `None`: the leader itself.
+    master: Option<ServerId>,
     /// The epoch and the end of the history that the leader was elected with.
     advertised: (i64, Zxid),
     manner: Manner,
@@ -88,17 +90,20 @@ enum Phase {
 impl Learner {
     pub fn new(
         leader: ServerId,
+        master: Option<ServerId>,
         advertised: (i64, Zxid),
         manner: Manner,
         common: &mut Common,
     ) -> Self {
         common.output(Output::Became(Part::Joining { leader }));
-        common.output(Output::Dial {
-            leader,
-            timeout: common.timing.connect,
+        let timeout = common.timing.connect;
+        common.output(match master {
+            Some(master) => Output::DialMaster { master, timeout },
+            None => Output::Dial { leader, timeout },
         });
         Self {
             leader,
+            master,
             advertised,
             manner,
             link: None,
@@ -115,6 +120,16 @@ impl Learner {
 
     pub fn link(&self) -> Option<LinkId> {
         self.link
+    }
+
+    /// Whom it connects to.
+    pub fn dials(&self) -> ServerId {
+        self.master.unwrap_or(self.leader)
+    }
+
+    /// Whether it follows, with all that is committed.
+    pub fn follows(&self) -> bool {
+        self.serves() && self.manner == Manner::Follow
     }
 
     pub fn serves(&self) -> bool {
@@ -431,7 +446,7 @@ impl Learner {
         self.phase = Phase::Entered;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
         if let Some(link) = self.link {
-            let timeout = common.timing.sync;
+            let timeout = common.silence();
             common.output(Output::LinkTimeout { link, timeout });
         }
         let committed = self.committed;

@@ -13,12 +13,14 @@ pub mod time;
 mod common;
 mod leader;
 mod learner;
+mod limits;
 mod output;
 
 pub use common::{Epochs, Timing};
 pub use election::{ElectionConfig, Standing, Vote};
 pub use history::Entry;
 pub use leader::ProposeError;
+pub use limits::Limits;
 pub use membership::{Membership, Memberships};
 pub use output::{LinkId, Output, Part};
 pub use peer::report::{LearnerReport, Phase, Traffic, VoterReport};

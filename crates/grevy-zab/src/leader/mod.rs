@@ -9,10 +9,11 @@ mod broadcast;
 mod confirm;
 mod plan;
 mod progress;
+mod relay;
 mod report;
 mod synchronise;
 
-use crate::common::{Common, Epochs, Fall, Timing};
+use crate::common::{Common, Epochs, Fall};
 use crate::membership::Membership;
 use crate::output::{LinkId, Output, Part};
 use crate::time::Time;
@@ -34,6 +35,10 @@ pub(crate) struct Leader {
     phase: Phase,
     /// When the phase before broadcast has to be over.
     deadline: Time,
+    /// When it began to lead.
+    began: Time,
+    /// Who has voted for it.
+    electors: BTreeSet<ServerId>,
     /// The epoch, or the smallest that it may become.
     epoch: Epoch,
     /// What this server had when it began to lead: nobody who counts may have more.
@@ -56,6 +61,8 @@ pub(crate) struct Leader {
     snapshot: Snapshotting,
     /// The last reconfiguration that was committed.
     activates: Option<Zxid>,
+    /// It is no leader, but a follower that serves observers.
+    relays: bool,
     /// Who leads from here on, if a reconfiguration says so.
     pub successor: Option<ServerId>,
 }
@@ -86,12 +93,14 @@ enum Phase {
 }
 
 impl Leader {
-    /// Begins to lead.
-    pub fn new(common: &mut Common, now: Time) -> Self {
+    /// Begins to lead; `electors` have voted for it.
+    pub fn new(common: &mut Common, now: Time, electors: BTreeSet<ServerId>) -> Self {
         common.output(Output::Became(Part::PreparingToLead));
         let mut leader = Self {
             phase: Phase::Discovery,
             deadline: now + common.timing.init,
+            began: now,
+            electors,
             epoch: Epoch(common.epochs.accepted.0 + 1),
             began_with: (common.epochs.current, common.history.last()),
             support: BTreeSet::from([common.me]),
@@ -101,10 +110,11 @@ impl Leader {
             last_proposed: common.history.last(),
             reconfiguration: None,
             confirmations: Confirmations::default(),
-            next_ping: now + common.timing.tick / 2,
+            next_ping: now + common.ping_interval(),
             checks_next: false,
             snapshot: Snapshotting::No,
             activates: None,
+            relays: false,
             successor: None,
         };
         leader.try_promise(common);
@@ -112,11 +122,13 @@ impl Leader {
     }
 
     /// A server that runs alone: it is established in the epoch of its history.
-    pub fn alone(common: &mut Common) -> Self {
+    pub fn alone(common: &Common) -> Self {
         let last = common.history.last();
         Self {
             phase: Phase::Broadcast,
             deadline: Time(u64::MAX),
+            began: Time(0),
+            electors: BTreeSet::new(),
             epoch: last.epoch(),
             began_with: (last.epoch(), last),
             support: BTreeSet::new(),
@@ -130,6 +142,7 @@ impl Leader {
             checks_next: false,
             snapshot: Snapshotting::No,
             activates: None,
+            relays: false,
             successor: None,
         }
     }
@@ -137,6 +150,17 @@ impl Leader {
     /// Whether a quorum follows.
     pub fn is_established(&self) -> bool {
         self.phase == Phase::Broadcast
+    }
+
+    /// Whether `server`, which looks for a leader again, makes further waiting for a quorum's
+    /// epochs vain. Source: `Leader.reportLookingSid`.
+    pub fn is_left_by(&self, server: ServerId, now: Time, common: &Common) -> bool {
+        self.phase <= Phase::Accepting
+            && self.electors.contains(&server)
+            && common
+                .limits
+                .epoch_wait
+                .is_some_and(|wait| now - self.began >= wait)
     }
 
     /// The epoch, once it is decided.
@@ -197,9 +221,9 @@ impl Leader {
     }
 
     /// A learner sent something that is not for here.
-    pub fn heard(&mut self, now: Time, link: LinkId, timing: Timing) {
+    pub fn heard(&mut self, common: &Common, now: Time, link: LinkId) {
         if let Some(progress) = self.links.get_mut(&link) {
-            progress.heard(now, timing);
+            progress.heard(now, common.silence());
         }
     }
 
@@ -209,11 +233,10 @@ impl Leader {
 
     /// Takes a packet of a learner's. Requests, and what is about sessions, are not for here.
     pub fn handle_packet(&mut self, common: &mut Common, now: Time, link: LinkId, packet: Packet) {
-        let timing = common.timing;
         let Some(progress) = self.links.get_mut(&link) else {
             return;
         };
-        progress.heard(now, timing);
+        progress.heard(now, common.silence());
         match (progress.stage, packet) {
             (Stage::Connected, Packet::LearnerInfo(info)) => {
                 self.handle_learner_info(common, link, &info);
@@ -260,6 +283,10 @@ impl Leader {
         }
         if info.server == Some(common.me) {
             let text = "it says that it is this very server; give each server a number of its own";
+            return self.hang_up(common, link, text);
+        }
+        if self.relays && !info.observer {
+            let text = "it wants to follow, and only observers are served here";
             return self.hang_up(common, link, text);
         }
         // Who comes back has lost its connection, though this end may not know yet.
@@ -419,7 +446,7 @@ impl Leader {
         common.activate(proposed);
         let epoch = self.epoch;
         common.output(Output::Became(Part::Leading { epoch }));
-        self.next_ping = now + common.timing.tick / 2;
+        self.next_ping = now + common.ping_interval();
         for (link, progress) in &mut self.links {
             if progress.stage == Stage::Synchronised {
                 progress.stage = Stage::Serving;
@@ -439,11 +466,11 @@ impl Leader {
         if now < self.next_ping {
             return Ok(());
         }
-        self.next_ping = now + common.timing.tick / 2;
+        self.next_ping = now + common.ping_interval();
         self.ping(common);
         self.drop_silent(common, now);
         self.checks_next = !self.checks_next;
-        if self.checks_next || self.phase < Phase::Broadcast {
+        if self.checks_next || self.phase < Phase::Broadcast || self.relays {
             return Ok(());
         }
         let living: BTreeSet<ServerId> = self

@@ -13,6 +13,7 @@ fn start(id: i64) -> Peer {
             sync: second * 5,
             connect: second * 10,
         },
+        limits: Limits::default(),
         election: ElectionConfig {
             min_interval: second,
             max_interval: second,
