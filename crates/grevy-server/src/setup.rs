@@ -134,6 +134,7 @@ pub fn peer_config(config: &Config, membership: &Membership, seed: u64) -> PeerC
             observer_election_delay: quorum.observer_election_delay,
             silence: quorum.peer_timeout,
             seed,
+            ..Limits::default()
         },
         election: ElectionConfig {
             min_interval: quorum.min_notification_interval,

@@ -52,6 +52,7 @@ impl Member {
                 sync: TICK * 5,
                 connect: TICK * 10,
             },
+            limits: grevy_zab::Limits::default(),
             election: ElectionConfig {
                 min_interval: TICK,
                 max_interval: TICK * 10,
