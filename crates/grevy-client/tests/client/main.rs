@@ -5,4 +5,6 @@ mod support;
 
 mod operations;
 mod reconnecting;
+#[cfg(feature = "tls")]
+mod tls;
 mod watching;
