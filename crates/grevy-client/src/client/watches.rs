@@ -21,6 +21,9 @@ pub enum AddWatchMode {
 impl Client {
     /// Watches a znode, which need not exist, until the watch is dropped.
     ///
+    /// Servers before 3.9 keep one kind of watch for each session and path, the newest: below
+    /// that, do not mix kinds on one path (ZOOKEEPER-4466).
+    ///
     /// # Errors
     ///
     /// `Unimplemented` before 3.6.
