@@ -82,6 +82,13 @@ impl Transaction {
     }
 
     /// See [`Client::check`].
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// client.check("/leader", 3).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn check(&mut self, path: &str, version: i32) -> &mut Self {
         self.add(Write::Check(path.to_owned(), version))
     }

@@ -4,6 +4,7 @@
 mod support;
 
 mod operations;
+mod read_only;
 mod reconnecting;
 #[cfg(feature = "tls")]
 mod tls;
