@@ -7,19 +7,23 @@ extern crate alloc;
 pub mod jute;
 
 pub mod acl;
+pub mod address;
 pub mod code;
 pub mod connect;
+pub mod election;
 pub mod event;
 pub mod ids;
 pub mod multi;
 pub mod op;
 pub mod path;
+pub mod quorum;
 pub mod reply;
 pub mod request;
 pub mod stat;
 pub mod txn;
 
 pub use acl::{Acl, Id};
+pub use address::HostPort;
 pub use code::ErrorCode;
 pub use ids::{Epoch, ServerId, SessionId, Xid, Zxid};
 pub use jute::{Decode, DecodeError, Encode, Reader};

@@ -16,6 +16,12 @@ pub mod p17;
 pub mod p18;
 pub mod p20;
 pub mod p22;
+pub mod p23;
+pub mod p24;
+pub mod p25;
+pub mod p26;
+pub mod p27;
+pub mod p28;
 pub mod p29;
 pub mod replay;
 

@@ -194,7 +194,8 @@ impl Client {
     /// Names a session of somebody else, with a wrong password.
     pub fn intrude(&mut self, ctx: &mut Context, session: i64) {
         ctx.counts.fault("wrong password");
-        let link = ctx.dial(None, self.address);
+        let server = self.random.index(ctx.up.len());
+        let link = ctx.dial(None, self.address, server);
         let asked = Asked {
             session,
             last_zxid: 0,
@@ -258,7 +259,9 @@ impl Client {
             timeout: timeout.as_millis() as i32,
             password_right: true,
         };
-        let link = ctx.dial(Some(self.number), self.address);
+        // A server that is down is left for another at the next try.
+        let server = self.random.index(ctx.up.len());
+        let link = ctx.dial(Some(self.number), self.address, server);
         let conversation = self.converse(ctx, link, asked);
         self.connection = Some(Live {
             link,
@@ -346,7 +349,7 @@ impl Client {
                 Received::Bytes(bytes) => {
                     live.unread.extend(bytes);
                     live.last_heard = now;
-                    ctx.server_may_write(link);
+                    ctx.wake(link, End::Server, 100);
                     while let Some(frame) = self.next_frame() {
                         self.receive(ctx, &frame);
                     }

@@ -23,6 +23,8 @@ pub enum Bug {
     ExpiresEarly,
     /// The right answer's Stat counts one version too many.
     WrongStat,
+    /// A follower does not take back what its leader does not have.
+    ForgetsTruncation,
 }
 
 impl Bug {
@@ -37,6 +39,7 @@ impl Bug {
         Self::WatchFiresTwice,
         Self::ExpiresEarly,
         Self::WrongStat,
+        Self::ForgetsTruncation,
     ];
 
     /// Its name on a command line.

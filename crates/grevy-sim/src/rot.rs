@@ -26,7 +26,8 @@ pub fn try_on_copies(server: &mut Server, random: &mut Random, ctx: &mut Context
         ctx.counts.check("P30");
         let what = format!("{kind} in {}", path.display());
         match server.open(ctx, &disk) {
-            Ok((tree, ..)) => {
+            Ok(begun) => {
+                let tree = begun.tree;
                 let zxid = tree.last_zxid().0;
                 let last = ctx.history.last();
                 if zxid < last {
@@ -40,6 +41,7 @@ pub fn try_on_copies(server: &mut Server, random: &mut Random, ctx: &mut Context
                 // What was decided and not applied yet may be on disk as well.
                 if zxid == last {
                     ctx.history.dumps.push(Dump {
+                        server: server.index,
                         zxid,
                         at: ctx.schedule.now(),
                         occasion: "damage at rest",

@@ -1,13 +1,14 @@
 //! The directories of one server, opened.
 
-use crate::disk::{Disk, DiskError, Lock};
+use crate::disk::{Disk, DiskError, DiskOp, Lock};
 use crate::epochs::Epochs;
-use crate::log::{Log, LogError, LogOptions, TruncateError};
-use crate::names::Name;
+use crate::log::{self, Entries, Log, LogError, LogOptions, TruncateError};
+use crate::names::{self, Name};
 use crate::purge::{self, Purged};
-use crate::recovery::{self, Place, Recover, Recovered, RecoveryError};
-use crate::snapshot::{self, Compression, SnapshotWriter};
+use crate::recovery::{self, Place, Recover, Recovered, RecoveryError, Rejected};
+use crate::snapshot::{self, BodyParser, Compression, Fed, SnapshotError, SnapshotWriter};
 use grevy_proto::Zxid;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,6 +63,10 @@ pub struct OpenOptions {
     /// Cut a damaged end off a log that another server wrote, even if something intact stands
     /// behind the damage. For an operator who knows that the machine had lost power.
     pub cut_unmarked_tail: bool,
+    /// The server is a member of an ensemble. If its history reaches into an epoch that it has
+    /// not promised itself to, it was about to be filled by a leader, and must not stand for what
+    /// it may have acknowledged before. Otherwise that is an error.
+    pub member: bool,
     /// Start although the mark beside the log is gone or damaged. For an operator who knows that
     /// the log is complete.
     pub accept_lost_mark: bool,
@@ -75,6 +80,7 @@ impl Default for OpenOptions {
             create_db: true,
             trust_empty: false,
             cut_unmarked_tail: false,
+            member: false,
             accept_lost_mark: false,
         }
     }
@@ -140,7 +146,7 @@ impl Store {
         &self,
         visitor: &mut dyn Recover,
     ) -> Result<(Log, Epochs, Recovered), RecoveryError> {
-        let initialize = self.initialize_files()?;
+        let initialize = initialize_files(&*self.disk, &self.dirs)?;
         let place = Place {
             disk: &self.disk,
             snapshots: &self.dirs.snapshots(),
@@ -166,10 +172,80 @@ impl Store {
         SnapshotWriter::begin(self.disk.clone(), &dir, zxid, compression)
     }
 
+    /// Begins a snapshot that comes from the leader (SNAP). No two that are under way may have
+    /// the same `number`.
+    pub fn receive_snapshot(
+        &self,
+        zxid: Zxid,
+        compression: Compression,
+        number: u32,
+    ) -> Result<SnapshotWriter, DiskError> {
+        let dir = self.dirs.snapshots();
+        SnapshotWriter::begin_received(self.disk.clone(), &dir, zxid, compression, number)
+    }
+
+    /// Hands the body of the snapshot at `zxid` to `sink`, chunk by chunk, for a learner; no
+    /// part of it may be longer than `max_item` bytes. What was handed on is good only if this
+    /// succeeds.
+    pub fn read_snapshot(
+        &self,
+        zxid: Zxid,
+        max_item: usize,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Rejected>,
+    ) -> Result<(), SnapshotError> {
+        let dir = self.dirs.snapshots();
+        let names = self.disk.list(&dir).map_err(SnapshotError::Disk)?;
+        let found = snapshot::candidates(&names)
+            .into_iter()
+            .find(|candidate| candidate.named && candidate.zxid == zxid);
+        let Some(found) = found else {
+            let cause = io::ErrorKind::NotFound.into();
+            let path = dir.join(names::snapshot(zxid, Compression::None));
+            let missing = DiskError::new(DiskOp::Open, &path, cause);
+            return Err(SnapshotError::Disk(missing));
+        };
+        let mut parser = BodyParser::new(max_item);
+        let path = dir.join(&found.name);
+        snapshot::read(&*self.disk, &path, found.compression, &mut |chunk| {
+            let fed = parser.feed(chunk, &mut |_| Ok(()))?;
+            let body = match fed {
+                Fed::More => chunk,
+                Fed::Done(used) => chunk.get(..used).unwrap_or(chunk),
+            };
+            sink(body)?;
+            Ok(fed)
+        })?;
+        Ok(())
+    }
+
+    /// The transactions behind `after` up to `until`, for a learner whose history ends at
+    /// `after`. `None` if the log does not show beyond doubt that they are what follows `after`,
+    /// each one the one before it; or if their entries have more than `max_bytes` together. The
+    /// log may be appended to meanwhile, but not truncated.
+    pub fn read_log(
+        &self,
+        after: Zxid,
+        until: Zxid,
+        max_bytes: u64,
+    ) -> Result<Option<Entries>, DiskError> {
+        let names = self.disk.list(&self.dirs.snapshots())?;
+        let anchored = snapshot::candidates(&names)
+            .iter()
+            .any(|candidate| candidate.named && candidate.zxid == after);
+        let range = log::Range {
+            after,
+            until,
+            anchored,
+            max_bytes,
+        };
+        let max_entry = self.options.log.max_entry;
+        log::read_range(&*self.disk, &self.dirs.logs(), max_entry, range)
+    }
+
     /// To be called once the first snapshot of an empty server is in place: removes the
     /// `initialize` files, so that the server cannot begin a second time.
     pub fn created(&self) -> Result<(), DiskError> {
-        for file in self.initialize_files()? {
+        for file in initialize_files(&*self.disk, &self.dirs)? {
             self.disk.remove(&file)?;
             if let Some(dir) = file.parent() {
                 self.disk.sync_dir(dir)?;
@@ -245,28 +321,46 @@ impl Store {
         }
         self.disk.sync_dir(&dir)
     }
+}
 
-    /// The `initialize` files there are. ZooKeeper looks in `dataLogDir`, and its script writes
-    /// to `dataDir`.
-    fn initialize_files(&self) -> Result<Vec<PathBuf>, DiskError> {
-        let mut found = Vec::new();
-        for dir in [&self.dirs.data, &self.dirs.log] {
-            let there = self
-                .list_or_nothing(dir)?
-                .iter()
-                .any(|name| name == INITIALIZE);
-            let path = dir.join(INITIALIZE);
-            if there && !found.contains(&path) {
-                found.push(path);
-            }
+/// Brings the history back as [`Store::open`] would, for tools: nothing on disk is changed, and no
+/// directory is taken, so a server may be running on them. Where [`Recovered::notes`] tell of
+/// changes, they are those that opening would make.
+pub fn examine(
+    disk: Arc<dyn Disk>,
+    dirs: &Dirs,
+    options: &OpenOptions,
+    visitor: &mut dyn Recover,
+) -> Result<Recovered, RecoveryError> {
+    let place = Place {
+        disk: &disk,
+        snapshots: &dirs.snapshots(),
+        logs: &dirs.logs(),
+        initialize: !initialize_files(&*disk, dirs)?.is_empty(),
+        options,
+    };
+    recovery::examine(&place, visitor)
+}
+
+/// The `initialize` files there are. ZooKeeper looks in `dataLogDir`, and its script writes to
+/// `dataDir`.
+fn initialize_files(disk: &dyn Disk, dirs: &Dirs) -> Result<Vec<PathBuf>, DiskError> {
+    let mut found = Vec::new();
+    for dir in [&dirs.data, &dirs.log] {
+        let there = list_or_nothing(disk, dir)?
+            .iter()
+            .any(|name| name == INITIALIZE);
+        let path = dir.join(INITIALIZE);
+        if there && !found.contains(&path) {
+            found.push(path);
         }
-        Ok(found)
     }
+    Ok(found)
+}
 
-    fn list_or_nothing(&self, dir: &Path) -> Result<Vec<String>, DiskError> {
-        match self.disk.list(dir) {
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            other => other,
-        }
+fn list_or_nothing(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, DiskError> {
+    match disk.list(dir) {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        other => other,
     }
 }

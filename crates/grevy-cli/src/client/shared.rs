@@ -36,6 +36,8 @@ pub struct Core {
     pub is_global: bool,
     /// When something was last written.
     pub last_sent: Instant,
+    /// When a server last answered something, and so had heard of the session.
+    pub last_answer: Instant,
     /// Why the last round of attempts failed; `None` while connected and at first.
     pub failure: Option<String>,
     /// Set by an orderly end: the thread must not reconnect.
@@ -91,6 +93,7 @@ impl Shared {
             timeout: config.timeout,
             is_global: false,
             last_sent: Instant::now(),
+            last_answer: Instant::now(),
             failure: None,
             closing: false,
             expired: false,
@@ -223,6 +226,7 @@ impl Shared {
             return;
         }
         core.failure = None;
+        core.last_answer = Instant::now();
         core.stream = Some(stream);
         core.state = state;
         core.restore();
@@ -278,6 +282,10 @@ impl Shared {
         let unreadable = |error| End::Lost(format!("the server's reply cannot be read: {error}"));
         let mut reader = Reader::new(bytes);
         let header = ReplyHeader::decode(&mut reader).map_err(unreadable)?;
+        // An event may come from a server that hears nothing any more.
+        if header.xid != Xid::NOTIFICATION {
+            self.lock().last_answer = Instant::now();
+        }
         match header.xid {
             Xid::PING | Xid::SET_WATCHES => Ok(()),
             Xid::AUTH if header.err == ErrorCode::Ok.wire() => Ok(()),
