@@ -8,14 +8,15 @@ whoever has its last transaction and the next epoch's first side by side in the 
 from typing import NamedTuple
 
 from .disk import Disk
+from .history import Finding
 from .model import Tree
 from .transactions import Txn, text
 
 
 class Committed(NamedTuple):
     txns: list[Txn]
-    wrong: list[tuple[str, str]]
-    """What the disks have against each other or against the rules: pairs of a property and a sentence."""
+    wrong: list[Finding]
+    """What the disks have against each other, or against the rules."""
     dropped: list[Txn]
     """Found in some log, and never committed."""
 
@@ -33,35 +34,35 @@ def committed(disks: dict[int, Disk], last: int) -> Committed:
     for txn in txns:
         expected = before + 1 if txn.zxid >> 32 == before >> 32 else (txn.zxid >> 32 << 32) + 1
         if txn.zxid != expected:
-            wrong.append(("P22", f"after {text(before)} comes {text(txn.zxid)}; in between some are missing everywhere"))
+            wrong.append(Finding("P22", f"after {text(before)} comes {text(txn.zxid)}; in between some are missing everywhere"))
         before = txn.zxid
     for epoch, end in ends.items():
         if end not in found and end & 0xFFFFFFFF:
-            wrong.append(("P22", f"epoch {epoch:x} ends with {text(end)}, which is in no log"))
+            wrong.append(Finding("P22", f"epoch {epoch:x} ends with {text(end)}, which is in no log"))
     return Committed(txns, wrong, dropped)
 
 
-def check_disks(disks: dict[int, Disk], history: list[Txn]) -> list[tuple[str, str]]:
+def check_disks(disks: dict[int, Disk], history: list[Txn]) -> list[Finding]:
     """Whether every server, started from its disk, would have the state that the history makes (P29, P25)."""
     wrong = []
     reference = Tree()
     for txn in history:
         reference.apply(txn)
         if txn.digest is not None and txn.digest != reference.digest:
-            wrong.append(("P29", f"the digest logged with {text(txn.zxid)} is not that of the tree"))
+            wrong.append(Finding("P29", f"the digest logged with {text(txn.zxid)} is not that of the tree"))
             break
     for sid, disk in disks.items():
         tree = _recovered(disk)
         if tree.zxid != reference.zxid:
-            wrong.append(("P26", f"server {sid} has {text(tree.zxid)} as its last, not {text(reference.zxid)}"))
+            wrong.append(Finding("P26", f"server {sid} has {text(tree.zxid)} as its last, not {text(reference.zxid)}"))
             continue
         for line in tree_differences(reference, tree):
-            wrong.append(("P29", f"server {sid}: {line}"))
+            wrong.append(Finding("P29", f"server {sid}: {line}"))
         if tree.sessions != reference.sessions:
             strange = tree.sessions.items() ^ reference.sessions.items()
-            wrong.append(("P29", f"server {sid} differs in the sessions {strange}"))
+            wrong.append(Finding("P29", f"server {sid} differs in the sessions {strange}"))
         if (disk.current_epoch or 0) > (disk.accepted_epoch or 0):
-            wrong.append(("P25", f"server {sid} is in epoch {disk.current_epoch}, promised {disk.accepted_epoch}"))
+            wrong.append(Finding("P25", f"server {sid} is in epoch {disk.current_epoch}, promised {disk.accepted_epoch}"))
     return wrong
 
 
@@ -86,13 +87,13 @@ def _gather(disks, wrong) -> dict[int, Txn]:
         before = 0
         for txn in disk.txns:
             if txn.zxid <= before:
-                wrong.append(("P22", f"in the log of server {sid} {text(txn.zxid)} follows {text(before)}"))
+                wrong.append(Finding("P22", f"in the log of server {sid} {text(txn.zxid)} follows {text(before)}"))
             elif txn.zxid != before + 1 and not _starts_epoch(txn.zxid, before) and not _bridged(disk, txn.zxid - 1):
-                wrong.append(("P22", f"in the log of server {sid} {text(before)} is followed by {text(txn.zxid)}"))
+                wrong.append(Finding("P22", f"in the log of server {sid} {text(before)} is followed by {text(txn.zxid)}"))
             before = txn.zxid
             known = found.setdefault(txn.zxid, txn)
             if known._replace(digest=None) != txn._replace(digest=None):
-                wrong.append(("P23", f"{text(txn.zxid)} is {txn} on server {sid}, elsewhere {known}"))
+                wrong.append(Finding("P23", f"{text(txn.zxid)} is {txn} on server {sid}, elsewhere {known}"))
     return found
 
 
@@ -105,9 +106,8 @@ def _ends_of_epochs(disks, wrong) -> dict[int, int]:
                 continue
             known = ends.setdefault(before.zxid >> 32, before.zxid)
             if known != before.zxid:
-                wrong.append(
-                    ("P23", f"an epoch ends with {text(before.zxid)} on server {sid}, elsewhere with {text(known)}")
-                )
+                what = f"an epoch ends with {text(before.zxid)} on server {sid}, elsewhere with {text(known)}"
+                wrong.append(Finding("P23", what))
     return ends
 
 
