@@ -78,12 +78,8 @@ def new_server(request):
 
 @pytest.fixture
 def new_ensemble(new_server):
-    """Makes ensembles for one test; "own" stands for the kind under test."""
-
-    def make(*kinds, **more):
-        return Ensemble(new_server, [new_server.kind if kind == "own" else kind for kind in kinds], **more)
-
-    return make
+    """Makes ensembles for one test, which are ended with it."""
+    return lambda *kinds, **more: Ensemble(new_server, kinds, **more)
 
 
 @pytest.fixture

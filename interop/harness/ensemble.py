@@ -6,7 +6,7 @@ from pathlib import Path
 from . import fourletter
 from .network import Network
 from .ports import free_port
-from .trees import SUPER_DIGEST
+from .trees import SUPER_DIGEST, differences, walk
 from .waiting import wait_until
 from .wire import Wire
 
@@ -27,7 +27,8 @@ PROPERTIES = {
 
 
 class Ensemble:
-    """Servers with the ids 1, 2, …, one for each of `kinds`: "grevy", "java", or "java VERSION".
+    """Servers with the ids 1, 2, …, one for each of `kinds`: "grevy", "java", "java VERSION", or "own", the kind under
+    test.
 
     `launcher` makes the servers (see conftest.py). Ids in `observers` do not vote. With a network, servers reach each
     other over its links, and clients reach a server over the link from "client". A server that is replaced keeps its
@@ -174,6 +175,15 @@ class Ensemble:
         (zxid,) = wait_until(same, f"{list(ids)} of {self} have the same zxid", seconds=seconds)
         return zxid
 
+    def tree_differences(self) -> list[str]:
+        """What the servers show differently, all walked through by a client."""
+        trees = {sid: walk(server.port) for sid, server in self.servers.items()}
+        for tree in trees.values():
+            # Each server may know the others by addresses of its own.
+            tree.pop("/zookeeper/config")
+        first, *others = self.ids
+        return [f"{sid} and {first}: {line}" for sid in others for line in differences(trees[first], trees[sid])]
+
     def log_says(self, sid: int, text: str) -> bool:
         return text in self.servers[sid].log.read_text(errors="replace")
 
@@ -196,7 +206,7 @@ class Ensemble:
         return lines
 
     def _make(self, sid: int, kind: str):
-        kind, _, version = kind.partition(" ")
+        kind, _, version = (self._launcher.kind if kind == "own" else kind).partition(" ")
         more = {"version": version} if version else {}
         server = self._launcher(self.config | self._views[sid], self.properties, kind=kind, name=str(sid), **more)
         server.preexec = self.preexec.get(sid)
