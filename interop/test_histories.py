@@ -306,7 +306,7 @@ def disks_of(world, count=3, snapshot_at=200):
     for txn in txns[:snapshot_at]:
         tree.apply(txn)
     snapshot = Snapshot(tree.zxid, None, tree.sessions, tree.nodes, None)
-    return {sid: Disk(None, list(txns), [copy.deepcopy(snapshot)], 1, 1) for sid in range(1, count + 1)}
+    return {sid: Disk("grevy", list(txns), [copy.deepcopy(snapshot)], 1, 1) for sid in range(1, count + 1)}
 
 
 def properties_of_disks(disks, last) -> set:
@@ -383,9 +383,9 @@ def test_what_was_never_committed_is_told_from_what_was():
         tree.apply(txn)
     snapshot = Snapshot(tree.zxid, None, tree.sessions, tree.nodes, None)
     disks = {
-        1: Disk(None, first[:8] + second, [], 2, 2),
-        2: Disk(None, first[:8] + second, [], 2, 2),
-        3: Disk(None, first + second[5:], [snapshot], 2, 2),
+        1: Disk("grevy", first[:8] + second, [], 2, 2),
+        2: Disk("grevy", first[:8] + second, [], 2, 2),
+        3: Disk("grevy", first + second[5:], [snapshot], 2, 2),
     }
     whole = committed(disks, second[-1].zxid)
     assert not whole.wrong and not check_disks(disks, whole.txns)

@@ -30,8 +30,9 @@ def test_each_is_killed_and_comes_back_under_load(new_ensemble, mix):
     kinds, observers = MIXES[mix]
     ensemble = new_ensemble(*kinds, observers=observers)
     ensemble.start_led_by(3)
-    contents = Contents(ensemble.port(1))
-    with Load(ensemble) as load:
+    old = any("3.5" in kind or "3.6" in kind for kind in kinds)
+    contents = Contents(ensemble.port(1), old=old)
+    with Load(ensemble, old=old) as load:
         load.progress()
         for victim in [1, *observers, ensemble.await_leader(), ensemble.await_leader]:
             sid = victim() if callable(victim) else victim
@@ -40,7 +41,8 @@ def test_each_is_killed_and_comes_back_under_load(new_ensemble, mix):
             load.progress()
             ensemble.start(sid)
             load.progress()
-    load.judge({"resumed": 6, "epochs": 3})
+    # An old Java server that has to begin anew with its leader writes to its log what is there already.
+    load.judge({"resumed": 6, "epochs": 3}, java_may={"P22"} if old else {})
     go_on_everywhere(ensemble, contents)
 
 
@@ -95,7 +97,7 @@ def test_what_only_a_deposed_leader_has_goes(new_ensemble, network, deposed, oth
     for number in range(5):
         client.send(Op.CREATE, records.create(f"/lost-{number}"))
     lost = ensemble[3].data
-    wait_until(lambda: "/lost-4" in str(read_disk(lost).txns[-1].body), "the leader has logged what nobody else has")
+    wait_until(lambda: "/lost-4" in str(read_disk(lost, "").txns[-1].body), "the leader has logged what nobody else has")
     ensemble.kill(3)
     leader = ensemble.await_leader(among=[1, 2])
     network.heal()

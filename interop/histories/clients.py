@@ -51,14 +51,16 @@ def prepare(port: int):
 class Client(threading.Thread):
     """One client. `servers` maps the ids of the servers it may use to (port, kind); it may be changed meanwhile.
 
-    It makes about `rate` requests a second, up to `depth` at once, until it is told to `finish()`.
+    It makes about `rate` requests a second, up to `depth` at once, until it is told to `finish()`. With `old`, Java
+    servers before 3.6 understand it: they do not know multiRead.
     """
 
-    def __init__(self, name: str, servers, history: History, seed, *, rate=100, depth=3, timeout=4000):
+    def __init__(self, name: str, servers, history: History, seed, *, rate=100, depth=3, timeout=4000, old=False):
         super().__init__(name=name, daemon=True)
         self.servers, self.history = servers, history
         self.acknowledged = 0
         self.failure = None
+        self._old = old
         self._random = random.Random(seed)
         self._pause, self._depth, self._timeout = 1 / rate, depth, timeout
         self._finishing = threading.Event()
@@ -158,7 +160,7 @@ class Client(threading.Thread):
         if chance < 0.69:
             parts = ((Op.SET_DATA, (PAIR[0], b"never", -1)), (Op.CHECK, (PAIR[1], 1 << 30)))
             return [(Op.MULTI, (parts,))]
-        if chance < 0.73:
+        if chance < 0.73 and not self._old:
             return [(Op.MULTI_READ, (tuple((Op.GET_DATA, (path, False)) for path in PAIR),))]
         if chance < 0.83:
             flags = self._random.choice([0, EPHEMERAL, SEQUENTIAL, EPHEMERAL | SEQUENTIAL])

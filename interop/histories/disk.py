@@ -27,7 +27,8 @@ class Snapshot(NamedTuple):
 
 
 class Disk(NamedTuple):
-    data: Path
+    kind: str
+    """The server's: "grevy" or "java"."""
     txns: list[Txn]
     """In the order in which they stand in the logs."""
     snapshots: list[Snapshot]
@@ -35,8 +36,12 @@ class Disk(NamedTuple):
     accepted_epoch: int | None
     current_epoch: int | None
 
+    def ordered(self) -> list[Txn]:
+        """Each transaction once, by zxid."""
+        return [txn for _, txn in sorted({txn.zxid: txn for txn in self.txns}.items())]
 
-def read_disk(data: Path) -> Disk:
+
+def read_disk(data: Path, kind: str) -> Disk:
     folder = data / "version-2"
     txns = [decode(entry) for log in _files(folder, "log.") for entry in read_log(log)]
     snapshots = []
@@ -45,7 +50,7 @@ def read_disk(data: Path) -> Disk:
             snapshots.append(read_snapshot(path))
         except (Malformed, ValueError, EOFError, struct.error):
             continue
-    return Disk(data, txns, snapshots, _epoch(folder / "acceptedEpoch"), _epoch(folder / "currentEpoch"))
+    return Disk(kind, txns, snapshots, _epoch(folder / "acceptedEpoch"), _epoch(folder / "currentEpoch"))
 
 
 def read_log(path: Path) -> list[bytes]:
