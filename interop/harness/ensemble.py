@@ -1,7 +1,6 @@
 """Ensembles of servers of mixed kinds, each a process with files and ports of its own."""
 
 import signal
-from pathlib import Path
 
 from . import fourletter
 from .network import Network
@@ -32,17 +31,16 @@ class Ensemble:
 
     `launcher` makes the servers (see conftest.py). Ids in `observers` do not vote. With a network, servers reach each
     other over its links, and clients reach a server over the link from "client". A server that is replaced keeps its
-    files, ports and log.
+    files, ports and log. `data` names the data directories of those servers that have them elsewhere.
     """
 
-    def __init__(self, launcher, kinds, *, observers=(), config=None, properties=None, network: Network | None = None):
+    def __init__(self, launcher, kinds, *, observers=(), config=None, properties=None, network=None, data=None):
         self._launcher = launcher
         self.config = CONFIG | (config or {})
         self.properties = PROPERTIES | (properties or {})
         self.observers = set(observers)
-        self.network = network
-        self.preexec = {}
-        """For each server id what is called in the new process, if anything."""
+        self.network: Network | None = network
+        self._data = data or {}
         ids = range(1, len(kinds) + 1)
         self._ports = {sid: (free_port(), free_port()) for sid in ids}
         self._views = {sid: self._view(sid) for sid in ids}
@@ -208,8 +206,8 @@ class Ensemble:
     def _make(self, sid: int, kind: str):
         kind, _, version = (self._launcher.kind if kind == "own" else kind).partition(" ")
         more = {"version": version} if version else {}
+        more |= {"data": self._data[sid]} if sid in self._data else {}
         server = self._launcher(self.config | self._views[sid], self.properties, kind=kind, name=str(sid), **more)
-        server.preexec = self.preexec.get(sid)
         before = self.servers.get(sid)
         if before is not None:
             server.port = before.port
@@ -218,5 +216,5 @@ class Ensemble:
             self._client_ports[sid] = self.network.route("client", sid, server.port)
         else:
             self._client_ports[sid] = server.port
-        Path(server.data).mkdir(exist_ok=True)
+        server.data.mkdir(parents=True, exist_ok=True)
         self.servers[sid] = server
