@@ -22,32 +22,50 @@ pub fn parse(text: &str) -> (Vec<Acl>, Vec<String>) {
         text => text,
     };
     for item in text.split(',') {
-        match (item.split_once(':'), item.rsplit_once(':')) {
-            (Some((scheme, rest)), Some((head, letters))) if rest.contains(':') => {
-                let id = head.get(scheme.len() + 1..).unwrap_or_default();
-                acl.push(Acl {
-                    perms: permissions(letters, &mut complaints),
-                    id: Id::new(scheme.to_owned(), id.to_owned()),
-                });
-            }
-            _ => complaints.push(format!("{item} does not have the form scheme:id:perm")),
-        }
+        let (entry, complained) = parse_entry(item);
+        acl.extend(entry);
+        complaints.extend(complained);
     }
     (acl, complaints)
 }
 
+/// Reads one `scheme:id:perms`, likewise. Here the id may have commas, as subject names do.
+pub fn parse_entry(text: &str) -> (Option<Acl>, Vec<String>) {
+    let mut complaints = Vec::new();
+    let entry = match (text.split_once(':'), text.rsplit_once(':')) {
+        (Some((scheme, rest)), Some((head, letters))) if rest.contains(':') => {
+            let id = head.get(scheme.len() + 1..).unwrap_or_default();
+            Some(Acl {
+                perms: permissions(letters, &mut complaints),
+                id: Id::new(scheme.to_owned(), id.to_owned()),
+            })
+        }
+        _ => {
+            complaints.push(format!("{text} does not have the form scheme:id:perm"));
+            None
+        }
+    };
+    (entry, complaints)
+}
+
 /// An entry as `getAcl` prints it. The line break comes from Java's `Id.toString`.
 pub fn show(acl: &Acl) -> String {
-    let letters: String = LETTERS
-        .iter()
-        .filter(|(_, bit)| acl.perms & bit != 0)
-        .map(|(letter, _)| letter)
-        .collect();
     format!(
-        "{},{}\n: {letters}",
+        "{},{}\n: {}",
         csv_string(&acl.id.scheme),
-        csv_string(&acl.id.id)
+        csv_string(&acl.id.id),
+        letters(acl.perms)
     )
+}
+
+/// An entry as [`parse`] reads it: `scheme:id:perms`.
+pub fn entry(acl: &Acl) -> String {
+    format!("{}:{}:{}", acl.id.scheme, acl.id.id, letters(acl.perms))
+}
+
+fn letters(perms: i32) -> String {
+    let set = LETTERS.iter().filter(|(_, bit)| perms & bit != 0);
+    set.map(|(letter, _)| letter).collect()
 }
 
 fn permissions(letters: &str, complaints: &mut Vec<String>) -> i32 {
@@ -126,5 +144,7 @@ mod tests {
             id: Id::new("x509", "CN=a,O=b}%"),
         };
         assert_eq!(show(&odd), "'x509,'CN=a%2CO=b%7D%25\n: rw");
+        assert_eq!(entry(&odd), "x509:CN=a,O=b}%:rw");
+        assert_eq!(parse_entry(&entry(&odd)), (Some(odd), vec![]));
     }
 }

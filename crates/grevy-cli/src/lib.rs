@@ -1,16 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+pub mod acl;
 pub mod client;
+pub mod format;
+pub mod membership;
 
-mod acl;
 mod command;
 mod console;
 mod date;
 mod error;
 mod exec;
 mod flags;
-mod format;
-mod membership;
 mod options;
 mod parse;
 mod properties;

@@ -66,6 +66,28 @@ pub fn client_string(config: &str) -> String {
     format!("{version} {}", clients.join(","))
 }
 
+/// Each server's number, and where clients connect to it. Instead of an address that stands for all
+/// of a machine's, that of the server itself is given. Servers without a client port are left out.
+pub fn client_addresses(config: &str) -> Vec<(i64, String)> {
+    let mut found = Vec::new();
+    for (key, value) in properties::parse(config) {
+        let id = key.strip_prefix("server.").and_then(|id| id.parse().ok());
+        let (Some(id), Ok(server)) = (id, parse_server(&value)) else {
+            continue;
+        };
+        let Some((host, port)) = server.client.as_deref().and_then(|c| c.rsplit_once(':')) else {
+            continue;
+        };
+        let own = || server.addresses.split('|').find_map(host_and_rest);
+        let host = match host {
+            "0.0.0.0" | "[::]" | "[0:0:0:0:0:0:0:0]" => own().map_or(host, |(host, _)| host),
+            host => host,
+        };
+        found.push((id, format!("{host}:{port}")));
+    }
+    found
+}
+
 fn parse_server(text: &str) -> Result<Server, String> {
     let wrong = || {
         format!(
@@ -153,6 +175,16 @@ mod tests {
         ] {
             assert!(normalize(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn addresses_for_clients() {
+        let config = "server.1=a:1:2:participant;0.0.0.0:2181\nserver.2=b:1:2;x:5\n\
+                      server.3=[::1]:1:2;2181\nserver.4=d:1:2\nversion=0";
+        let expected = [(1, "a:2181"), (2, "x:5"), (3, "[::1]:2181")];
+        let expected = expected.map(|(id, address)| (id, address.to_owned()));
+        assert_eq!(client_addresses(config), expected);
+        assert_eq!(client_addresses(""), []);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct NodeConfig {
     /// Bytes waiting to be sent to one client before more of them, that it may not have waited
     /// for, close its connection. No multiRead gets an answer as long as that.
     pub output_limit: usize,
+    /// Whether an ensemble may be left with one voter (`standaloneEnabled=false`).
+    pub may_shrink_to_one: bool,
     /// Where the node's own randomness starts.
     pub seed: u64,
 }
@@ -65,6 +67,7 @@ impl Default for NodeConfig {
             max_pending_bytes: 4 << 20,
             output_high_water: 1 << 20,
             output_limit: 32 << 20,
+            may_shrink_to_one: false,
             seed: 0,
         }
     }

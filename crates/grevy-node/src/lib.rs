@@ -13,13 +13,21 @@ pub mod session_clock;
 pub mod time;
 pub mod watches;
 
+mod apply;
 pub mod digest_log;
+mod ensemble;
+mod forwarding;
+mod output;
 mod reaper;
 mod reply;
+mod sessions;
+mod writes;
 
 pub use clients::Clients;
 pub use config::NodeConfig;
 pub use connection::{Action, ClientId, CloseReason, Connection, View};
-pub use node::{Node, Output, Status};
+pub use grevy_zab::Part;
+pub use node::{Node, Status};
+pub use output::{Output, Service};
 pub use time::{Now, Time};
 pub use watches::Watches;

@@ -1,64 +1,44 @@
 //! One server as a deterministic machine. Inputs are method calls, with the time; outputs are
 //! taken with [`Node::poll`]. It knows no socket, file, clock or thread.
 //!
-//! A write's way: [`Node::submit`] decides it ([`grevy_tree::prepare`]), gives it a zxid and
-//! emits [`Output::Append`]; when the storage has reported it durable ([`Node::log_synced`]) and
-//! that makes a quorum, it is committed; [`Node::apply_committed`] applies it to the tree, queues
-//! its watch events, then its reply. An acknowledgement thus cannot come into being before its
-//! transaction is durable, whatever the shell does.
+//! A write's way at the leader: [`Node::submit`] decides it ([`grevy_tree::prepare`]), gives it a
+//! zxid and emits [`Output::Append`]; when a quorum of storages, this one among them, has
+//! reported it durable ([`Node::log_synced`], and acknowledgements of learners), it is committed;
+//! [`Node::apply_committed`] applies it to the tree, queues its watch events, then its reply. An
+//! acknowledgement thus cannot come into being before its transaction is durable, whatever the
+//! shell does. A learner forwards the write, and answers when the transaction comes back.
 //!
 //! A standalone server is an ensemble of one, through the same code.
+//!
+//! The files: `writes` decides, `apply` applies, `sessions` opens and ends sessions, `ensemble`
+//! has what servers tell each other, `forwarding` what a learner's clients wait for.
 
-use crate::clients::Clients;
 use crate::config::NodeConfig;
-use crate::connection::{ClientId, CloseReason, Connect, Request, View};
+use crate::connection::{ClientId, Connect};
 use crate::digest_log::DigestLog;
+use crate::forwarding::Forwarding;
+use crate::output::{Output, Service};
 use crate::reaper::Reaper;
-use crate::reply;
 use crate::session_clock::SessionClock;
 use crate::time::{Now, Time};
-use crate::watches::Watches;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use grevy_proto::acl::perms;
-use grevy_proto::event::EventType;
-use grevy_proto::request::PathOnly;
-use grevy_proto::txn::{Txn, TxnDigest, TxnHeader, encode_entry};
-use grevy_proto::{Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
-use grevy_tree::prepare::{Context, Pending, WriteRequest};
-use grevy_tree::watch::WatcherId;
-use grevy_tree::{Change, SnapshotInfo, Tree};
-use grevy_zab::{BroadcastError, Leader, Majority};
-
-/// What the shell has to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Write the entry to the log, after those before it, and report it with
-    /// [`Node::log_synced`] once it is durable.
-    Append {
-        /// The transaction's number.
-        zxid: Zxid,
-        /// Its bytes: header, body, digest.
-        entry: Arc<[u8]>,
-    },
-    /// Write a snapshot: take slices from the tree until there are no more, then report
-    /// [`Node::snapshot_done`]. What is appended from here on goes into a new log file.
-    Snapshot(SnapshotInfo),
-    /// For the log of the server: the session was not heard of for its whole timeout.
-    Expired(SessionId),
-    /// A rule of the protocol is broken. The server must stop at once.
-    Broken(BroadcastError),
-}
+use grevy_proto::txn::{Txn, TxnDigest, TxnHeader};
+use grevy_proto::{ErrorCode, OpCode, SessionId, Zxid};
+use grevy_tree::Tree;
+use grevy_tree::prepare::Pending;
+use grevy_zab::{Memberships, Part, Peer, PeerConfig, Recovered};
 
 /// Whether the node serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
     /// It does.
     Serving,
+    /// It looks for a leader, or is about to lead or to follow one.
+    Joining,
     /// A write or sync of its storage failed. Nothing more is acknowledged until a restart.
     StorageFailed(String),
 }
@@ -66,16 +46,21 @@ pub enum Status {
 /// A transaction or reply that waits for its turn. What has no zxid of its own goes out when
 /// everything before it has been applied.
 #[derive(Debug)]
-enum Queued {
+pub(crate) enum Queued {
     Txn {
         header: TxnHeader,
         txn: Txn,
-        /// Which connection it came in through, as which operation; `None`: the node's own.
+        /// The leader's digest of the state that it leads to.
+        digest: Option<TxnDigest>,
+        /// Which connection it came in through, as which operation; `None`: another server's,
+        /// the node's own, or one that was forwarded.
         origin: Option<(ClientId, OpCode)>,
     },
+    /// A sync of a client of this leader, which is done when as many are released.
     Sync {
         client: ClientId,
         path: Box<str>,
+        number: u64,
     },
     Refused {
         client: ClientId,
@@ -85,46 +70,111 @@ enum Queued {
 
 /// The machine. See the module's text.
 pub struct Node {
-    config: NodeConfig,
-    status: Status,
-    leader: Leader,
-    pending: Pending,
-    queue: VecDeque<Queued>,
+    pub(crate) config: NodeConfig,
+    /// Why the storage cannot be written to.
+    pub(crate) failure: Option<String>,
+    pub(crate) peer: Peer,
+    pub(crate) service: Service,
+    /// The part whose service begins once everything committed is applied.
+    pub(crate) starting: bool,
+    /// Since when clients are not served.
+    pub(crate) paused_since: Time,
+    pub(crate) pending: Pending,
+    pub(crate) queue: VecDeque<Queued>,
+    /// The newest transaction that is or was in the queue.
+    pub(crate) queued: Zxid,
     /// The newest transaction that was applied.
-    applied: Zxid,
-    clock: SessionClock,
-    reaper: Reaper,
+    pub(crate) applied: Zxid,
+    pub(crate) clock: SessionClock,
+    pub(crate) forwarding: Forwarding,
+    /// Syncs of this learner's clients that the leader has answered, each with what was
+    /// committed then.
+    pub(crate) answered_syncs: VecDeque<(Zxid, SessionId, ClientId)>,
+    /// Clients that resume a session, until the leader has said whether it is open.
+    pub(crate) revalidating: BTreeMap<SessionId, Vec<Connect>>,
+    /// When the leader was last told which sessions were heard.
+    pub(crate) reported: Time,
+    /// Sessions that were heard since and are not attached to a connection any more.
+    pub(crate) also_heard: Vec<(SessionId, i32)>,
+    /// The low part of the last session id that this server gave out.
+    pub(crate) last_session: i64,
+    /// Syncs of this leader's own clients so far.
+    pub(crate) syncs: u64,
+    pub(crate) reaper: Reaper,
     txns_until_snapshot: u64,
-    bytes_until_snapshot: u64,
+    pub(crate) bytes_until_snapshot: u64,
     snapshot_running: bool,
-    digests: DigestLog,
+    /// Learners wait for a snapshot.
+    pub(crate) snapshot_for_learners: ForLearners,
+    pub(crate) digests: DigestLog,
+    /// How often the state after a transaction differed from the leader's.
+    pub(crate) digest_mismatches: u64,
     random: u64,
-    outputs: VecDeque<Output>,
+    pub(crate) outputs: VecDeque<Output>,
+}
+
+/// How far a snapshot for learners has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForLearners {
+    No,
+    Wanted,
+    Running,
 }
 
 impl Node {
     /// A standalone server with the state that was recovered from its storage. All sessions in
     /// it get their full timeout from `now`.
     pub fn standalone(config: NodeConfig, tree: &Tree, now: Now) -> Self {
-        let mut clock = SessionClock::new(config.tick);
-        for (session, timeout) in tree.sessions().iter() {
-            let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(0));
-            clock.open(session, timeout, now.time);
-        }
-        let applied = tree.last_zxid();
-        let quorum = Majority::new([config.server_id]);
+        let peer = Peer::standalone(config.server_id, tree.last_zxid());
+        let mut node = Self::new(config, peer, tree, now);
+        node.service = Service::Open;
+        node.starting = false;
+        node.clock.restart(timeouts(tree), now.time);
+        node
+    }
+
+    /// A member of an ensemble, with what was recovered from its storage. It begins to look for
+    /// a leader.
+    pub fn member(
+        config: NodeConfig,
+        peer: PeerConfig,
+        members: Memberships,
+        recovered: Recovered,
+        tree: &Tree,
+        now: Now,
+    ) -> Self {
+        let peer = Peer::member(peer, members, recovered, now.time);
+        let mut node = Self::new(config, peer, tree, now);
+        node.follow_up(now);
+        node
+    }
+
+    fn new(config: NodeConfig, peer: Peer, tree: &Tree, now: Now) -> Self {
         let mut node = Self {
-            status: Status::Serving,
-            leader: Leader::new(config.server_id, quorum, applied),
+            failure: None,
+            peer,
+            service: Service::Paused,
+            starting: false,
+            paused_since: now.time,
             pending: Pending::new(config.seed),
             queue: VecDeque::new(),
-            applied,
-            clock,
+            queued: tree.last_zxid(),
+            applied: tree.last_zxid(),
+            clock: SessionClock::new(config.tick),
+            forwarding: Forwarding::default(),
+            answered_syncs: VecDeque::new(),
+            revalidating: BTreeMap::new(),
+            reported: now.time,
+            also_heard: Vec::new(),
+            last_session: 0,
+            syncs: 0,
             reaper: Reaper::new(&config, now.time),
             txns_until_snapshot: 0,
             bytes_until_snapshot: 0,
             snapshot_running: false,
+            snapshot_for_learners: ForLearners::No,
             digests: DigestLog::default(),
+            digest_mismatches: 0,
             random: config.seed | 1,
             outputs: VecDeque::new(),
             config,
@@ -139,8 +189,12 @@ impl Node {
     }
 
     /// Whether it serves.
-    pub fn status(&self) -> &Status {
-        &self.status
+    pub fn status(&self) -> Status {
+        match (&self.failure, self.service) {
+            (Some(why), _) => Status::StorageFailed(why.clone()),
+            (None, Service::Open) => Status::Serving,
+            (None, _) => Status::Joining,
+        }
     }
 
     /// The sessions' deadlines.
@@ -148,14 +202,29 @@ impl Node {
         &self.clock
     }
 
+    /// The server's part in its ensemble.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// What the server is.
+    pub fn part(&self) -> &Part {
+        self.peer.part()
+    }
+
     /// The tree's digests at some zxids; empty if digests are off.
     pub fn digests(&self) -> &DigestLog {
         &self.digests
     }
 
+    /// How often the state after a transaction differed from what the leader said it would be.
+    pub fn digest_mismatches(&self) -> u64 {
+        self.digest_mismatches
+    }
+
     /// Requests that were taken up and not answered.
     pub fn outstanding(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.forwarding.len()
     }
 
     /// The next thing to do.
@@ -165,394 +234,51 @@ impl Node {
 
     /// When [`Node::handle_timeout`] is due next.
     pub fn next_timeout(&self) -> Option<Time> {
-        if self.status != Status::Serving {
+        if self.failure.is_some() {
             return None;
         }
-        let deadline = self.clock.next_deadline();
-        Some(deadline.map_or(self.reaper.due(), |at| at.min(self.reaper.due())))
+        let leads = self.peer.leads() && self.service == Service::Open;
+        let own = [
+            self.peer.next_timeout(),
+            leads.then(|| self.reaper.due()),
+            self.clock.next_deadline().filter(|_| leads),
+            (self.service == Service::Paused).then(|| self.paused_since + self.patience()),
+        ];
+        own.into_iter().flatten().min()
     }
 
-    /// A client asks for a session.
-    pub fn open_session(&mut self, now: Now, tree: &Tree, clients: &impl Clients, ask: Connect) {
-        if self.status != Status::Serving {
-            clients.with(ask.client, |c| c.close(CloseReason::NotServing));
-            return;
+    /// How long clients are kept waiting for a leader.
+    pub(crate) fn patience(&self) -> Duration {
+        self.config.tick * 2
+    }
+
+    /// A write or sync failed: nothing more is acknowledged, and the ensemble has to do without
+    /// this server.
+    pub fn storage_failed(&mut self, now: Now, why: String) {
+        if self.peer.is_member() {
+            self.peer.step_down(now.time, &why);
+            self.follow_up(now);
         }
-        if ask.session == SessionId::NONE {
-            let session = self.new_session_id();
-            let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
-            let origin = Some((ask.client, OpCode::CreateSession));
-            let record = timeout.to_be_bytes();
-            self.decide(
-                now,
-                tree,
-                session,
-                Xid(0),
-                OpCode::CreateSession,
-                &record,
-                &[],
-                origin,
-            );
-            return;
-        }
-        // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
-        if let Some(previous) = self.clock.client(ask.session) {
-            clients.with(previous, |c| {
-                c.close(CloseReason::SessionMoved(ask.session))
-            });
-        }
-        let attached = ask.password_matches
-            && self
-                .clock
-                .attach(ask.session, ask.client, ask.timeout, now.time)
-                .is_some();
-        clients.with(ask.client, |c| match attached {
-            true => drop(c.session_opened(ask.session, now.time)),
-            false => c.session_refused(ask.session),
+        self.service = Service::Closed;
+        self.failure = Some(why);
+        // Nothing that was ordered comes true any more.
+        self.outputs.retain(|output| {
+            !matches!(
+                output,
+                Output::Send { .. } | Output::Notify { .. } | Output::Dial { .. }
+            )
         });
-    }
-
-    /// The server's id and the zxid of the transaction that opens the session. ZooKeeper takes
-    /// the clock for the zxid's part, and can give an id out again after the clock was set back,
-    /// so that whoever had it before resumes somebody else's session; zxids do not come again.
-    fn new_session_id(&self) -> SessionId {
-        let zxid = self.leader.next_zxid().0 & ((1 << 56) - 1);
-        let mut session = SessionId(self.config.server_id.0 << 56 | zxid);
-        // An id that a Java server gave out may be the same.
-        while self.clock.knows(session) {
-            session.0 += 1;
-        }
-        session
-    }
-
-    /// A request of a client: a write, or something that must wait for writes.
-    pub fn submit(&mut self, now: Now, tree: &Tree, request: Request<'_>) {
-        let Request {
-            client,
-            session,
-            xid,
-            op,
-            record,
-            ids,
-        } = request;
-        // Of a connection that has been cut off nothing may take effect any more (P20).
-        if self.status != Status::Serving || self.clock.client(session) != Some(client) {
-            return;
-        }
-        match op {
-            OpCode::Sync => {
-                let queued = match PathOnly::decode(&mut Reader::new(record)) {
-                    Ok(request) => Queued::Sync {
-                        client,
-                        path: request.path.into(),
-                    },
-                    Err(_) => Queued::Refused {
-                        client,
-                        code: ErrorCode::MarshallingError,
-                    },
-                };
-                self.queue.push_back(queued);
-            }
-            // Its end is proposed already, and comes once (P18).
-            OpCode::CloseSession if !self.clock.is_open(session) => {
-                self.queue.push_back(Queued::Refused {
-                    client,
-                    code: ErrorCode::SessionExpired,
-                });
-            }
-            _ => self.decide(
-                now,
-                tree,
-                session,
-                xid,
-                op,
-                record,
-                &ids,
-                Some((client, op)),
-            ),
-        }
-    }
-
-    /// Decides a write and proposes what comes of it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of a request, and where it came from"
-    )]
-    fn decide(
-        &mut self,
-        now: Now,
-        tree: &Tree,
-        session: SessionId,
-        cxid: Xid,
-        op: OpCode,
-        record: &[u8],
-        ids: &[Id],
-        origin: Option<(ClientId, OpCode)>,
-    ) {
-        let zxid = self.leader.next_zxid();
-        let internal = session == SessionId::NONE || op == OpCode::CreateSession;
-        let session_state = match internal || self.clock.is_open(session) {
-            true => Ok(()),
-            false => Err(ErrorCode::SessionExpired),
-        };
-        let context = Context {
-            config: &self.config.prepare,
-            session,
-            cxid,
-            zxid,
-            time: now.wall_ms,
-            ids,
-            session_state,
-            ephemeral_state: session_state,
-            reconfigure: None,
-        };
-        let request = WriteRequest { op, record };
-        match self.pending.prepare(tree, &request, &context) {
-            Ok(prepared) => {
-                let header = context.header(&prepared.txn);
-                if op == OpCode::CloseSession {
-                    self.clock.start_closing(session);
-                }
-                self.propose(header, prepared.txn, prepared.digest, origin);
-            }
-            Err(code) => {
-                if let Some((client, _)) = origin {
-                    self.queue.push_back(Queued::Refused { client, code });
-                }
-            }
-        }
-    }
-
-    fn propose(
-        &mut self,
-        header: TxnHeader,
-        txn: Txn,
-        digest: Option<TxnDigest>,
-        origin: Option<(ClientId, OpCode)>,
-    ) {
-        if let Err(broken) = self.leader.propose(header.zxid) {
-            self.outputs.push_back(Output::Broken(broken));
-            return;
-        }
-        let mut entry = Vec::with_capacity(256);
-        encode_entry(&header, &txn, digest, &mut entry);
-        self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
-        self.outputs.push_back(Output::Append {
-            zxid: header.zxid,
-            entry: entry.into(),
-        });
-        self.queue.push_back(Queued::Txn {
-            header,
-            txn,
-            origin,
-        });
-    }
-
-    /// The connection has ended; it heard its client last at `heard`.
-    pub fn client_closed(&mut self, client: ClientId, session: Option<SessionId>, heard: Time) {
-        if let Some(session) = session {
-            self.clock.detach(session, client, heard);
-        }
-    }
-
-    /// The log is durable up to `zxid`.
-    pub fn log_synced(&mut self, zxid: Zxid) {
-        if self.status != Status::Serving {
-            return;
-        }
-        if let Err(broken) = self.leader.handle_ack(self.config.server_id, zxid) {
-            self.outputs.push_back(Output::Broken(broken));
-        }
-    }
-
-    /// A write or sync failed: nothing more is acknowledged.
-    pub fn storage_failed(&mut self, why: String) {
-        self.status = Status::StorageFailed(why);
-    }
-
-    /// Whether [`Node::apply_committed`] has something to do.
-    pub fn has_committed(&self) -> bool {
-        match self.queue.front() {
-            Some(Queued::Txn { header, .. }) => header.zxid <= self.leader.committed(),
-            Some(_) => true,
-            None => false,
-        }
-    }
-
-    /// Applies what is committed, in order: to the tree, then as events, then as replies. The
-    /// caller holds the tree exclusively, so nobody reads the new state before that is done.
-    pub fn apply_committed(
-        &mut self,
-        now: Now,
-        tree: &mut Tree,
-        watches: &impl Watches,
-        clients: &impl Clients,
-    ) {
-        while self.has_committed() {
-            let Some(queued) = self.queue.pop_front() else {
-                return;
-            };
-            match queued {
-                Queued::Txn {
-                    header,
-                    txn,
-                    origin,
-                } => self.apply(now, header, &txn, origin, tree, watches, clients),
-                Queued::Sync { client, path } => {
-                    let view = self.view(now, tree, watches);
-                    clients.with(client, |c| {
-                        c.complete(ErrorCode::Ok, |out| path.encode(out), view);
-                    });
-                }
-                Queued::Refused { client, code } => {
-                    let view = self.view(now, tree, watches);
-                    clients.with(client, |c| c.complete(code, |_| {}, view));
-                }
-            }
-        }
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a transaction, and all that it touches"
-    )]
-    fn apply(
-        &mut self,
-        now: Now,
-        header: TxnHeader,
-        txn: &Txn,
-        origin: Option<(ClientId, OpCode)>,
-        tree: &mut Tree,
-        watches: &impl Watches,
-        clients: &impl Clients,
-    ) {
-        let applied = tree.apply(&header, txn, &mut |change| {
-            self.notify(header.zxid, change, watches, clients);
-        });
-        self.applied = header.zxid;
-        self.pending.applied(header.zxid);
-        if tree.config().digest {
-            self.digests.applied(header.zxid, || tree.digest());
-        }
-        let view = self.view(now, tree, watches);
-        match (txn, origin) {
-            (Txn::CreateSession(timeout), origin) => {
-                let timeout = Duration::from_millis(u64::try_from(*timeout).unwrap_or(0));
-                self.clock.open(header.session, timeout, now.time);
-                if let Some((client, _)) = origin {
-                    // The session of a client that is gone already will expire.
-                    let opened =
-                        clients.with(client, |c| c.session_opened(header.session, now.time));
-                    if opened == Some(true) {
-                        self.clock.attach(header.session, client, timeout, now.time);
-                    }
-                }
-            }
-            (Txn::CloseSession(_), origin) => {
-                if let Some((client, _)) = origin {
-                    clients.with(client, |c| {
-                        c.complete(ErrorCode::Ok, |_| {}, view);
-                        c.close(CloseReason::SessionClosed(header.session));
-                    });
-                }
-                if let Some(client) = self.clock.remove(header.session) {
-                    let reason = CloseReason::SessionExpired(header.session);
-                    clients.with(client, |c| c.close(reason));
-                }
-            }
-            (_, Some((client, op))) => {
-                let code = reply::code(&applied);
-                clients.with(client, |c| {
-                    c.complete(
-                        code,
-                        |out| reply::encode_record(op, txn, &applied, out),
-                        view,
-                    );
-                });
-            }
-            (_, None) => {}
-        }
-        self.count_towards_snapshot(tree);
-    }
-
-    /// Sends a change's events to the watchers that may read the znode.
-    fn notify(
-        &self,
-        zxid: Zxid,
-        change: Change<'_>,
-        watches: &impl Watches,
-        clients: &impl Clients,
-    ) {
-        let limit = self.config.output_limit;
-        watches.with(|table| {
-            table.trigger(change.kind, change.path, &mut |watcher, kind, path| {
-                let acl = match kind {
-                    EventType::NodeChildrenChanged => change.parent_acl,
-                    _ => change.acl,
-                };
-                let WatcherId(client) = watcher;
-                clients.with(ClientId(client), |c| {
-                    if self.config.permits(acl, perms::READ, c.ids()) {
-                        c.send_event(zxid, kind, path, limit);
-                    }
-                });
-            });
-        });
-    }
-
-    fn view<'a, W>(&'a self, now: Now, tree: &'a Tree, watches: &'a W) -> View<'a, W> {
-        View {
-            now: now.time,
-            tree,
-            watches,
-            config: &self.config,
-        }
-    }
-
-    /// Time has come: sessions that were not heard of expire, childless containers go.
-    pub fn handle_timeout(&mut self, now: Now, tree: &Tree, clients: &impl Clients) {
-        if self.status != Status::Serving {
-            return;
-        }
-        for (session, client) in self.clock.due(now.time) {
-            if let Some(client) = client
-                && let Some(heard) = clients.with(client, |c| c.heard())
-            {
-                self.clock.heard(session, heard);
-            }
-        }
-        for (session, _) in self.clock.due(now.time) {
-            self.outputs.push_back(Output::Expired(session));
-            self.decide(
-                now,
-                tree,
-                session,
-                Xid(0),
-                OpCode::CloseSession,
-                &[],
-                &[],
-                None,
-            );
-            self.clock.start_closing(session);
-        }
-        for path in self.reaper.reap(now, tree) {
-            let record = path.to_bytes();
-            self.decide(
-                now,
-                tree,
-                SessionId::NONE,
-                Xid(0),
-                OpCode::DeleteContainer,
-                &record,
-                &[],
-                None,
-            );
-        }
+        self.outputs.push_back(Output::Service(Service::Closed));
     }
 
     /// The snapshot that was asked for is written, or could not be.
-    pub fn snapshot_done(&mut self) {
+    pub fn snapshot_done(&mut self, now: Now, written: bool) {
         self.snapshot_running = false;
+        if self.snapshot_for_learners == ForLearners::Running {
+            self.snapshot_for_learners = ForLearners::No;
+            self.peer.snapshot_ready(now.time, written);
+            self.follow_up(now);
+        }
     }
 
     /// Begins a snapshot now, unless one is being written. Returns whether it did.
@@ -562,12 +288,21 @@ impl Node {
         }
         self.snapshot_running = true;
         self.draw_snapshot_thresholds();
-        self.outputs
-            .push_back(Output::Snapshot(tree.start_snapshot()));
+        let info = tree.start_snapshot();
+        self.outputs.push_back(Output::Snapshot(info));
+        if self.snapshot_for_learners == ForLearners::Wanted {
+            self.snapshot_for_learners = ForLearners::Running;
+            self.peer.snapshot_started(info.zxid);
+        }
         true
     }
 
-    fn count_towards_snapshot(&mut self, tree: &mut Tree) {
+    /// Whether a snapshot for learners can begin.
+    pub(crate) fn owes_snapshot(&self) -> bool {
+        self.snapshot_for_learners == ForLearners::Wanted && !self.snapshot_running
+    }
+
+    pub(crate) fn count_towards_snapshot(&mut self, tree: &mut Tree) {
         self.txns_until_snapshot = self.txns_until_snapshot.saturating_sub(1);
         if self.txns_until_snapshot == 0 || self.bytes_until_snapshot == 0 {
             self.take_snapshot(tree);
@@ -593,4 +328,16 @@ impl Node {
         let half = (limit / 2).max(1);
         half + self.random % half
     }
+}
+
+/// The sessions of a state, with their timeouts.
+pub(crate) fn timeouts(tree: &Tree) -> impl Iterator<Item = (SessionId, Duration)> {
+    tree.sessions()
+        .iter()
+        .map(|(session, timeout)| (session, millis(timeout)))
+}
+
+/// A timeout as it stands in transactions.
+pub(crate) fn millis(timeout: i32) -> Duration {
+    Duration::from_millis(u64::try_from(timeout).unwrap_or(0))
 }

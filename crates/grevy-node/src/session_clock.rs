@@ -4,6 +4,9 @@
 //! A session's deadline is rounded up to the next tick, and all of one tick are looked at
 //! together. Hearing of a client costs nothing here: only when a deadline comes is its
 //! connection asked when it last heard something, and the deadline moved on.
+//!
+//! A learner has such a clock too, to know which connection serves which session; its deadlines
+//! mean nothing. It tells the leader of the sessions that it heard.
 
 use crate::connection::ClientId;
 use crate::time::Time;
@@ -11,13 +14,24 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 use grevy_proto::SessionId;
+use grevy_zab::LinkId;
+
+/// Where a session is at home: requests that come in elsewhere are refused (P20).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A connection of this server.
+    Client(ClientId),
+    /// A learner, by its connection to this leader.
+    Learner(LinkId),
+}
 
 /// What is known of one session beside the replicated table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     timeout_ms: u32,
-    /// The connection that it came in through last, if that is open.
-    client: Option<ClientId>,
+    /// Where it came in last. `None`: that connection is gone, or nobody knows yet; whoever
+    /// sends its next request has it.
+    owner: Option<Owner>,
     deadline: Time,
     /// Its end has been proposed.
     closing: bool,
@@ -49,7 +63,7 @@ impl SessionClock {
             session,
             Entry {
                 timeout_ms: millis(timeout),
-                client: None,
+                owner: None,
                 deadline,
                 closing: false,
             },
@@ -68,17 +82,108 @@ impl SessionClock {
     ) -> Option<Option<ClientId>> {
         let entry = self.sessions.get_mut(&session).filter(|e| !e.closing)?;
         entry.timeout_ms = millis(timeout);
-        let previous = entry.client.replace(client);
+        let previous = entry.owner.replace(Owner::Client(client));
         self.heard(session, now);
+        Some(match previous {
+            Some(Owner::Client(client)) => Some(client),
+            _ => None,
+        })
+    }
+
+    /// The session is at home at a learner from now on, with the timeout that it has negotiated.
+    /// Returns the connection of this server that served it before; `None` if the session is
+    /// not open.
+    pub fn move_to(
+        &mut self,
+        session: SessionId,
+        learner: LinkId,
+        timeout: Duration,
+        now: Time,
+    ) -> Option<Option<ClientId>> {
+        let previous = self.client(session);
+        let entry = self.sessions.get_mut(&session).filter(|e| !e.closing)?;
+        entry.owner = Some(Owner::Learner(learner));
+        self.touch(session, timeout, now);
         Some(previous)
+    }
+
+    /// Whether a request of the session may come in through `owner`; a session without a home
+    /// gets one.
+    pub fn admit(&mut self, session: SessionId, owner: Owner) -> bool {
+        match self.sessions.get_mut(&session) {
+            Some(entry) => *entry.owner.get_or_insert(owner) == owner,
+            None => true,
+        }
+    }
+
+    /// A learner says that it heard the session, which has this timeout.
+    pub fn touch(&mut self, session: SessionId, timeout: Duration, now: Time) {
+        if let Some(entry) = self.sessions.get_mut(&session).filter(|e| !e.closing) {
+            entry.timeout_ms = millis(timeout);
+            self.heard(session, now);
+        }
+    }
+
+    /// The connection to a learner has ended: its sessions have no home until they are heard
+    /// of again.
+    pub fn learner_lost(&mut self, learner: LinkId) {
+        for entry in self.sessions.values_mut() {
+            if entry.owner == Some(Owner::Learner(learner)) {
+                entry.owner = None;
+            }
+        }
+    }
+
+    /// Takes over which sessions exist, as this server begins to serve. Each has its full
+    /// timeout from `now`; those that a connection of this server serves stay with it. Returns
+    /// the connections of sessions that exist no more.
+    pub fn restart(
+        &mut self,
+        sessions: impl Iterator<Item = (SessionId, Duration)>,
+        now: Time,
+    ) -> Vec<(SessionId, ClientId)> {
+        let mut before = core::mem::take(&mut self.sessions);
+        self.deadlines.clear();
+        for (session, timeout) in sessions {
+            let client = match before.remove(&session).and_then(|entry| entry.owner) {
+                Some(Owner::Client(client)) => Some(client),
+                _ => None,
+            };
+            self.open(session, timeout, now);
+            if let (Some(client), Some(entry)) = (client, self.sessions.get_mut(&session)) {
+                entry.owner = Some(Owner::Client(client));
+            }
+        }
+        before
+            .into_iter()
+            .filter_map(|(session, entry)| match entry.owner {
+                Some(Owner::Client(client)) => Some((session, client)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The sessions that connections of this server serve, with their timeouts in ms.
+    pub fn served(&self) -> impl Iterator<Item = (SessionId, ClientId, u32)> {
+        self.sessions
+            .iter()
+            .filter_map(|(session, entry)| match entry.owner {
+                Some(Owner::Client(client)) => Some((*session, client, entry.timeout_ms)),
+                _ => None,
+            })
+    }
+
+    /// The session's timeout in ms.
+    pub fn timeout_ms(&self, session: SessionId) -> Option<u32> {
+        Some(self.sessions.get(&session)?.timeout_ms)
     }
 
     /// The connection `client` ended; it heard the session last at `heard`.
     pub fn detach(&mut self, session: SessionId, client: ClientId, heard: Time) {
         if let Some(entry) = self.sessions.get_mut(&session)
-            && entry.client == Some(client)
+            && entry.owner == Some(Owner::Client(client))
         {
-            entry.client = None;
+            entry.owner = None;
             self.heard(session, heard);
         }
     }
@@ -113,7 +218,10 @@ impl SessionClock {
     pub fn remove(&mut self, session: SessionId) -> Option<ClientId> {
         let entry = self.sessions.remove(&session)?;
         self.unlist(session, entry.deadline);
-        entry.client
+        match entry.owner {
+            Some(Owner::Client(client)) => Some(client),
+            _ => None,
+        }
     }
 
     /// Whether the session is open and its end has not been proposed.
@@ -128,7 +236,10 @@ impl SessionClock {
 
     /// The connection that serves the session.
     pub fn client(&self, session: SessionId) -> Option<ClientId> {
-        self.sessions.get(&session)?.client
+        match self.sessions.get(&session)?.owner {
+            Some(Owner::Client(client)) => Some(client),
+            _ => None,
+        }
     }
 
     /// When [`SessionClock::due`] has something to say next.
@@ -143,7 +254,7 @@ impl SessionClock {
         self.deadlines
             .range(..=now)
             .flat_map(|(_, sessions)| sessions)
-            .filter_map(|session| Some((*session, self.sessions.get(session)?.client)))
+            .map(|session| (*session, self.client(*session)))
             .collect()
     }
 

@@ -89,7 +89,7 @@ fn after_a_failure_of_the_storage_nothing_more_is_acknowledged() {
     let mut world = World::new();
     let (client, _) = world.connect();
     world.create(client, "/a", 0);
-    world.node.storage_failed("disk full".into());
+    world.node.storage_failed(world.now, "disk full".into());
     world.sync();
     assert_eq!(world.received(client), [""; 0]);
     world.create(client, "/b", 0);

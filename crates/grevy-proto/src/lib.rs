@@ -7,8 +7,10 @@ extern crate alloc;
 pub mod jute;
 
 pub mod acl;
+pub mod address;
 pub mod code;
 pub mod connect;
+pub mod election;
 pub mod event;
 pub mod ids;
 pub mod multi;
@@ -21,6 +23,7 @@ pub mod stat;
 pub mod txn;
 
 pub use acl::{Acl, Id};
+pub use address::HostPort;
 pub use code::ErrorCode;
 pub use ids::{Epoch, ServerId, SessionId, Xid, Zxid};
 pub use jute::{Decode, DecodeError, Encode, Reader};

@@ -162,7 +162,8 @@ fn commit(shared: &Arc<Shared>, log: &mut Log, unsynced: Option<Unsynced>) -> Re
             took.as_millis()
         );
     }
-    shared.with_node(|node, _| node.log_synced(last));
+    let now = shared.clock.now();
+    shared.with_node(|node, _| node.log_synced(now, last));
     Ok(())
 }
 

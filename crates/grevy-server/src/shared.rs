@@ -108,6 +108,23 @@ impl Shared {
                 self.metrics.sessions_expired.add(1);
                 info!(%session, "session expired: it was not heard of for its whole timeout");
             }
+            // Nobody asks for these before there are ensembles.
+            Output::SaveEpochs { .. }
+            | Output::Truncate { .. }
+            | Output::InstallSnapshot { .. }
+            | Output::ReadLog { .. }
+            | Output::Notify { .. }
+            | Output::DialAll
+            | Output::Dial { .. }
+            | Output::Send { .. }
+            | Output::SendSnapshot { .. }
+            | Output::Hangup { .. }
+            | Output::LinkTimeout { .. }
+            | Output::Service(_)
+            | Output::DropClients
+            | Output::Became(_)
+            | Output::Configured { .. } => {}
+            Output::Note(note) => info!("{note}"),
             Output::Broken(broken) => {
                 error!("stopping at once, since going on would spread the damage: {broken}");
                 std::process::exit(12);
@@ -122,7 +139,8 @@ impl Shared {
              make room or replace the disk, then restart"
         );
         self.metrics.unrecoverable_errors.add(1);
-        self.with_node(|node, _| node.storage_failed(why));
+        let now = self.clock.now();
+        self.with_node(|node, _| node.storage_failed(now, why));
         for client in self.clients.all() {
             client.abort();
         }
@@ -137,6 +155,7 @@ impl Shared {
     pub fn not_serving(&self) -> Option<String> {
         match self.node.lock().status() {
             Status::Serving => None,
+            Status::Joining => Some("it has no leader yet".to_owned()),
             Status::StorageFailed(why) => Some(why.clone()),
         }
     }

@@ -35,8 +35,9 @@ impl Snapshotter {
             .name("snapshot".to_owned())
             .spawn(move || {
                 for info in received {
-                    snapshot(&shared, info);
-                    shared.with_node(|node, _| node.snapshot_done());
+                    let written = snapshot(&shared, info);
+                    let now = shared.clock.now();
+                    shared.with_node(|node, _| node.snapshot_done(now, written));
                 }
             })?;
         Ok(Self { orders, thread })
@@ -55,9 +56,12 @@ impl Snapshotter {
     }
 }
 
-fn snapshot(shared: &Shared, info: SnapshotInfo) {
+/// Returns whether it is there.
+fn snapshot(shared: &Shared, info: SnapshotInfo) -> bool {
     let start = Instant::now();
-    match write(shared, info) {
+    let result = write(shared, info);
+    let written = matches!(result, Ok(Some(_)));
+    match result {
         Ok(Some(file)) => {
             let took = start.elapsed();
             info!(
@@ -83,6 +87,7 @@ fn snapshot(shared: &Shared, info: SnapshotInfo) {
             shared.tree.write().abandon_snapshot();
         }
     }
+    written
 }
 
 /// `None`: given up because the server stops.

@@ -9,6 +9,7 @@ pub use seeds::{inputs, mutate};
 
 use grevy_node::auth;
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
+use grevy_proto::election::{Hello, HelloError, Notification, split_message};
 use grevy_proto::multi::{decode_multi, encode_multi};
 use grevy_proto::reply::{Create2Response, GetDataResponse, ReplyHeader};
 use grevy_proto::request;
@@ -19,6 +20,7 @@ use grevy_storage::snapshot::{self, Compression, Fed};
 use grevy_storage::testing::MemDisk;
 use grevy_storage::{Dirs, OpenOptions, Rejected, Store};
 use grevy_tree::{Loader, TreeConfig};
+use grevy_zab::Membership;
 use std::path::Path;
 
 /// A target's body.
@@ -35,6 +37,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("snapshot", snapshot_body),
     ("recovery", recovery),
     ("node", node::node),
+    ("hello", hello),
+    ("notification", notification),
+    ("membership", membership),
 ];
 
 /// What is read is written so that it reads the same, and then is written the same.
@@ -177,6 +182,69 @@ pub fn recovery(bytes: &[u8]) {
     let mut sink = |_: &[u8]| Err::<Fed, Rejected>(Rejected(String::new()));
     for compression in [Compression::None, Compression::Gzip, Compression::Snappy] {
         let _ = snapshot::read(&disk, path, compression, &mut sink);
+    }
+}
+
+/// What a server says first to another, in one piece and in two.
+pub fn hello(bytes: &[u8]) {
+    let Ok(Some((hello, size))) = Hello::parse(bytes) else {
+        return;
+    };
+    assert!(size <= bytes.len());
+    let half = Hello::parse(&bytes[..size / 2]);
+    assert!(matches!(half, Ok(None)), "{half:?}");
+    if !hello.addresses.is_empty() {
+        let written = hello.encode_v2();
+        // Names can take more bytes than before, where they were not UTF-8.
+        match Hello::parse(&written) {
+            Ok(Some(again)) => assert_eq!(again, (hello, written.len())),
+            again => assert!(matches!(again, Err(HelloError::Length(_))), "{again:?}"),
+        }
+    }
+}
+
+/// What servers say to each other about leaders.
+pub fn notification(bytes: &[u8]) {
+    let Ok(Some((message, size))) = split_message(bytes) else {
+        return;
+    };
+    assert_eq!(message, &bytes[4..size]);
+    let Ok(notification) = Notification::decode(message) else {
+        return;
+    };
+    let mut expected = notification.clone();
+    expected.version = if expected.config.is_some() { 2 } else { 0 };
+    let again = Notification::decode(&notification.to_message()[4..]);
+    assert_eq!(again, Ok(expected));
+}
+
+/// The members of an ensemble, and a change to them.
+pub fn membership(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (text, change) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let Ok(membership) = Membership::parse(text) else {
+        return;
+    };
+    let again = Membership::parse(&membership.to_string());
+    assert_eq!(again.as_ref(), Ok(&membership));
+    let members: Vec<_> = membership.members.keys().copied().collect();
+    assert!(!membership.quorum.is_quorum(|_| false));
+    assert!(
+        membership
+            .quorum
+            .voters()
+            .iter()
+            .all(|v| members.contains(v))
+    );
+    let (joining, leaving) = change.split_once('\n').unwrap_or((change, ""));
+    for next in [
+        membership.reconfigure(Some(joining), Some(leaving), None, 1),
+        membership.reconfigure(None, None, Some(change), 1),
+    ] {
+        match next {
+            Ok(next) => assert_eq!(Membership::parse(&next.to_string()), Ok(next)),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
     }
 }
 

@@ -142,7 +142,7 @@ impl Server {
     /// Why it does not serve, if it says so.
     pub fn not_serving(&self) -> Option<String> {
         match self.run.as_ref()?.node.status() {
-            Status::Serving => None,
+            Status::Serving | Status::Joining => None,
             Status::StorageFailed(why) => Some(why.clone()),
         }
     }
@@ -287,6 +287,12 @@ impl Server {
                     ctx.history
                         .violate("P22", format!("the node stopped: {broken}"));
                 }
+                Output::Service(_) => {}
+                Output::Note(note) => trace!(ctx.trace, at, "note {note}"),
+                other => ctx.history.violate(
+                    "P22",
+                    format!("a server that runs alone asks for {other:?}"),
+                ),
             }
         }
     }
@@ -426,7 +432,8 @@ impl Server {
         }
         ctx.counts.did("storage failures");
         self.is_marked = false;
-        self.with_node(ctx, |node, _, _| node.storage_failed(why));
+        let now = self.now(ctx.schedule.now());
+        self.with_node(ctx, |node, _, _| node.storage_failed(now, why));
         let clients: Vec<LinkId> = match &self.run {
             Some(run) => run.by_link.keys().copied().collect(),
             None => return,

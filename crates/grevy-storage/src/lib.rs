@@ -18,4 +18,4 @@ pub use epochs::{EpochFile, Epochs};
 pub use log::{Log, LogError, LogOptions};
 pub use recovery::{Recover, Recovered, RecoveryError, Rejected};
 pub use snapshot::{Compression, SnapshotWriter};
-pub use store::{Dirs, OpenOptions, Opened, Store};
+pub use store::{Dirs, OpenOptions, Opened, Store, examine};

@@ -12,9 +12,8 @@ mod writer;
 
 pub use options::LogOptions;
 pub use reader::{Ending, Flaw, LogReader, LogRecord, Step};
-pub use record::MAX_ENTRY;
+pub use record::{MAX_ENTRY, checksum};
 pub use truncate::TruncateError;
-pub use writer::{Committed, Log, LogError};
+pub use writer::{Committed, Log, LogError, follows};
 
-pub(crate) use record::find_intact;
-pub(crate) use writer::{Resume, follows};
+pub(crate) use writer::Resume;

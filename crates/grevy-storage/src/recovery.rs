@@ -15,7 +15,7 @@ mod start;
 pub use damage::{Damage, RecoveryError};
 pub use found::{Note, Recovered, Start};
 
-pub(crate) use start::{Place, recover};
+pub(crate) use start::{Place, examine, recover};
 
 use crate::snapshot::Fed;
 use grevy_proto::Zxid;

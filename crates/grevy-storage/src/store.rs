@@ -140,7 +140,7 @@ impl Store {
         &self,
         visitor: &mut dyn Recover,
     ) -> Result<(Log, Epochs, Recovered), RecoveryError> {
-        let initialize = self.initialize_files()?;
+        let initialize = initialize_files(&*self.disk, &self.dirs)?;
         let place = Place {
             disk: &self.disk,
             snapshots: &self.dirs.snapshots(),
@@ -169,7 +169,7 @@ impl Store {
     /// To be called once the first snapshot of an empty server is in place: removes the
     /// `initialize` files, so that the server cannot begin a second time.
     pub fn created(&self) -> Result<(), DiskError> {
-        for file in self.initialize_files()? {
+        for file in initialize_files(&*self.disk, &self.dirs)? {
             self.disk.remove(&file)?;
             if let Some(dir) = file.parent() {
                 self.disk.sync_dir(dir)?;
@@ -245,28 +245,46 @@ impl Store {
         }
         self.disk.sync_dir(&dir)
     }
+}
 
-    /// The `initialize` files there are. ZooKeeper looks in `dataLogDir`, and its script writes
-    /// to `dataDir`.
-    fn initialize_files(&self) -> Result<Vec<PathBuf>, DiskError> {
-        let mut found = Vec::new();
-        for dir in [&self.dirs.data, &self.dirs.log] {
-            let there = self
-                .list_or_nothing(dir)?
-                .iter()
-                .any(|name| name == INITIALIZE);
-            let path = dir.join(INITIALIZE);
-            if there && !found.contains(&path) {
-                found.push(path);
-            }
+/// Brings the history back as [`Store::open`] would, for tools: nothing on disk is changed, and no
+/// directory is taken, so a server may be running on them. Where [`Recovered::notes`] tell of
+/// changes, they are those that opening would make.
+pub fn examine(
+    disk: Arc<dyn Disk>,
+    dirs: &Dirs,
+    options: &OpenOptions,
+    visitor: &mut dyn Recover,
+) -> Result<Recovered, RecoveryError> {
+    let place = Place {
+        disk: &disk,
+        snapshots: &dirs.snapshots(),
+        logs: &dirs.logs(),
+        initialize: !initialize_files(&*disk, dirs)?.is_empty(),
+        options,
+    };
+    recovery::examine(&place, visitor)
+}
+
+/// The `initialize` files there are. ZooKeeper looks in `dataLogDir`, and its script writes to
+/// `dataDir`.
+fn initialize_files(disk: &dyn Disk, dirs: &Dirs) -> Result<Vec<PathBuf>, DiskError> {
+    let mut found = Vec::new();
+    for dir in [&dirs.data, &dirs.log] {
+        let there = list_or_nothing(disk, dir)?
+            .iter()
+            .any(|name| name == INITIALIZE);
+        let path = dir.join(INITIALIZE);
+        if there && !found.contains(&path) {
+            found.push(path);
         }
-        Ok(found)
     }
+    Ok(found)
+}
 
-    fn list_or_nothing(&self, dir: &Path) -> Result<Vec<String>, DiskError> {
-        match self.disk.list(dir) {
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            other => other,
-        }
+fn list_or_nothing(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, DiskError> {
+    match disk.list(dir) {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        other => other,
     }
 }

@@ -3,8 +3,24 @@
 
 extern crate alloc;
 
-pub mod leader;
+pub mod election;
+pub mod history;
+pub mod membership;
+pub mod peer;
 pub mod quorum;
+pub mod time;
 
-pub use leader::{BroadcastError, Leader};
-pub use quorum::Majority;
+mod common;
+mod leader;
+mod learner;
+mod output;
+
+pub use common::{Epochs, Timing};
+pub use election::{ElectionConfig, Standing, Vote};
+pub use history::Entry;
+pub use leader::ProposeError;
+pub use membership::{Membership, Memberships};
+pub use output::{LinkId, Output, Part};
+pub use peer::{Peer, PeerConfig, Recovered};
+pub use quorum::Quorum;
+pub use time::Time;

@@ -13,6 +13,7 @@ mod frames;
 mod link;
 mod ops;
 pub mod path;
+mod pipelined;
 mod shared;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -24,14 +25,16 @@ pub use address::ConnectString;
 pub use error::ClientError;
 pub use event::{EventKind, KeeperState, WatchedEvent};
 pub use ops::{Node, WatchMode, multi_outcome};
+pub use pipelined::{Pending, Write};
 pub use watches::WatcherType;
 
+use grevy_proto::SessionId;
 use shared::{Core, Shared};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -120,6 +123,18 @@ impl Client {
         let is_settled = |core: &Core| core.state.is_connected() || core.failure.is_some();
         // An error would say no more than the state does.
         drop(self.shared.wait(timeout, is_settled));
+    }
+
+    /// The session's id; [`SessionId::NONE`] before the first connection.
+    pub fn session(&self) -> SessionId {
+        self.shared.lock().session
+    }
+
+    /// Until when the session is certainly alive, if the server is not heard of again: its timeout
+    /// after the last time. Whoever holds something by the session must let go of it by then.
+    pub fn safe_until(&self) -> Instant {
+        let core = self.shared.lock();
+        core.last_heard + core.timeout
     }
 
     /// Ends the session. Without a connection it is left to its timeout.

@@ -145,9 +145,7 @@ impl Client {
         watch: bool,
     ) -> Result<(Vec<String>, Stat), ClientError> {
         let watch = watch.then_some(WatchKind::Child);
-        let record = self.read(OpCode::GetChildren2, path, watch)?;
-        let mut reader = Reader::new(&record);
-        Ok((strings(&mut reader)?, Decode::decode(&mut reader)?))
+        children_and_stat(&self.read(OpCode::GetChildren2, path, watch)?)
     }
 
     /// Asks the server to catch up with its leader.
@@ -251,11 +249,11 @@ impl Client {
         &self.shared.config.connect.chroot
     }
 
-    fn server_path(&self, path: &str) -> String {
+    pub(super) fn server_path(&self, path: &str) -> String {
         path::prepend(self.chroot(), path)
     }
 
-    fn path_only(&self, path: &str) -> PathOnly<'static> {
+    pub(super) fn path_only(&self, path: &str) -> PathOnly<'static> {
         PathOnly {
             path: self.server_path(path).into(),
         }
@@ -314,11 +312,16 @@ pub fn multi_outcome(record: &[u8]) -> Done {
 }
 
 /// Reads a record; what follows it is left alone.
-fn decode<'a, T: Decode<'a>>(record: &'a [u8]) -> Result<T, ClientError> {
+pub(super) fn decode<'a, T: Decode<'a>>(record: &'a [u8]) -> Result<T, ClientError> {
     Ok(T::decode(&mut Reader::new(record))?)
 }
 
-fn data_and_stat(record: &[u8]) -> Result<(Option<Vec<u8>>, Stat), ClientError> {
+pub(super) fn children_and_stat(record: &[u8]) -> Result<(Vec<String>, Stat), ClientError> {
+    let mut reader = Reader::new(record);
+    Ok((strings(&mut reader)?, Decode::decode(&mut reader)?))
+}
+
+pub(super) fn data_and_stat(record: &[u8]) -> Result<(Option<Vec<u8>>, Stat), ClientError> {
     let response: GetDataResponse<'_> = decode(record)?;
     Ok((response.data.map(<[u8]>::to_vec), response.stat))
 }

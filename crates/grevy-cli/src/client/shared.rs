@@ -36,6 +36,8 @@ pub struct Core {
     pub is_global: bool,
     /// When something was last written.
     pub last_sent: Instant,
+    /// When the server was last heard of.
+    pub last_heard: Instant,
     /// Why the last round of attempts failed; `None` while connected and at first.
     pub failure: Option<String>,
     /// Set by an orderly end: the thread must not reconnect.
@@ -91,6 +93,7 @@ impl Shared {
             timeout: config.timeout,
             is_global: false,
             last_sent: Instant::now(),
+            last_heard: Instant::now(),
             failure: None,
             closing: false,
             expired: false,
@@ -223,6 +226,7 @@ impl Shared {
             return;
         }
         core.failure = None;
+        core.last_heard = Instant::now();
         core.stream = Some(stream);
         core.state = state;
         core.restore();
@@ -276,6 +280,7 @@ impl Shared {
     /// Handles a frame from the server.
     pub fn received(&self, bytes: &[u8]) -> Result<(), End> {
         let unreadable = |error| End::Lost(format!("the server's reply cannot be read: {error}"));
+        self.lock().last_heard = Instant::now();
         let mut reader = Reader::new(bytes);
         let header = ReplyHeader::decode(&mut reader).map_err(unreadable)?;
         match header.xid {

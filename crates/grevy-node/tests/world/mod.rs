@@ -23,7 +23,7 @@ pub struct World {
     pub config: NodeConfig,
     watches: RefCell<WatchTable>,
     clients: RefCell<BTreeMap<ClientId, Connection>>,
-    now: Now,
+    pub now: Now,
     /// Appended to the log and not durable yet.
     unsynced: Vec<Zxid>,
     next_client: u32,
@@ -209,7 +209,7 @@ impl World {
     pub fn sync(&mut self) {
         if let Some(&zxid) = self.unsynced.last() {
             self.unsynced.clear();
-            self.node.log_synced(zxid);
+            self.node.log_synced(self.now, zxid);
         }
         self.settle();
     }
@@ -228,6 +228,8 @@ impl World {
                 Output::Snapshot(info) => self.snapshots.push(info.zxid),
                 Output::Expired(session) => self.expired.push(session),
                 Output::Broken(broken) => panic!("{broken}"),
+                Output::Service(_) => {}
+                other => panic!("a server that runs alone asks for {other:?}"),
             }
         }
     }

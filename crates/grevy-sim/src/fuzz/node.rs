@@ -137,7 +137,7 @@ impl World {
 
     fn sync(&mut self) {
         if let Some(zxid) = self.unsynced.take() {
-            self.node.log_synced(zxid);
+            self.node.log_synced(self.now, zxid);
         }
         self.settle();
     }
@@ -151,10 +151,12 @@ impl World {
                 Output::Snapshot(_) => {
                     let mut body = Vec::new();
                     while self.tree.snapshot_slice(3, &mut body) {}
-                    self.node.snapshot_done();
+                    self.node.snapshot_done(self.now, true);
                 }
                 Output::Expired(_) => {}
                 Output::Broken(broken) => panic!("a rule of the protocol is broken: {broken}"),
+                Output::Service(_) => {}
+                other => panic!("a server that runs alone asks for {other:?}"),
             }
         }
     }

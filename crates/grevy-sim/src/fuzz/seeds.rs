@@ -6,8 +6,9 @@ use crate::operation::Operation;
 use crate::options::Options;
 use crate::random::Random;
 use crate::workload;
+use grevy_proto::election::{Hello, Notification, PeerState};
 use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnHeader, encode_entry};
-use grevy_proto::{Acl, SessionId, Xid, Zxid};
+use grevy_proto::{Acl, ServerId, SessionId, Xid, Zxid};
 use grevy_storage::snapshot::Trailers;
 use grevy_storage::testing::MemDisk;
 use grevy_storage::{Compression, Dirs, LogOptions, OpenOptions, Opened, Store};
@@ -113,9 +114,42 @@ pub fn inputs(target: &str, random: &mut Random) -> Vec<Vec<u8>> {
             }
             vec![input]
         }
+        "hello" => {
+            let hello = Hello {
+                server: ServerId(3),
+                addresses: ["zoo1:3888", "[::1]:3889"]
+                    .map(|a| a.parse().unwrap())
+                    .into(),
+            };
+            vec![hello.encode_v1(), hello.encode_v2(), vec![0; 8]]
+        }
+        "notification" => [None, Some(MEMBERS.into())]
+            .map(|config| {
+                let notification = Notification {
+                    state: PeerState::Following,
+                    leader: ServerId(2),
+                    zxid: Zxid(0x1_0000_0002),
+                    round: 3,
+                    epoch: 1,
+                    version: 2,
+                    config,
+                };
+                notification.to_message()
+            })
+            .into(),
+        "membership" => [
+            format!("{MEMBERS}\n\nserver.4=d:1:2;3\n1,7"),
+            format!("{MEMBERS}\ngroup.1=1:2\nweight.1=3\n\nserver.1=a:1:2,server.2=b:1:2"),
+        ]
+        .map(String::into_bytes)
+        .into(),
         _ => Vec::new(),
     }
 }
+
+const MEMBERS: &str = "server.1=a:1:2:participant;0.0.0.0:2181\n\
+                       server.2=b:1:2|[::1]:3:4:participant;c:5;d:6\n\
+                       server.3=c:1:2:observer\nversion=100000002";
 
 fn record_with_header(operation: &Operation) -> Vec<u8> {
     operation.frame(operation.special_xid().unwrap_or(Xid(5)))[4..].to_vec()

@@ -190,7 +190,8 @@ impl Server {
         if self.random.one_in(4) {
             self.check_durable(ctx, zxid);
         }
-        self.with_node(ctx, |node, _, _| node.log_synced(zxid));
+        let now = self.now(at);
+        self.with_node(ctx, |node, _, _| node.log_synced(now, zxid));
     }
 
     /// P27: what is reported as durable would survive the worst of power cuts.

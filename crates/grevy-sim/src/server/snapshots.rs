@@ -51,7 +51,8 @@ impl Server {
             Ok(Some(Step::More)) => self.snapshot_later(ctx),
             Ok(Some(Step::Done)) => {
                 ctx.counts.did("snapshots");
-                self.with_node(ctx, |node, _, _| node.snapshot_done());
+                let now = self.now(ctx.schedule.now());
+                self.with_node(ctx, |node, _, _| node.snapshot_done(now, true));
                 self.snapshot_later(ctx);
             }
             Ok(None) => {}
@@ -68,7 +69,8 @@ impl Server {
                     let what = format!("a snapshot failed without a fault: {error}");
                     ctx.history.violate("P27", what);
                 }
-                self.with_node(ctx, |node, _, _| node.snapshot_done());
+                let now = self.now(ctx.schedule.now());
+                self.with_node(ctx, |node, _, _| node.snapshot_done(now, false));
             }
         }
     }

@@ -172,8 +172,16 @@ impl LogReader {
         }))
     }
 
+    /// For tools: where an intact record with a zxid above `after` stands behind the place where
+    /// reading came to an end.
+    pub fn intact_behind(&mut self, after: Zxid) -> Result<Option<u64>, DiskError> {
+        let rest = self.rest()?;
+        let behind = record::find_intact(&rest, after, self.max_entry);
+        Ok(behind.map(|behind| self.offset() + behind as u64))
+    }
+
     /// All that follows the last record.
-    pub(crate) fn rest(&mut self) -> Result<Vec<u8>, DiskError> {
+    fn rest(&mut self) -> Result<Vec<u8>, DiskError> {
         let start = self.offset();
         let mut rest = Vec::new();
         let mut at = start;
@@ -231,7 +239,7 @@ impl LogReader {
         if self.buf.get(start + entry_len) != Some(&END_MARK) {
             return Ok(Err(Some(Flaw::EndMark)));
         }
-        if u64::from(simd_adler32::adler32(&entry)) != sum {
+        if record::checksum(entry) != sum {
             return Ok(Err(Some(Flaw::Checksum)));
         }
         Ok(match record::zxid(entry) {

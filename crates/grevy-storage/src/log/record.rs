@@ -14,9 +14,14 @@ pub(super) const FRAME: usize = PREFIX + 1;
 /// The header that every entry begins with.
 pub(super) const MIN_ENTRY: usize = 32;
 
+/// The first eight bytes of the record of `entry`, as a number.
+pub fn checksum(entry: &[u8]) -> u64 {
+    u64::from(simd_adler32::adler32(&entry))
+}
+
 /// Appends the record of `entry` to `out`. The checksum covers the entry alone.
 pub(crate) fn put(entry: &[u8], out: &mut Vec<u8>) {
-    let sum = u64::from(simd_adler32::adler32(&entry));
+    let sum = checksum(entry);
     let len = u32::try_from(entry.len()).unwrap_or(u32::MAX);
     out.reserve(entry.len() + FRAME);
     out.extend_from_slice(&sum.to_be_bytes());
@@ -44,7 +49,7 @@ pub(super) fn prefix(bytes: &[u8]) -> Option<(u64, i32)> {
 /// For judging what stands behind a bad record. Looks at every offset, but computes few
 /// checksums: length, zxid and end mark must fit first, and no more than `MAX_SUMMED` bytes are
 /// summed in all, whoever made these bytes.
-pub(crate) fn find_intact(bytes: &[u8], after: Zxid, max_entry: usize) -> Option<usize> {
+pub(super) fn find_intact(bytes: &[u8], after: Zxid, max_entry: usize) -> Option<usize> {
     const MAX_SUMMED: usize = 1 << 30;
     let mut summed = 0;
     for at in 0..bytes.len().saturating_sub(FRAME + MIN_ENTRY - 1) {
@@ -64,7 +69,7 @@ pub(crate) fn find_intact(bytes: &[u8], after: Zxid, max_entry: usize) -> Option
         }
         summed += len;
         // When in doubt, something intact follows: that is the side on which nothing is cut.
-        if summed > MAX_SUMMED || u64::from(simd_adler32::adler32(&entry)) == sum {
+        if summed > MAX_SUMMED || checksum(entry) == sum {
             return Some(at);
         }
     }

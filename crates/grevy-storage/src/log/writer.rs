@@ -130,7 +130,7 @@ impl From<DiskError> for LogError {
 }
 
 /// Whether `next` may stand behind `last`: the next of its epoch, or the first of a later one.
-pub(crate) fn follows(last: Zxid, next: Zxid) -> bool {
+pub fn follows(last: Zxid, next: Zxid) -> bool {
     next == last.next() || (next.epoch() > last.epoch() && next.counter() == 1)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Damage, Note, Recover, RecoveryError};
 use crate::disk::{Disk, DiskError};
-use crate::log::{Ending, Flaw, LogReader, LogRecord, Step, find_intact, follows};
+use crate::log::{Ending, Flaw, LogReader, LogRecord, Step, follows};
 use crate::mark::{End, Mark};
 use crate::names;
 use grevy_proto::Zxid;
@@ -238,11 +238,8 @@ impl Logs<'_> {
         if !matches!(known, Known::Unmarked) || self.cut_unmarked {
             return Ok(());
         }
-        match find_intact(&reader.rest()?, last, self.max_entry) {
-            Some(behind) => {
-                let at = reader.offset() + behind as u64;
-                Err(self.damage(file, reader.offset(), Damage::IntactBehind(flaw, at)))
-            }
+        match reader.intact_behind(last)? {
+            Some(at) => Err(self.damage(file, reader.offset(), Damage::IntactBehind(flaw, at))),
             None => Ok(()),
         }
     }

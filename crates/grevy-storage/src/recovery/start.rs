@@ -51,20 +51,57 @@ pub(crate) fn recover(
     place: &Place<'_>,
     visitor: &mut dyn Recover,
 ) -> Result<(Log, Epochs, Recovered), RecoveryError> {
-    let mut survey = place.survey()?;
-    let history = place.read_history(&mut survey, visitor)?;
-    let start = place.judge(&survey, &history)?;
-    let epochs = place.check_epochs(&mut survey, &start)?;
+    let judged = place.judged(visitor)?;
     // All is well; from here on the disk is changed.
-    place.settle(&survey, &history)?;
-    let (log, epochs) = place.resume(&survey, &history, &start, epochs)?;
-    let mut notes = survey.notes;
-    notes.extend(history.replayed.notes);
-    let txns = history.replayed.txns;
-    Ok((log, epochs, Recovered { start, txns, notes }))
+    place.settle(&judged.survey, &judged.history)?;
+    let (log, epochs) = place.resume(&judged)?;
+    Ok((log, epochs, judged.recovered()))
+}
+
+/// Brings back the history and leaves the directories as they are.
+pub(crate) fn examine(
+    place: &Place<'_>,
+    visitor: &mut dyn Recover,
+) -> Result<Recovered, RecoveryError> {
+    Ok(place.judged(visitor)?.recovered())
+}
+
+/// A history that a server may start from.
+struct Judged {
+    survey: Survey,
+    history: History,
+    start: Start,
+    accepted: Epoch,
+    current: Epoch,
+}
+
+impl Judged {
+    fn recovered(self) -> Recovered {
+        let mut notes = self.survey.notes;
+        notes.extend(self.history.replayed.notes);
+        Recovered {
+            start: self.start,
+            txns: self.history.replayed.txns,
+            notes,
+        }
+    }
 }
 
 impl Place<'_> {
+    fn judged(&self, visitor: &mut dyn Recover) -> Result<Judged, RecoveryError> {
+        let mut survey = self.survey()?;
+        let history = self.read_history(&mut survey, visitor)?;
+        let start = self.judge(&survey, &history)?;
+        let (accepted, current) = self.check_epochs(&mut survey, &start)?;
+        Ok(Judged {
+            survey,
+            history,
+            start,
+            accepted,
+            current,
+        })
+    }
+
     fn survey(&self) -> Result<Survey, RecoveryError> {
         let disk = &**self.disk;
         let in_snapshots = disk.list(self.snapshots)?;
@@ -325,8 +362,13 @@ impl Place<'_> {
     /// Reads the promises and sees that history and promises fit. A history that has come from
     /// the leader of a later epoch than `currentEpoch` says is one that a crash overtook: the
     /// history is made durable first, then the epoch. If the promise for that epoch stands, the
-    /// step is made up for; a Java server refuses instead (ZOOKEEPER-1653).
-    fn check_epochs(&self, survey: &mut Survey, start: &Start) -> Result<Epochs, RecoveryError> {
+    /// step is made up for; a Java server refuses instead (ZOOKEEPER-1653). Returns the accepted
+    /// and the current epoch.
+    fn check_epochs(
+        &self,
+        survey: &mut Survey,
+        start: &Start,
+    ) -> Result<(Epoch, Epoch), RecoveryError> {
         let last = start.zxid().max(Zxid::ZERO);
         let reached = last.epoch();
         let mut current = survey.current.map_or(reached, |stored| stored.epoch);
@@ -355,14 +397,7 @@ impl Place<'_> {
                 current,
             });
         }
-        let dir = self.snapshots.to_path_buf();
-        Ok(Epochs::new(
-            self.disk.clone(),
-            dir,
-            accepted,
-            current,
-            false,
-        ))
+        Ok((accepted, current))
     }
 
     /// Removes leftovers, repairs the log, and makes durable what was only read.
@@ -382,13 +417,11 @@ impl Place<'_> {
     }
 
     /// Opens the log for writing. The epoch files say that there is a mark only while there is.
-    fn resume(
-        &self,
-        survey: &Survey,
-        history: &History,
-        start: &Start,
-        mut epochs: Epochs,
-    ) -> Result<(Log, Epochs), RecoveryError> {
+    fn resume(&self, judged: &Judged) -> Result<(Log, Epochs), RecoveryError> {
+        let survey = &judged.survey;
+        let dir = self.snapshots.to_path_buf();
+        let (accepted, current) = (judged.accepted, judged.current);
+        let mut epochs = Epochs::new(self.disk.clone(), dir, accepted, current, false);
         let marked = self.options.log.force_sync;
         let stored = [survey.accepted, survey.current];
         let all = |wanted| {
@@ -403,7 +436,7 @@ impl Place<'_> {
             self.disk.clone(),
             self.logs.into(),
             self.options.log.clone(),
-            self.resume_at(survey, history, start),
+            self.resume_at(survey, &judged.history, &judged.start),
         )?;
         epochs.set_marked(marked);
         match marked {

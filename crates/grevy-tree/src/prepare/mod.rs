@@ -20,6 +20,7 @@ use crate::digest::node_digest;
 use crate::permission::Schemes;
 use crate::tree::Tree;
 use alloc::boxed::Box;
+use grevy_proto::multi::decode_multi;
 use grevy_proto::request::{self, Reconfig};
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
 use grevy_proto::{Decode, ErrorCode, Id, OpCode, Reader, SessionId, StatPersisted, Xid, Zxid};
@@ -180,6 +181,30 @@ impl Pending {
             // Not writes; among them check, which only exists inside a multi.
             _ => Err(ErrorCode::Unimplemented),
         }
+    }
+}
+
+/// Whether the record of a write can be read at all.
+///
+/// # Errors
+/// `MarshallingError` if it cannot.
+pub fn check_readable(request: &WriteRequest<'_>) -> Result<(), ErrorCode> {
+    let record = request.record;
+    match request.op {
+        OpCode::Create | OpCode::Create2 | OpCode::CreateContainer => {
+            decode::<request::Create<'_>>(record).map(drop)
+        }
+        OpCode::CreateTtl => decode::<request::CreateTtl<'_>>(record).map(drop),
+        OpCode::Delete => decode::<request::Delete<'_>>(record).map(drop),
+        OpCode::DeleteContainer => decode::<request::PathOnly<'_>>(record).map(drop),
+        OpCode::SetData => decode::<request::SetData<'_>>(record).map(drop),
+        OpCode::SetAcl => decode::<request::SetAcl<'_>>(record).map(drop),
+        OpCode::Reconfig => decode::<Reconfig<'_>>(record).map(drop),
+        OpCode::Multi => decode_multi(&mut Reader::new(record))
+            .map(drop)
+            .map_err(|_| ErrorCode::MarshallingError),
+        OpCode::CreateSession => decode::<i32>(record).map(drop),
+        _ => Ok(()),
     }
 }
 

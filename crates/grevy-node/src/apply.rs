@@ -1,0 +1,309 @@
+//! Applying what is committed: to the tree, then as events, then as replies.
+
+use crate::clients::Clients;
+use crate::connection::{ClientId, CloseReason, View};
+use crate::forwarding::{Kind, Waiting};
+use crate::node::{Node, Queued, millis};
+use crate::output::Service;
+use crate::reply;
+use crate::time::Now;
+use crate::watches::Watches;
+use grevy_proto::acl::perms;
+use grevy_proto::event::EventType;
+use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
+use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Zxid};
+use grevy_tree::watch::WatcherId;
+use grevy_tree::{Change, Tree};
+
+impl Node {
+    /// Whether [`Node::apply_committed`] has something to do.
+    pub fn has_committed(&self) -> bool {
+        if self.starting || self.owes_snapshot() {
+            return true;
+        }
+        self.service == Service::Open && (self.has_applicable() || self.has_answered_sync())
+    }
+
+    fn has_applicable(&self) -> bool {
+        match self.queue.front() {
+            Some(Queued::Txn { header, .. }) => header.zxid <= self.peer.committed(),
+            Some(Queued::Sync { number, .. }) => *number <= self.peer.syncs_released(),
+            Some(Queued::Refused { .. }) => true,
+            None => false,
+        }
+    }
+
+    fn has_answered_sync(&self) -> bool {
+        let first = self.answered_syncs.front();
+        first.is_some_and(|(after, ..)| *after <= self.applied)
+    }
+
+    /// Applies what is committed, in order: to the tree, then as events, then as replies. The
+    /// caller holds the tree exclusively, so nobody reads the new state before that is done.
+    pub fn apply_committed(
+        &mut self,
+        now: Now,
+        tree: &mut Tree,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        if self.owes_snapshot() {
+            self.take_snapshot(tree);
+        }
+        if !self.starting && self.service != Service::Open {
+            return;
+        }
+        loop {
+            self.complete_syncs(now, tree, watches, clients);
+            if !self.has_applicable() {
+                break;
+            }
+            let Some(queued) = self.queue.pop_front() else {
+                break;
+            };
+            match queued {
+                Queued::Txn {
+                    header,
+                    txn,
+                    digest,
+                    origin,
+                } => {
+                    self.apply(now, header, &txn, origin, tree, watches, clients);
+                    self.compare_digest(header.zxid, digest, tree);
+                }
+                Queued::Sync { client, path, .. } => {
+                    let view = self.view(now, tree, watches);
+                    clients.with(client, |c| {
+                        c.complete(ErrorCode::Ok, |out| path.encode(out), view);
+                    });
+                }
+                Queued::Refused { client, code } => {
+                    let view = self.view(now, tree, watches);
+                    clients.with(client, |c| c.complete(code, |_| {}, view));
+                }
+            }
+        }
+        if self.starting {
+            self.start_service(now, tree, watches, clients);
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a transaction, and all that it touches"
+    )]
+    fn apply(
+        &mut self,
+        now: Now,
+        header: TxnHeader,
+        txn: &Txn,
+        origin: Option<(ClientId, OpCode)>,
+        tree: &mut Tree,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        let applied = tree.apply(&header, txn, &mut |change| {
+            self.notify(header.zxid, change, watches, clients);
+        });
+        self.applied = header.zxid;
+        self.pending.applied(header.zxid);
+        if tree.config().digest {
+            self.digests.applied(header.zxid, || tree.digest());
+        }
+        let session = header.session;
+        let origin = origin.or_else(|| {
+            let (before, waiting) = self.forwarding.take_write(session, header.cxid)?;
+            for passed in before {
+                self.complete_passed(&passed, now, tree, watches, clients);
+            }
+            Some((waiting.client, waiting.op))
+        });
+        let view = self.view(now, tree, watches);
+        match (txn, origin) {
+            (Txn::CreateSession(timeout), origin) => {
+                let timeout = millis(*timeout);
+                self.clock.open(session, timeout, now.time);
+                if let Some((client, _)) = origin {
+                    // The session of a client that is gone already will expire.
+                    let opened = clients.with(client, |c| c.session_opened(session, now.time));
+                    if opened == Some(true) {
+                        self.clock.attach(session, client, timeout, now.time);
+                    }
+                }
+            }
+            (Txn::CloseSession(_), origin) => {
+                if let Some((client, _)) = origin {
+                    clients.with(client, |c| {
+                        c.complete(ErrorCode::Ok, |_| {}, view);
+                        c.close(CloseReason::SessionClosed(session));
+                    });
+                }
+                if let Some(client) = self.clock.remove(session) {
+                    let reason = CloseReason::SessionExpired(session);
+                    clients.with(client, |c| c.close(reason));
+                }
+            }
+            (Txn::Error(_), Some((client, OpCode::CreateSession))) => {
+                clients.with(client, |c| c.session_refused(session));
+            }
+            (_, Some((client, op))) => {
+                let code = reply::code(&applied);
+                clients.with(client, |c| {
+                    c.complete(
+                        code,
+                        |out| reply::encode_record(op, txn, &applied, out),
+                        view,
+                    );
+                });
+            }
+            (_, None) => {}
+        }
+        self.refuse_due(session, now, tree, watches, clients);
+        self.count_towards_snapshot(tree);
+    }
+
+    /// Answers a request that a lost leader did not live to answer, while a later one of the
+    /// same session is in the history. What it has put into the history is known by then; a sync
+    /// asks for no more than that.
+    fn complete_passed(
+        &self,
+        passed: &Waiting,
+        now: Now,
+        tree: &Tree,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        let view = self.view(now, tree, watches);
+        clients.with(passed.client, |c| match &passed.kind {
+            Kind::Sync { path } => c.complete(ErrorCode::Ok, |out| path.encode(out), view),
+            Kind::Write { .. } => c.complete(ErrorCode::ConnectionLoss, |_| {}, view),
+            Kind::Refusal(code) => c.complete(*code, |_| {}, view),
+        });
+    }
+
+    /// Answers the session's requests that had to wait for nothing but those before them.
+    fn refuse_due(
+        &mut self,
+        session: SessionId,
+        now: Now,
+        tree: &Tree,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        while let Some((client, code)) = self.forwarding.take_refusal(session) {
+            let view = self.view(now, tree, watches);
+            clients.with(client, |c| c.complete(code, |_| {}, view));
+        }
+    }
+
+    /// Answers syncs that the leader has answered, in the state that was committed then.
+    fn complete_syncs(
+        &mut self,
+        now: Now,
+        tree: &Tree,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        while self.has_answered_sync() {
+            let Some((_, session, client)) = self.answered_syncs.pop_front() else {
+                return;
+            };
+            if let Some(path) = self.forwarding.take_sync(session, client) {
+                let view = self.view(now, tree, watches);
+                clients.with(client, |c| {
+                    c.complete(ErrorCode::Ok, |out| path.encode(out), view);
+                });
+                self.refuse_due(session, now, tree, watches, clients);
+            }
+        }
+    }
+
+    /// Notices when the state is not the leader's.
+    fn compare_digest(&mut self, zxid: Zxid, digest: Option<TxnDigest>, tree: &Tree) {
+        if let Some(digest) = digest
+            && digest.version == DIGEST_VERSION
+            && tree.config().digest
+            && digest.digest != tree.digest()
+        {
+            self.digest_mismatches += 1;
+            if self.digest_mismatches == 1 {
+                self.note(alloc::format!(
+                    "the state after transaction {zxid} has the digest {:x}, and the leader's \
+                     has {:x}; compare the servers",
+                    tree.digest(),
+                    digest.digest
+                ));
+            }
+        }
+    }
+
+    /// Everything that is committed has been applied: from here on clients are served.
+    fn start_service(
+        &mut self,
+        now: Now,
+        tree: &mut Tree,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        self.starting = false;
+        if self.peer.is_member() {
+            let members = self.peer.members().committed();
+            let text = alloc::string::ToString::to_string(members);
+            tree.set_config(text.as_bytes(), Zxid(members.version), now.wall_ms);
+        }
+        let gone = self.clock.restart(crate::node::timeouts(tree), now.time);
+        for (session, client) in gone {
+            let reason = CloseReason::SessionExpired(session);
+            clients.with(client, |c| c.close(reason));
+        }
+        self.pending = grevy_tree::prepare::Pending::new(self.config.seed);
+        self.reported = now.time;
+        self.open_service();
+        // What clients asked for meanwhile was not in the history that was taken over.
+        for (session, waiting) in self.forwarding.take_all() {
+            match waiting.kind {
+                Kind::Write { .. } | Kind::Sync { .. } => {
+                    self.submit_again(now, tree, session, waiting);
+                }
+                Kind::Refusal(_) => self.forwarding.push(session, waiting),
+            }
+            self.refuse_due(session, now, tree, watches, clients);
+        }
+        self.revalidate_again(now, clients);
+        self.follow_up(now);
+    }
+
+    /// Sends a change's events to the watchers that may read the znode.
+    fn notify(
+        &self,
+        zxid: Zxid,
+        change: Change<'_>,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        let limit = self.config.output_limit;
+        watches.with(|table| {
+            table.trigger(change.kind, change.path, &mut |watcher, kind, path| {
+                let acl = match kind {
+                    EventType::NodeChildrenChanged => change.parent_acl,
+                    _ => change.acl,
+                };
+                let WatcherId(client) = watcher;
+                clients.with(ClientId(client), |c| {
+                    if self.config.permits(acl, perms::READ, c.ids()) {
+                        c.send_event(zxid, kind, path, limit);
+                    }
+                });
+            });
+        });
+    }
+
+    pub(crate) fn view<'a, W>(&'a self, now: Now, tree: &'a Tree, watches: &'a W) -> View<'a, W> {
+        View {
+            now: now.time,
+            tree,
+            watches,
+            config: &self.config,
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! What servers of an ensemble tell each other, as far as it concerns more than one of the tree,
+//! the sessions and the broadcast. Source: `LearnerHandler`, `Learner`, `Follower`, `Observer`.
+
+use crate::clients::Clients;
+use crate::forwarding::{Kind, Waiting};
+use crate::node::{ForLearners, Node, Queued};
+use crate::output::{Output, Service};
+use crate::session_clock::Owner;
+use crate::time::Now;
+use crate::writes::{Ask, configuration};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use grevy_proto::election::Notification;
+use grevy_proto::quorum::{Forwarded, Packet};
+use grevy_proto::txn::TxnEntry;
+use grevy_proto::{Decode, Epoch, ErrorCode, OpCode, ServerId, SessionId, Zxid};
+use grevy_tree::Tree;
+use grevy_zab::{Entry, Epochs, LinkId, Part};
+
+// The election port.
+impl Node {
+    /// A message came on the election port.
+    pub fn election_message(&mut self, now: Now, from: ServerId, message: &Notification) {
+        self.peer.handle_notification(now.time, from, message);
+        self.follow_up(now);
+    }
+
+    /// The election connection to `server` is up, or there is none: it broke, or could not be
+    /// made.
+    pub fn election_peer(&mut self, now: Now, server: ServerId, connected: bool) {
+        self.peer.handle_peer(now.time, server, connected);
+        self.follow_up(now);
+    }
+}
+
+// The quorum port.
+impl Node {
+    /// Somebody has connected to the quorum port.
+    pub fn link_accepted(&mut self, now: Now, link: LinkId) {
+        self.peer.link_accepted(now.time, link);
+        self.follow_up(now);
+    }
+
+    /// The connection that [`Output::Dial`] asked for is there.
+    pub fn link_dialled(&mut self, now: Now, link: LinkId) {
+        self.peer.link_dialled(now.time, link);
+        self.follow_up(now);
+    }
+
+    /// [`Output::Dial`] has led to nothing.
+    pub fn dial_failed(&mut self, now: Now, leader: ServerId) {
+        self.peer.dial_failed(now.time, leader);
+        self.follow_up(now);
+    }
+
+    /// The connection has ended, or its other end was silent for too long.
+    pub fn link_lost(&mut self, now: Now, link: LinkId) {
+        self.clock.learner_lost(link);
+        self.peer.link_lost(now.time, link);
+        self.follow_up(now);
+    }
+
+    /// A packet came.
+    pub fn link_packet(
+        &mut self,
+        now: Now,
+        tree: &Tree,
+        clients: &impl Clients,
+        link: LinkId,
+        packet: Packet,
+    ) {
+        if self.failure.is_some() {
+            return;
+        }
+        let from_leader = self.peer.leader_link() == Some(link);
+        let from_learner = self.peer.serves_learner(link);
+        match packet {
+            Packet::Request(request) => {
+                self.peer.heard(now.time, link);
+                if from_learner {
+                    self.handle_request(now, tree, link, &request);
+                }
+            }
+            Packet::Revalidate { session, timeout } => {
+                self.peer.heard(now.time, link);
+                if from_learner {
+                    self.revalidate(now, clients, link, session, timeout);
+                }
+            }
+            Packet::Ping { heard: None, zxid } => {
+                if from_leader {
+                    let heard = self.heard_sessions(now, clients);
+                    let heard = Some(heard);
+                    self.peer.answer_ping(Packet::Ping { zxid, heard });
+                }
+            }
+            Packet::Ping {
+                heard: Some(heard), ..
+            } => {
+                self.peer.ping_answered(now.time, link);
+                if from_learner {
+                    self.sessions_heard(now, &heard);
+                }
+            }
+            Packet::Revalidated { session, valid } => {
+                if from_leader {
+                    self.revalidated(now, clients, session, valid);
+                }
+            }
+            Packet::Sync => {
+                if from_leader && let Some((session, client)) = self.forwarding.sync_answered() {
+                    let after = self.peer.committed();
+                    self.answered_syncs.push_back((after, session, client));
+                }
+            }
+            packet => self.peer.handle_packet(now.time, link, packet),
+        }
+        self.follow_up(now);
+    }
+
+    /// A request of a learner's client.
+    fn handle_request(&mut self, now: Now, tree: &Tree, link: LinkId, request: &Forwarded) {
+        let Forwarded {
+            session,
+            cxid,
+            op,
+            record,
+            ids,
+        } = request;
+        match OpCode::from_wire(*op) {
+            Some(OpCode::Sync) => self.peer.sync(Some(link)),
+            op => {
+                // The end of a session may come from anywhere.
+                let op = op.unwrap_or(OpCode::Error);
+                let is_free = matches!(op, OpCode::CreateSession | OpCode::CloseSession);
+                let admitted = match is_free || self.clock.admit(*session, Owner::Learner(link)) {
+                    true => Ok(()),
+                    false => Err(ErrorCode::SessionMoved),
+                };
+                let ask = Ask {
+                    session: *session,
+                    cxid: *cxid,
+                    op,
+                    record,
+                    ids,
+                    client: None,
+                    admitted,
+                };
+                self.decide(now, tree, ask);
+            }
+        }
+    }
+
+    /// The stream behind SNAP was read to its end: it is durable under another name, and its
+    /// state can take the tree's place.
+    pub fn snapshot_received(&mut self, now: Now, link: LinkId, zxid: Zxid) {
+        self.peer.snapshot_received(now.time, link, zxid);
+        self.follow_up(now);
+    }
+}
+
+// The storage.
+impl Node {
+    /// The log is durable up to `zxid`.
+    pub fn log_synced(&mut self, now: Now, zxid: Zxid) {
+        if self.failure.is_none() {
+            self.peer.log_synced(now.time, zxid);
+            self.follow_up(now);
+        }
+    }
+
+    /// The epochs are durable.
+    pub fn epochs_saved(&mut self, now: Now, accepted: Epoch, current: Epoch) {
+        if self.failure.is_none() {
+            self.peer
+                .epochs_saved(now.time, Epochs { accepted, current });
+            self.follow_up(now);
+        }
+    }
+
+    /// What [`Output::Truncate`] asked for is done, and the tree is at `zxid` at most.
+    pub fn truncated(&mut self, now: Now, zxid: Zxid) {
+        if self.failure.is_none() {
+            self.applied = self.applied.min(zxid);
+            self.peer.truncated(now.time);
+            self.follow_up(now);
+        }
+    }
+
+    /// What [`Output::InstallSnapshot`] asked for is done, and the tree is at `zxid`.
+    pub fn snapshot_installed(&mut self, now: Now, zxid: Zxid) {
+        if self.failure.is_none() {
+            self.applied = zxid;
+            self.peer.snapshot_installed(now.time);
+            self.follow_up(now);
+        }
+    }
+
+    /// What [`Output::ReadLog`] asked for; `None`: the files do not have all of it.
+    pub fn log_read(&mut self, now: Now, link: LinkId, entries: Option<Vec<Entry>>) {
+        self.peer.log_read(now.time, link, entries);
+        self.follow_up(now);
+    }
+}
+
+// From part to part.
+impl Node {
+    pub(crate) fn note(&mut self, text: String) {
+        self.outputs.push_back(Output::Note(text));
+    }
+
+    /// Passes on what the peer has to say, and does this server's part of it.
+    pub(crate) fn follow_up(&mut self, now: Now) {
+        use grevy_zab::Output as Zab;
+        while let Some(output) = self.peer.poll() {
+            let output = match output {
+                Zab::Append { zxid, entry } => {
+                    if !self.take_up(zxid, &entry) {
+                        let why = "it is not a transaction of this version of the format";
+                        self.peer.refuse(now.time, zxid, why);
+                        continue;
+                    }
+                    Output::Append { zxid, entry }
+                }
+                Zab::Truncate { to } => {
+                    self.take_back(to);
+                    let rebuild = self.applied > to;
+                    if rebuild {
+                        self.drop_clients();
+                    }
+                    Output::Truncate { to, rebuild }
+                }
+                Zab::InstallSnapshot { zxid } => {
+                    self.queue.clear();
+                    self.queued = zxid;
+                    self.drop_clients();
+                    Output::InstallSnapshot { zxid }
+                }
+                Zab::TakeSnapshot => {
+                    self.snapshot_for_learners = ForLearners::Wanted;
+                    continue;
+                }
+                Zab::Became(part) => {
+                    self.became(now, &part);
+                    Output::Became(part)
+                }
+                Zab::Notify { to, message } => Output::Notify { to, message },
+                Zab::DialAll => Output::DialAll,
+                Zab::Dial { leader, timeout } => Output::Dial { leader, timeout },
+                Zab::Send { link, packet } => Output::Send { link, packet },
+                Zab::SendSnapshot { link, zxid } => Output::SendSnapshot { link, zxid },
+                Zab::Hangup { link, why } => {
+                    self.clock.learner_lost(link);
+                    Output::Hangup { link, why }
+                }
+                Zab::LinkTimeout { link, timeout } => Output::LinkTimeout { link, timeout },
+                Zab::SaveEpochs { accepted, current } => Output::SaveEpochs { accepted, current },
+                Zab::ReadLog { link, after, until } => Output::ReadLog { link, after, until },
+                Zab::Configured {
+                    committed,
+                    proposed,
+                } => Output::Configured {
+                    committed,
+                    proposed,
+                },
+                Zab::Note(text) => Output::Note(text),
+            };
+            self.outputs.push_back(output);
+        }
+    }
+
+    /// A transaction of the leader's is about to be logged. This server's own are known.
+    fn take_up(&mut self, zxid: Zxid, entry: &[u8]) -> bool {
+        if zxid <= self.queued {
+            return true;
+        }
+        let Ok(decoded) = TxnEntry::from_bytes(entry) else {
+            return false;
+        };
+        if decoded.header.zxid != zxid {
+            return false;
+        }
+        self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
+        if let Some(membership) = configuration(&decoded.txn) {
+            self.peer.configuration_proposed(Arc::new(membership));
+        }
+        self.queued = zxid;
+        self.queue.push_back(Queued::Txn {
+            header: decoded.header,
+            txn: decoded.txn,
+            digest: decoded.digest,
+            origin: None,
+        });
+        true
+    }
+
+    /// The transactions above `to` have not taken effect and never will.
+    fn take_back(&mut self, to: Zxid) {
+        self.queued = self.queued.min(to);
+        let queue = core::mem::take(&mut self.queue);
+        self.queue = queue
+            .into_iter()
+            .filter_map(|queued| match queued {
+                Queued::Txn { header, origin, .. } if header.zxid > to => {
+                    // Its client is told when its turn comes.
+                    let (client, _) = origin?;
+                    let code = ErrorCode::ConnectionLoss;
+                    Some(Queued::Refused { client, code })
+                }
+                other => Some(other),
+            })
+            .collect();
+    }
+
+    fn became(&mut self, now: Now, part: &Part) {
+        if part.serves() {
+            self.starting = true;
+            return;
+        }
+        self.starting = false;
+        if self.service == Service::Open {
+            self.service = Service::Paused;
+            self.paused_since = now.time;
+            self.outputs.push_back(Output::Service(Service::Paused));
+        }
+        if let Part::Looking { .. } = part {
+            self.lose_leader();
+        }
+    }
+
+    /// What was asked of the last leader, or of this one, is to be asked of the next.
+    fn lose_leader(&mut self) {
+        self.answered_syncs.clear();
+        self.snapshot_for_learners = ForLearners::No;
+        self.syncs = 0;
+        for queued in &mut self.queue {
+            if let Queued::Sync { client, .. } = queued {
+                *queued = Queued::Refused {
+                    client: *client,
+                    code: ErrorCode::ConnectionLoss,
+                };
+            }
+        }
+    }
+
+    /// Begins to serve.
+    pub(crate) fn open_service(&mut self) {
+        self.service = Service::Open;
+        self.outputs.push_back(Output::Service(Service::Open));
+    }
+
+    /// Clients have waited long enough: they should try other servers.
+    pub(crate) fn close_service(&mut self) {
+        self.service = Service::Closed;
+        self.outputs.push_back(Output::Service(Service::Closed));
+        self.drop_clients();
+    }
+
+    fn drop_clients(&mut self) {
+        self.forwarding = crate::forwarding::Forwarding::default();
+        self.revalidating.clear();
+        self.outputs.push_back(Output::DropClients);
+    }
+
+    /// A request that the last leader may have got, and that is not in the history that was
+    /// taken over from the next: it has had no effect, and is made again.
+    ///
+    /// If it stands among what is proposed, it is under way.
+    pub(crate) fn submit_again(
+        &mut self,
+        now: Now,
+        tree: &Tree,
+        session: SessionId,
+        waiting: Waiting,
+    ) {
+        if self.is_under_way(session, &waiting) {
+            return self.forwarding.push(session, waiting);
+        }
+        // The same leader again: a request may still be on its way to it.
+        if matches!(waiting.kind, Kind::Write { .. }) && waiting.sent == Some(self.peer.reached()) {
+            let kind = Kind::Refusal(ErrorCode::ConnectionLoss);
+            return self.forwarding.push(session, Waiting { kind, ..waiting });
+        }
+        if !self.peer.leads() {
+            return self.send_or_hold(now, session, waiting);
+        }
+        let Waiting {
+            client, op, kind, ..
+        } = waiting;
+        match kind {
+            Kind::Write { cxid, record, ids } => {
+                let ask = Ask {
+                    session,
+                    cxid,
+                    op,
+                    record: &record,
+                    ids: &ids,
+                    client: Some(client),
+                    admitted: Ok(()),
+                };
+                self.decide(now, tree, ask);
+            }
+            Kind::Sync { path } => self.sync(client, path),
+            Kind::Refusal(code) => self.queue.push_back(Queued::Refused { client, code }),
+        }
+    }
+
+    fn is_under_way(&self, session: SessionId, waiting: &Waiting) -> bool {
+        let Kind::Write { cxid, .. } = waiting.kind else {
+            return false;
+        };
+        waiting.sent.is_some()
+            && self.queue.iter().any(|queued| {
+                matches!(queued, Queued::Txn { header, .. }
+                    if header.session == session && header.cxid == cxid)
+            })
+    }
+
+    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`.
+    pub fn role(&self) -> String {
+        match self.peer.part() {
+            _ if !self.peer.is_member() => "standalone",
+            Part::Leading { .. } => "leader",
+            Part::Following { .. } => "follower",
+            Part::Observing { .. } => "observer",
+            _ => "looking",
+        }
+        .to_string()
+    }
+}

@@ -1,0 +1,214 @@
+//! Requests of a learner's clients that are on their way to the leader, and those that wait for
+//! one. Source: `FollowerRequestProcessor`, `CommitProcessor`.
+//!
+//! A request is over when the transaction with its session and number is applied here. Requests
+//! of one session are over in the order in which they came. If the leader is lost, they wait for
+//! the next one: once that is established and its history taken over, a request that is not in
+//! it has not taken effect and never will, and can be sent again without doing anything twice.
+
+use crate::connection::ClientId;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use grevy_proto::quorum::{Forwarded, Packet};
+use grevy_proto::{ErrorCode, Id, OpCode, SessionId, Xid, Zxid};
+
+/// A request that is not over.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub client: ClientId,
+    pub op: OpCode,
+    pub kind: Kind,
+    /// The first number of the epoch in which it was sent to a leader.
+    pub sent: Option<Zxid>,
+}
+
+/// What it waits for.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Its transaction.
+    Write {
+        cxid: Xid,
+        record: Box<[u8]>,
+        ids: Arc<[Id]>,
+    },
+    /// The leader's word that everything before it is committed.
+    Sync { path: Box<str> },
+    /// Nothing but its turn: it cannot be.
+    Refusal(ErrorCode),
+}
+
+impl Waiting {
+    /// What is sent to the leader; nothing for a refusal.
+    pub fn packet(&self, session: SessionId) -> Option<Packet> {
+        let (cxid, record, ids) = match &self.kind {
+            Kind::Write { cxid, record, ids } => (*cxid, record.clone(), ids.clone()),
+            Kind::Sync { path } => (
+                Xid(0),
+                grevy_proto::Encode::to_bytes(path).into(),
+                Arc::from([]),
+            ),
+            Kind::Refusal(_) => return None,
+        };
+        Some(Packet::Request(Box::new(Forwarded {
+            session,
+            cxid,
+            op: self.op.wire(),
+            record,
+            ids,
+        })))
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Forwarding {
+    sessions: BTreeMap<SessionId, VecDeque<Waiting>>,
+    /// Whose syncs the leader has not answered, oldest first: its answers carry no name.
+    syncs: VecDeque<(SessionId, ClientId)>,
+    count: usize,
+}
+
+impl Forwarding {
+    /// Number of requests.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Takes up a request, to be sent with [`Waiting::packet`].
+    pub fn push(&mut self, session: SessionId, waiting: Waiting) {
+        if matches!(waiting.kind, Kind::Sync { .. }) && waiting.sent.is_some() {
+            self.syncs.push_back((session, waiting.client));
+        }
+        self.sessions.entry(session).or_default().push_back(waiting);
+        self.count += 1;
+    }
+
+    /// The request that the transaction `cxid` of `session` answers, behind those of the session
+    /// that came before it. These are over, too: a leader that was lost did not live to answer
+    /// them.
+    pub fn take_write(&mut self, session: SessionId, cxid: Xid) -> Option<(Vec<Waiting>, Waiting)> {
+        let queue = self.sessions.get(&session)?;
+        let answers = |w: &Waiting| matches!(w.kind, Kind::Write { cxid: x, .. } if x == cxid);
+        let before = queue.iter().position(answers)?;
+        let before = (0..before)
+            .filter_map(|_| self.take_first(session))
+            .collect();
+        Some((before, self.take_first(session)?))
+    }
+
+    /// The session's oldest request, if that is a refusal.
+    pub fn take_refusal(&mut self, session: SessionId) -> Option<(ClientId, ErrorCode)> {
+        match self.sessions.get(&session)?.front()?.kind {
+            Kind::Refusal(code) => Some((self.take_first(session)?.client, code)),
+            _ => None,
+        }
+    }
+
+    /// The leader has answered the oldest sync. Returns whose it is.
+    pub fn sync_answered(&mut self) -> Option<(SessionId, ClientId)> {
+        self.syncs.pop_front()
+    }
+
+    /// The session's oldest request, if that is a sync of this connection's.
+    pub fn take_sync(&mut self, session: SessionId, client: ClientId) -> Option<Box<str>> {
+        let first = self.sessions.get(&session)?.front()?;
+        if first.client != client || !matches!(first.kind, Kind::Sync { .. }) {
+            return None;
+        }
+        match self.take_first(session)?.kind {
+            Kind::Sync { path } => Some(path),
+            _ => None,
+        }
+    }
+
+    fn take_first(&mut self, session: SessionId) -> Option<Waiting> {
+        let queue = self.sessions.get_mut(&session)?;
+        let first = queue.pop_front();
+        if queue.is_empty() {
+            self.sessions.remove(&session);
+        }
+        self.count -= usize::from(first.is_some());
+        first
+    }
+
+    /// The connection has ended: nobody waits for its requests any more.
+    pub fn forget(&mut self, session: SessionId, client: ClientId) {
+        if let Some(queue) = self.sessions.get_mut(&session) {
+            let before = queue.len();
+            queue.retain(|waiting| waiting.client != client);
+            self.count -= before - queue.len();
+            if queue.is_empty() {
+                self.sessions.remove(&session);
+            }
+        }
+    }
+
+    /// Takes everything out, in the order of each session, to be taken up by another leader.
+    pub fn take_all(&mut self) -> Vec<(SessionId, Waiting)> {
+        self.syncs.clear();
+        self.count = 0;
+        core::mem::take(&mut self.sessions)
+            .into_iter()
+            .flat_map(|(session, queue)| queue.into_iter().map(move |w| (session, w)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: SessionId = SessionId(1);
+
+    fn write(cxid: i32) -> Waiting {
+        Waiting {
+            client: ClientId(1),
+            op: OpCode::SetData,
+            kind: Kind::Write {
+                cxid: Xid(cxid),
+                record: Box::from([]),
+                ids: Arc::from([]),
+            },
+            sent: Some(Zxid(0)),
+        }
+    }
+
+    #[test]
+    fn requests_are_over_in_their_order() {
+        let mut forwarding = Forwarding::default();
+        forwarding.push(S, write(1));
+        let sync = Waiting {
+            op: OpCode::Sync,
+            kind: Kind::Sync { path: "/".into() },
+            ..write(0)
+        };
+        forwarding.push(S, sync);
+        forwarding.push(S, write(2));
+        assert!(forwarding.take_write(S, Xid(3)).is_none());
+        assert_eq!(forwarding.sync_answered(), Some((S, ClientId(1))));
+        assert!(forwarding.take_sync(S, ClientId(1)).is_none());
+        assert!(forwarding.take_write(S, Xid(1)).is_some());
+        assert_eq!(forwarding.take_sync(S, ClientId(1)), Some("/".into()));
+        assert!(forwarding.take_write(S, Xid(2)).is_some());
+        assert_eq!(forwarding.len(), 0);
+    }
+
+    #[test]
+    fn what_came_before_an_answered_request_is_over() {
+        let mut forwarding = Forwarding::default();
+        (1..=3).for_each(|cxid| forwarding.push(S, write(cxid)));
+        let (before, _) = forwarding.take_write(S, Xid(2)).unwrap();
+        assert_eq!((before.len(), forwarding.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_connection_that_ended_waits_for_nothing() {
+        let mut forwarding = Forwarding::default();
+        forwarding.push(S, write(1));
+        forwarding.forget(S, ClientId(1));
+        assert_eq!(forwarding.len(), 0);
+        assert!(forwarding.take_all().is_empty());
+    }
+}

@@ -1,0 +1,281 @@
+//! Opening, resuming and ending sessions. Source: `ZooKeeperServer`, `LearnerSessionTracker`,
+//! `LeaderSessionTracker`.
+//!
+//! The leader alone lets sessions expire, by what it hears itself and what learners report. A
+//! learner asks it whether a session that a client resumes is still open.
+
+use crate::clients::Clients;
+use crate::connection::{ClientId, CloseReason, Connect};
+use crate::forwarding::{Kind, Waiting};
+use crate::node::Node;
+use crate::output::{Output, Service};
+use crate::time::{Now, Time};
+use crate::writes::Ask;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+use grevy_proto::quorum::Packet;
+use grevy_proto::{Encode, OpCode, SessionId, Xid};
+use grevy_tree::Tree;
+use grevy_zab::LinkId;
+
+impl Node {
+    /// A client asks for a session.
+    pub fn open_session(&mut self, now: Now, tree: &Tree, clients: &impl Clients, ask: Connect) {
+        if self.failure.is_some() || self.service == Service::Closed {
+            clients.with(ask.client, |c| c.close(CloseReason::NotServing));
+            return;
+        }
+        match ask.session {
+            SessionId::NONE => self.open_new(now, tree, ask),
+            _ => self.resume(now, clients, ask),
+        }
+        self.follow_up(now);
+    }
+
+    fn open_new(&mut self, now: Now, tree: &Tree, ask: Connect) {
+        let session = self.new_session_id();
+        let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
+        let record = timeout.to_bytes();
+        let op = OpCode::CreateSession;
+        if self.peer.leads() && self.service == Service::Open {
+            let ask = Ask {
+                session,
+                cxid: Xid(0),
+                op,
+                record: &record,
+                ids: &[],
+                client: Some(ask.client),
+                admitted: Ok(()),
+            };
+            return self.decide(now, tree, ask);
+        }
+        let waiting = Waiting {
+            client: ask.client,
+            op,
+            kind: Kind::Write {
+                cxid: Xid(0),
+                record: record.into(),
+                ids: Arc::from([]),
+            },
+            sent: None,
+        };
+        self.send_or_hold(now, session, waiting);
+    }
+
+    fn resume(&mut self, now: Now, clients: &impl Clients, ask: Connect) {
+        // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
+        if let Some(previous) = self.clock.client(ask.session) {
+            clients.with(previous, |c| {
+                c.close(CloseReason::SessionMoved(ask.session))
+            });
+        }
+        if !ask.password_matches {
+            clients.with(ask.client, |c| c.session_refused(ask.session));
+            return;
+        }
+        if self.peer.leads() && self.service == Service::Open {
+            let attached = self
+                .clock
+                .attach(ask.session, ask.client, ask.timeout, now.time)
+                .is_some();
+            clients.with(ask.client, |c| match attached {
+                true => drop(c.session_opened(ask.session, now.time)),
+                false => c.session_refused(ask.session),
+            });
+            return;
+        }
+        self.send_revalidation(ask);
+        self.revalidating.entry(ask.session).or_default().push(ask);
+    }
+
+    fn send_revalidation(&mut self, ask: Connect) {
+        if self.service == Service::Open
+            && let Some(link) = self.peer.leader_link()
+        {
+            let packet = Packet::Revalidate {
+                session: ask.session,
+                timeout: i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX),
+            };
+            self.peer.send(link, packet);
+        }
+    }
+
+    /// There is a leader again: what was to be asked of the last one is asked of it.
+    pub(crate) fn revalidate_again(&mut self, now: Now, clients: &impl Clients) {
+        for (_, asks) in core::mem::take(&mut self.revalidating) {
+            for ask in asks {
+                self.resume(now, clients, ask);
+            }
+        }
+    }
+
+    /// The leader says whether a session is open. Answers come in the order of the questions.
+    pub(crate) fn revalidated(
+        &mut self,
+        now: Now,
+        clients: &impl Clients,
+        session: SessionId,
+        valid: bool,
+    ) {
+        let Some(asks) = self.revalidating.get_mut(&session) else {
+            return;
+        };
+        let ask = asks.remove(0);
+        if asks.is_empty() {
+            self.revalidating.remove(&session);
+        }
+        if !valid {
+            clients.with(ask.client, |c| c.session_refused(session));
+            return;
+        }
+        if !self.clock.knows(session) {
+            self.clock.open(session, ask.timeout, now.time);
+        }
+        let opened = clients.with(ask.client, |c| c.session_opened(session, now.time));
+        if opened == Some(true) {
+            self.clock
+                .attach(session, ask.client, ask.timeout, now.time);
+        }
+    }
+
+    /// A learner asks whether a session is open, to be at home there from now on.
+    pub(crate) fn revalidate(
+        &mut self,
+        now: Now,
+        clients: &impl Clients,
+        link: LinkId,
+        session: SessionId,
+        timeout: i32,
+    ) {
+        let timeout = crate::node::millis(timeout);
+        let moved = self.clock.move_to(session, link, timeout, now.time);
+        if let Some(Some(previous)) = moved {
+            clients.with(previous, |c| c.close(CloseReason::SessionMoved(session)));
+        }
+        let valid = moved.is_some();
+        self.peer.send(link, Packet::Revalidated { session, valid });
+    }
+
+    /// The server's number, and one that it has not given out before: above all zxids that it
+    /// has seen committed, and each session takes one. ZooKeeper takes the clock for that part,
+    /// and can give an id out again after the clock was set back, so that whoever had it before
+    /// resumes somebody else's session; zxids do not come again.
+    fn new_session_id(&mut self) -> SessionId {
+        const LOW: i64 = (1 << 56) - 1;
+        let seen = self.peer.last().max(self.peer.reached());
+        let mut low = (seen.0 & LOW).max(self.last_session) + 1;
+        // An id that a Java server gave out may be the same.
+        while self.clock.knows(self.session_id(low)) {
+            low += 1;
+        }
+        self.last_session = low;
+        self.session_id(low)
+    }
+
+    fn session_id(&self, low: i64) -> SessionId {
+        SessionId(self.config.server_id.0 << 56 | low)
+    }
+
+    /// The connection has ended; it heard its client last at `heard`.
+    pub fn client_closed(&mut self, client: ClientId, session: Option<SessionId>, heard: Time) {
+        let Some(session) = session else {
+            return;
+        };
+        self.forwarding.forget(session, client);
+        if self.clock.client(session) == Some(client)
+            && heard > self.reported
+            && let Some(timeout) = self.clock.timeout_ms(session)
+        {
+            let timeout = i32::try_from(timeout).unwrap_or(i32::MAX);
+            self.also_heard.push((session, timeout));
+        }
+        self.clock.detach(session, client, heard);
+    }
+
+    /// The sessions that this learner heard since it was asked last.
+    pub(crate) fn heard_sessions(
+        &mut self,
+        now: Now,
+        clients: &impl Clients,
+    ) -> Vec<(SessionId, i32)> {
+        let mut heard = core::mem::take(&mut self.also_heard);
+        let since = self.reported;
+        heard.extend(
+            self.clock
+                .served()
+                .filter(|(_, client, _)| {
+                    clients.with(*client, |c| c.heard()).unwrap_or_default() >= since
+                })
+                .map(|(session, _, timeout)| (session, i32::try_from(timeout).unwrap_or(i32::MAX))),
+        );
+        self.reported = now.time;
+        heard
+    }
+
+    /// Sessions that a learner heard.
+    pub(crate) fn sessions_heard(&mut self, now: Now, heard: &[(SessionId, i32)]) {
+        for (session, timeout) in heard {
+            let timeout = Duration::from_millis(u64::try_from(*timeout).unwrap_or(0));
+            self.clock.touch(*session, timeout, now.time);
+        }
+    }
+
+    /// Time has come: sessions that were not heard of expire, childless containers go, and the
+    /// ensemble has its own clockwork.
+    pub fn handle_timeout(&mut self, now: Now, tree: &Tree, clients: &impl Clients) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.peer.handle_timeout(now.time);
+        self.follow_up(now);
+        if self.service == Service::Paused && now.time >= self.paused_since + self.patience() {
+            self.close_service();
+        }
+        if self.peer.leads() && self.service == Service::Open {
+            self.expire(now, tree, clients);
+            self.reap(now, tree);
+        }
+        self.follow_up(now);
+    }
+
+    fn expire(&mut self, now: Now, tree: &Tree, clients: &impl Clients) {
+        for (session, client) in self.clock.due(now.time) {
+            if let Some(client) = client
+                && let Some(heard) = clients.with(client, |c| c.heard())
+            {
+                self.clock.heard(session, heard);
+            }
+        }
+        for (session, _) in self.clock.due(now.time) {
+            self.outputs.push_back(Output::Expired(session));
+            let ask = Ask {
+                session,
+                cxid: Xid(0),
+                op: OpCode::CloseSession,
+                record: &[],
+                ids: &[],
+                client: None,
+                admitted: Ok(()),
+            };
+            self.decide(now, tree, ask);
+            self.clock.start_closing(session);
+        }
+    }
+
+    fn reap(&mut self, now: Now, tree: &Tree) {
+        for path in self.reaper.reap(now, tree) {
+            let record = path.to_bytes();
+            let ask = Ask {
+                session: SessionId::NONE,
+                cxid: Xid(0),
+                op: OpCode::DeleteContainer,
+                record: &record,
+                ids: &[],
+                client: None,
+                admitted: Ok(()),
+            };
+            self.decide(now, tree, ask);
+        }
+    }
+}

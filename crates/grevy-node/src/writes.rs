@@ -1,0 +1,312 @@
+//! Writes: at the leader they are decided and proposed, at a learner they go to the leader.
+
+use crate::connection::{ClientId, Request};
+use crate::forwarding::{Kind, Waiting};
+use crate::node::{Node, Queued};
+use crate::output::{Output, Service};
+use crate::time::Now;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use grevy_proto::request::{PathOnly, Reconfig};
+use grevy_proto::txn::{Txn, TxnDigest, TxnHeader, encode_entry};
+use grevy_proto::{Decode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
+use grevy_tree::Tree;
+use grevy_tree::prepare::{Context, WriteRequest, check_readable};
+use grevy_zab::{Membership, Peer};
+
+/// A write to be decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub session: SessionId,
+    pub cxid: Xid,
+    pub op: OpCode,
+    pub record: &'a [u8],
+    pub ids: &'a [Id],
+    /// The connection of this server that waits for the answer.
+    pub client: Option<ClientId>,
+    /// Whether it may come from where it comes: otherwise `SessionMoved`.
+    pub admitted: Result<(), ErrorCode>,
+}
+
+impl Node {
+    /// A request of a client: a write, or something that must wait for writes.
+    pub fn submit(&mut self, now: Now, tree: &Tree, request: Request<'_>) {
+        let Request {
+            client,
+            session,
+            xid,
+            op,
+            record,
+            ids,
+        } = request;
+        // Of a connection that has been cut off nothing may take effect any more (P20).
+        if self.failure.is_some() || self.clock.client(session) != Some(client) {
+            return;
+        }
+        match self.peer.leads() && self.service == Service::Open {
+            true => self.submit_here(now, tree, client, session, xid, op, record, &ids),
+            false => self.forward(now, client, session, xid, op, record, ids),
+        }
+        self.follow_up(now);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a request")]
+    fn submit_here(
+        &mut self,
+        now: Now,
+        tree: &Tree,
+        client: ClientId,
+        session: SessionId,
+        cxid: Xid,
+        op: OpCode,
+        record: &[u8],
+        ids: &[Id],
+    ) {
+        match op {
+            OpCode::Sync => match PathOnly::decode(&mut Reader::new(record)) {
+                Ok(request) => self.sync(client, request.path.into()),
+                Err(_) => self.queue.push_back(Queued::Refused {
+                    client,
+                    code: ErrorCode::MarshallingError,
+                }),
+            },
+            // Its end is proposed already, and comes once (P18).
+            OpCode::CloseSession if !self.clock.is_open(session) => {
+                self.queue.push_back(Queued::Refused {
+                    client,
+                    code: ErrorCode::SessionExpired,
+                });
+            }
+            _ => self.decide(
+                now,
+                tree,
+                Ask {
+                    session,
+                    cxid,
+                    op,
+                    record,
+                    ids,
+                    client: Some(client),
+                    admitted: Ok(()),
+                },
+            ),
+        }
+    }
+
+    /// A sync of a client of this leader.
+    pub(crate) fn sync(&mut self, client: ClientId, path: Box<str>) {
+        self.peer.sync(None);
+        self.syncs += 1;
+        self.queue.push_back(Queued::Sync {
+            client,
+            path,
+            number: self.syncs,
+        });
+    }
+
+    /// Sends a request to the leader, now or when there is one. What cannot be read is refused
+    /// here: a Java leader would stumble over it.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a request")]
+    fn forward(
+        &mut self,
+        now: Now,
+        client: ClientId,
+        session: SessionId,
+        cxid: Xid,
+        op: OpCode,
+        record: &[u8],
+        ids: Arc<[Id]>,
+    ) {
+        let kind = match op {
+            OpCode::Sync => match PathOnly::decode(&mut Reader::new(record)) {
+                Ok(request) => Kind::Sync {
+                    path: request.path.into(),
+                },
+                Err(_) => Kind::Refusal(ErrorCode::MarshallingError),
+            },
+            _ => match check_readable(&WriteRequest { op, record }) {
+                Ok(()) => Kind::Write {
+                    cxid,
+                    record: record.into(),
+                    ids,
+                },
+                Err(code) => Kind::Refusal(code),
+            },
+        };
+        let waiting = Waiting {
+            client,
+            op,
+            kind,
+            sent: None,
+        };
+        self.send_or_hold(now, session, waiting);
+    }
+
+    pub(crate) fn send_or_hold(&mut self, _now: Now, session: SessionId, mut waiting: Waiting) {
+        if self.service == Service::Open
+            && let Some(link) = self.peer.leader_link()
+            && let Some(packet) = waiting.packet(session)
+        {
+            waiting.sent = Some(self.peer.reached());
+            self.peer.send(link, packet);
+        }
+        self.forwarding.push(session, waiting);
+    }
+
+    /// Decides a write and proposes what comes of it.
+    pub(crate) fn decide(&mut self, now: Now, tree: &Tree, ask: Ask<'_>) {
+        if self.peer.is_exhausted() {
+            self.peer
+                .step_down(now.time, "the zxids of this epoch are used up");
+            return self.decide_later(ask);
+        }
+        let zxid = self.peer.next_zxid();
+        let internal = ask.session == SessionId::NONE || ask.op == OpCode::CreateSession;
+        let session_state = match internal || self.clock.is_open(ask.session) {
+            true => ask.admitted,
+            false => Err(ErrorCode::SessionExpired),
+        };
+        let Self {
+            config,
+            peer,
+            pending,
+            ..
+        } = self;
+        let least = if config.may_shrink_to_one { 1 } else { 2 };
+        let reconfigure = |request: &Reconfig<'_>| reconfigured(peer, least, request, zxid);
+        let context = Context {
+            config: &config.prepare,
+            session: ask.session,
+            cxid: ask.cxid,
+            zxid,
+            time: now.wall_ms,
+            ids: ask.ids,
+            session_state,
+            ephemeral_state: session_state,
+            reconfigure: match peer.is_member() {
+                true => Some(&reconfigure),
+                false => None,
+            },
+        };
+        let request = WriteRequest {
+            op: ask.op,
+            record: ask.record,
+        };
+        let prepared = pending.prepare(tree, &request, &context);
+        let header = prepared.as_ref().ok().map(|p| context.header(&p.txn));
+        let origin = ask.client.map(|client| (client, ask.op));
+        match (prepared, header) {
+            (Ok(prepared), Some(header)) => {
+                if ask.op == OpCode::CloseSession {
+                    self.clock.start_closing(ask.session);
+                }
+                self.propose(now, header, prepared.txn, prepared.digest, origin);
+            }
+            (Err(code), _) => match ask.client {
+                Some(client) => self.queue.push_back(Queued::Refused { client, code }),
+                // The server that it came from waits for a transaction.
+                None => {
+                    let txn = Txn::Error(code.wire());
+                    let header = TxnHeader {
+                        session: ask.session,
+                        cxid: ask.cxid,
+                        zxid,
+                        time: now.wall_ms,
+                        op: txn.op().wire(),
+                    };
+                    self.propose(now, header, txn, None, None);
+                }
+            },
+            (Ok(_), None) => {}
+        }
+    }
+
+    /// Keeps a client's request for the next leader. What came from a learner, that keeps itself.
+    fn decide_later(&mut self, ask: Ask<'_>) {
+        if let Some(client) = ask.client {
+            let waiting = Waiting {
+                client,
+                op: ask.op,
+                kind: Kind::Write {
+                    cxid: ask.cxid,
+                    record: ask.record.into(),
+                    ids: ask.ids.into(),
+                },
+                sent: None,
+            };
+            self.forwarding.push(ask.session, waiting);
+        }
+    }
+
+    fn propose(
+        &mut self,
+        now: Now,
+        header: TxnHeader,
+        txn: Txn,
+        digest: Option<TxnDigest>,
+        origin: Option<(ClientId, OpCode)>,
+    ) {
+        let mut entry = Vec::with_capacity(256);
+        encode_entry(&header, &txn, digest, &mut entry);
+        self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
+        let configuration = configuration(&txn).map(Arc::new);
+        self.queued = header.zxid;
+        self.queue.push_back(Queued::Txn {
+            header,
+            txn,
+            digest,
+            origin,
+        });
+        let proposed = self
+            .peer
+            .propose(now.time, header.zxid, entry.into(), configuration);
+        if let Err(broken) = proposed {
+            self.outputs.push_back(Output::Broken(broken));
+        }
+    }
+}
+
+/// What `/zookeeper/config` holds after a reconfiguration. Source: `PrepRequestProcessor`, case
+/// reconfig.
+fn reconfigured(
+    peer: &Peer,
+    least_participants: usize,
+    request: &Reconfig<'_>,
+    zxid: Zxid,
+) -> Result<Box<[u8]>, ErrorCode> {
+    let members = peer.members();
+    if members.proposed().is_some() {
+        return Err(ErrorCode::ReconfigInProgress);
+    }
+    let committed = members.committed();
+    if request.config_id != -1 && request.config_id != committed.version {
+        return Err(ErrorCode::BadVersion);
+    }
+    let next = committed
+        .reconfigure(
+            request.joining.0.as_deref(),
+            request.leaving.0.as_deref(),
+            request.members.0.as_deref(),
+            least_participants,
+        )
+        .map_err(|error| error.code())?
+        .with_version(zxid.0);
+    // Who joins must be in sync already.
+    if !next.quorum.is_quorum(|server| peer.is_in_sync(server)) {
+        return Err(ErrorCode::NewConfigNoQuorum);
+    }
+    Ok(next.to_string().into_bytes().into())
+}
+
+/// The configuration that a transaction brings, if it is a reconfiguration.
+pub(crate) fn configuration(txn: &Txn) -> Option<Membership> {
+    match txn {
+        Txn::SetData(set) if set.reconfig => {
+            let text = core::str::from_utf8(set.data.as_deref()?).ok()?;
+            Membership::parse(text).ok()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,789 @@
+//! An ensemble in a jar: nodes with disks that remember, and messages that arrive in any order
+//! that streams allow. What is drawn comes from a seed.
+
+#![allow(dead_code, reason = "each test file uses its part of the harness")]
+
+use grevy_node::{
+    Action, ClientId, Clients, Connection, Node, NodeConfig, Now, Output, Part, Time, View,
+};
+use grevy_proto::connect::{ConnectRequest, ConnectResponse};
+use grevy_proto::election::Notification;
+use grevy_proto::jute::{Decode, Encode, Reader};
+use grevy_proto::quorum::Packet;
+use grevy_proto::reply::ReplyHeader;
+use grevy_proto::request::{Create, RequestHeader};
+use grevy_proto::txn::TxnEntry;
+use grevy_proto::{Acl, Epoch, ErrorCode, OpCode, ServerId, SessionId, Xid, Zxid};
+use grevy_tree::watch::WatchTable;
+use grevy_tree::{Fed, Loader, Tree, TreeConfig};
+use grevy_zab::{
+    ElectionConfig, Entry, Epochs, LinkId, Membership, Memberships, PeerConfig, Recovered,
+    Standing, Timing,
+};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const TICK: Duration = Duration::from_millis(500);
+
+/// What survives a crash.
+#[derive(Default, Clone)]
+struct Disk {
+    epochs: Epochs,
+    log: Vec<(Zxid, Arc<[u8]>)>,
+    snapshots: BTreeMap<Zxid, Vec<u8>>,
+}
+
+struct Running {
+    node: Node,
+    tree: Tree,
+    watches: RefCell<WatchTable>,
+    clients: RefCell<BTreeMap<ClientId, Connection>>,
+    /// Ordered and not done.
+    orders: VecDeque<Output>,
+    links: BTreeMap<LinkId, (usize, LinkId)>,
+    received: Option<(Zxid, Vec<u8>, Tree)>,
+    notes: Vec<String>,
+}
+
+struct Server {
+    id: ServerId,
+    config: NodeConfig,
+    disk: Disk,
+    run: Option<Running>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Channel {
+    Election(usize, usize),
+    /// To this end of a link.
+    Link(usize, LinkId),
+}
+
+enum Message {
+    Notification(Notification),
+    Bytes(Vec<u8>),
+    Snapshot(Zxid, Vec<u8>),
+    Closed,
+}
+
+pub struct Cluster {
+    servers: Vec<Server>,
+    members: Membership,
+    pub now: Now,
+    channels: BTreeMap<Channel, VecDeque<Message>>,
+    /// Directed pairs between which nothing gets through.
+    cut: BTreeSet<(usize, usize)>,
+    random: u64,
+    next_client: u32,
+    next_link: u32,
+    next_xid: i32,
+    /// What any server applied, by zxid.
+    applied: BTreeMap<Zxid, Vec<u8>>,
+    pub commit_log: usize,
+}
+
+fn tree_config() -> TreeConfig {
+    TreeConfig {
+        hash_seed: 1,
+        extended_types: true,
+        emulate_353_ttl: false,
+        digest: true,
+    }
+}
+
+impl Cluster {
+    /// Servers 1 to `voters` vote, `observers` more do not.
+    pub fn new(voters: usize, observers: usize, seed: u64) -> Self {
+        let count = voters + observers;
+        let text: String = (1..=count)
+            .map(|id| {
+                let role = if id <= voters {
+                    "participant"
+                } else {
+                    "observer"
+                };
+                format!("server.{id}=host{id}:2888:3888:{role};2181\n")
+            })
+            .collect();
+        let members = Membership::parse(&text).unwrap();
+        let servers = (1..=count)
+            .map(|id| Server {
+                id: ServerId(id as i64),
+                config: NodeConfig {
+                    server_id: ServerId(id as i64),
+                    tick: TICK,
+                    min_session_timeout: TICK * 2,
+                    seed: seed + id as u64,
+                    ..NodeConfig::default()
+                },
+                disk: Disk::default(),
+                run: None,
+            })
+            .collect();
+        Self {
+            servers,
+            members,
+            now: Now {
+                time: Time(1_000_000),
+                wall_ms: 1_700_000_000_000,
+            },
+            channels: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            next_client: 0,
+            next_link: 0,
+            next_xid: 1,
+            applied: BTreeMap::new(),
+            commit_log: 5,
+        }
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random % n as u64) as usize
+    }
+
+    pub fn len(&self) -> usize {
+        self.servers.len()
+    }
+
+    pub fn start_all(&mut self) {
+        (0..self.len()).for_each(|at| self.start(at));
+    }
+
+    pub fn start(&mut self, at: usize) {
+        let server = &mut self.servers[at];
+        assert!(server.run.is_none());
+        let disk = &server.disk;
+        let (mut tree, base) = match disk.snapshots.last_key_value() {
+            Some((zxid, body)) => (load(*zxid, body), *zxid),
+            None => (Tree::new(tree_config()), Zxid(0)),
+        };
+        let mut recent = Vec::new();
+        for (zxid, entry) in disk.log.iter().filter(|(zxid, _)| *zxid > base) {
+            let decoded = TxnEntry::from_bytes(entry).unwrap();
+            tree.apply(&decoded.header, &decoded.txn, &mut |_| {});
+            recent.push(Entry {
+                zxid: *zxid,
+                bytes: entry.clone(),
+            });
+        }
+        let is_empty = tree.last_zxid() == Zxid(0) && disk.epochs.accepted == Epoch(0);
+        let recovered = Recovered {
+            last: tree.last_zxid(),
+            epochs: disk.epochs,
+            recent: recent.split_off(recent.len().saturating_sub(self.commit_log)),
+            standing: match is_empty {
+                true => Standing::Empty,
+                false => Standing::Normal,
+            },
+        };
+        let peer = PeerConfig {
+            id: server.id,
+            timing: Timing {
+                tick: TICK,
+                init: TICK * 10,
+                sync: TICK * 5,
+                connect: TICK * 10,
+            },
+            election: ElectionConfig {
+                min_interval: Duration::from_millis(200),
+                max_interval: Duration::from_millis(1000),
+                finalize_wait: Duration::from_millis(200),
+                reconfig: false,
+            },
+            commit_log: self.commit_log,
+            always_snapshot: false,
+            read_log: true,
+            reconfig: false,
+        };
+        let members = Memberships::new(self.members.clone());
+        let node = Node::member(
+            server.config.clone(),
+            peer,
+            members,
+            recovered,
+            &tree,
+            self.now,
+        );
+        server.run = Some(Running {
+            node,
+            tree,
+            watches: RefCell::new(WatchTable::new(1)),
+            clients: RefCell::default(),
+            orders: VecDeque::new(),
+            links: BTreeMap::new(),
+            received: None,
+            notes: Vec::new(),
+        });
+        for other in 0..self.len() {
+            if other != at && self.is_up(other) {
+                self.call(at, |node, now, _, _| {
+                    node.election_peer(now, ServerId(other as i64 + 1), true);
+                });
+                self.call(other, |node, now, _, _| {
+                    node.election_peer(now, ServerId(at as i64 + 1), true);
+                });
+            }
+        }
+        self.settle(at);
+    }
+
+    /// The server is gone at once; what was not durable is lost.
+    pub fn kill(&mut self, at: usize) {
+        let Some(run) = self.servers[at].run.take() else {
+            return;
+        };
+        for (link, (other, far)) in run.links {
+            self.channels.remove(&Channel::Link(at, link));
+            self.channels
+                .entry(Channel::Link(other, far))
+                .or_default()
+                .push_back(Message::Closed);
+        }
+        self.channels.retain(
+            |channel, _| !matches!(channel, Channel::Election(a, b) if *a == at || *b == at),
+        );
+        for other in 0..self.len() {
+            if self.is_up(other) {
+                self.call(other, |node, now, _, _| {
+                    node.election_peer(now, ServerId(at as i64 + 1), false);
+                });
+            }
+        }
+    }
+
+    /// Empties the disk of a server that does not run.
+    pub fn wipe(&mut self, at: usize) {
+        assert!(!self.is_up(at));
+        self.servers[at].disk = Disk::default();
+    }
+
+    /// Cuts a server off from all others, or ends that. Connections across a cut end.
+    pub fn isolate(&mut self, at: usize, cut: bool) {
+        for other in (0..self.len()).filter(|other| *other != at) {
+            for pair in [(at, other), (other, at)] {
+                match cut {
+                    true => self.cut.insert(pair),
+                    false => self.cut.remove(&pair),
+                };
+            }
+            if !self.is_up(at) || !self.is_up(other) {
+                continue;
+            }
+            for (here, there) in [(at, other), (other, at)] {
+                self.call(here, |node, now, _, _| {
+                    node.election_peer(now, ServerId(there as i64 + 1), !cut);
+                });
+                let lost: Vec<LinkId> = self
+                    .run(here)
+                    .links
+                    .iter()
+                    .filter(|(_, (far, _))| *far == there)
+                    .map(|(link, _)| *link)
+                    .collect();
+                for link in lost.into_iter().filter(|_| cut) {
+                    self.run(here).links.remove(&link);
+                    self.channels.remove(&Channel::Link(here, link));
+                    self.call(here, |node, now, _, _| node.link_lost(now, link));
+                }
+            }
+        }
+    }
+
+    pub fn is_up(&self, at: usize) -> bool {
+        self.servers[at].run.is_some()
+    }
+
+    fn run(&mut self, at: usize) -> &mut Running {
+        self.servers[at].run.as_mut().expect("the server runs")
+    }
+
+    pub fn part(&self, at: usize) -> Option<Part> {
+        Some(self.servers[at].run.as_ref()?.node.part().clone())
+    }
+
+    pub fn serves(&self, at: usize) -> bool {
+        self.servers[at]
+            .run
+            .as_ref()
+            .is_some_and(|run| run.node.status() == grevy_node::Status::Serving)
+    }
+
+    pub fn leader(&self) -> Option<usize> {
+        (0..self.len())
+            .find(|at| self.serves(*at) && matches!(self.part(*at), Some(Part::Leading { .. })))
+    }
+
+    pub fn last_zxid(&self, at: usize) -> Zxid {
+        self.servers[at].run.as_ref().unwrap().tree.last_zxid()
+    }
+
+    pub fn digest(&self, at: usize) -> i64 {
+        self.servers[at].run.as_ref().unwrap().tree.digest()
+    }
+
+    pub fn exists(&self, at: usize, path: &str) -> bool {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.tree.get(path).is_some()
+    }
+
+    pub fn notes(&self) -> Vec<String> {
+        let runs = self.servers.iter().filter_map(|server| {
+            let run = server.run.as_ref()?;
+            Some(
+                run.notes
+                    .iter()
+                    .map(|note| format!("{}: {note}", server.id.0)),
+            )
+        });
+        runs.flatten().collect()
+    }
+
+    fn call(
+        &mut self,
+        at: usize,
+        f: impl FnOnce(&mut Node, Now, &Tree, &RefCell<BTreeMap<ClientId, Connection>>),
+    ) {
+        let now = self.now;
+        if let Some(run) = &mut self.servers[at].run {
+            f(&mut run.node, now, &run.tree, &run.clients);
+        }
+        self.settle(at);
+    }
+
+    /// Applies and carries out.
+    fn settle(&mut self, at: usize) {
+        let now = self.now;
+        loop {
+            let Some(run) = &mut self.servers[at].run else {
+                return;
+            };
+            if run.node.has_committed() {
+                let before = run.tree.last_zxid();
+                run.node
+                    .apply_committed(now, &mut run.tree, &run.watches, &run.clients);
+                assert!(run.tree.last_zxid() >= before);
+                assert_eq!(run.node.digest_mismatches(), 0, "digests differ");
+            }
+            let Some(output) = run.node.poll() else {
+                return;
+            };
+            self.carry_out(at, output);
+        }
+    }
+
+    fn carry_out(&mut self, at: usize, output: Output) {
+        match output {
+            Output::Append { .. }
+            | Output::SaveEpochs { .. }
+            | Output::Truncate { .. }
+            | Output::InstallSnapshot { .. }
+            | Output::Snapshot(_) => self.run(at).orders.push_back(output),
+            Output::ReadLog { link, after, until } => {
+                let log = &self.servers[at].disk.log;
+                let found: Vec<Entry> = log
+                    .iter()
+                    .filter(|(zxid, _)| *zxid > after && *zxid <= until)
+                    .map(|(zxid, bytes)| Entry {
+                        zxid: *zxid,
+                        bytes: bytes.clone(),
+                    })
+                    .collect();
+                let whole = log.iter().any(|(zxid, _)| *zxid == after) && !found.is_empty();
+                self.call(at, |node, now, _, _| {
+                    node.log_read(now, link, whole.then_some(found));
+                });
+            }
+            Output::Notify { to, message } => {
+                let to = to.0 as usize - 1;
+                if self.is_up(to) && !self.cut.contains(&(at, to)) {
+                    let queue = self.channels.entry(Channel::Election(at, to)).or_default();
+                    queue.clear();
+                    queue.push_back(Message::Notification(message));
+                }
+            }
+            Output::DialAll => {}
+            Output::Dial { leader, .. } => {
+                let to = leader.0 as usize - 1;
+                if !self.is_up(to) || self.cut.contains(&(at, to)) {
+                    self.call(at, |node, now, _, _| node.dial_failed(now, leader));
+                    return;
+                }
+                let near = self.new_link();
+                let far = self.new_link();
+                self.run(at).links.insert(near, (to, far));
+                self.run(to).links.insert(far, (at, near));
+                self.call(to, |node, now, _, _| node.link_accepted(now, far));
+                self.call(at, |node, now, _, _| node.link_dialled(now, near));
+            }
+            Output::Send { link, packet } => {
+                self.send(at, link, Message::Bytes(packet.to_bytes()));
+            }
+            Output::SendSnapshot { link, zxid } => {
+                let body = self.servers[at].disk.snapshots[&zxid].clone();
+                self.send(at, link, Message::Snapshot(zxid, body));
+            }
+            Output::Hangup { link, why } => {
+                let id = self.servers[at].id.0;
+                self.run(at).notes.push(format!("{id} hangs up: {why}"));
+                self.send(at, link, Message::Closed);
+                self.run(at).links.remove(&link);
+            }
+            Output::DropClients => self.run(at).clients.borrow_mut().clear(),
+            Output::Became(part) => self.run(at).notes.push(format!("{part:?}")),
+            Output::Note(note) => self.run(at).notes.push(note),
+            Output::LinkTimeout { .. }
+            | Output::Service(_)
+            | Output::Configured { .. }
+            | Output::Expired(_) => {}
+            Output::Broken(broken) => panic!("{broken}"),
+        }
+    }
+
+    fn new_link(&mut self) -> LinkId {
+        self.next_link += 1;
+        LinkId(self.next_link)
+    }
+
+    fn send(&mut self, at: usize, link: LinkId, message: Message) {
+        let Some((to, far)) = self.run(at).links.get(&link).copied() else {
+            return;
+        };
+        self.channels
+            .entry(Channel::Link(to, far))
+            .or_default()
+            .push_back(message);
+    }
+
+    /// The disk does the next thing that was ordered; appends together.
+    fn disk_step(&mut self, at: usize) {
+        let Some(order) = self.run(at).orders.pop_front() else {
+            return;
+        };
+        match order {
+            Output::Append { zxid, entry } => {
+                let mut batch = vec![(zxid, entry)];
+                while let Some(Output::Append { .. }) = self.run(at).orders.front() {
+                    if let Some(Output::Append { zxid, entry }) = self.run(at).orders.pop_front() {
+                        batch.push((zxid, entry));
+                    }
+                }
+                let last = batch.last().map_or(zxid, |(zxid, _)| *zxid);
+                self.servers[at].disk.log.extend(batch);
+                self.call(at, |node, now, _, _| node.log_synced(now, last));
+            }
+            Output::SaveEpochs { accepted, current } => {
+                let epochs = &mut self.servers[at].disk.epochs;
+                assert!(
+                    accepted >= epochs.accepted && current >= epochs.current,
+                    "P25"
+                );
+                *epochs = Epochs { accepted, current };
+                self.call(at, |node, now, _, _| {
+                    node.epochs_saved(now, accepted, current);
+                });
+            }
+            Output::Truncate { to, rebuild } => {
+                let disk = &mut self.servers[at].disk;
+                disk.log.retain(|(zxid, _)| *zxid <= to);
+                disk.snapshots.retain(|zxid, _| *zxid <= to);
+                if rebuild {
+                    let tree = rebuild_tree(disk);
+                    assert_eq!(tree.last_zxid(), to);
+                    self.run(at).tree = tree;
+                }
+                self.call(at, |node, now, _, _| node.truncated(now, to));
+            }
+            Output::InstallSnapshot { zxid } => {
+                let (got, body, tree) = self.run(at).received.take().expect("a snapshot");
+                assert_eq!(got, zxid);
+                let disk = &mut self.servers[at].disk;
+                disk.snapshots = BTreeMap::from([(zxid, body)]);
+                disk.log.clear();
+                self.run(at).tree = tree;
+                self.call(at, |node, now, _, _| node.snapshot_installed(now, zxid));
+            }
+            Output::Snapshot(info) => {
+                let mut body = Vec::new();
+                while self.run(at).tree.snapshot_slice(3, &mut body) {}
+                self.servers[at].disk.snapshots.insert(info.zxid, body);
+                self.call(at, |node, now, _, _| node.snapshot_done(now, true));
+            }
+            other => panic!("no order: {other:?}"),
+        }
+    }
+
+    fn deliver(&mut self, channel: &Channel) {
+        let Some(queue) = self.channels.get_mut(channel) else {
+            return;
+        };
+        let Some(message) = queue.pop_front() else {
+            return;
+        };
+        if queue.is_empty() {
+            self.channels.remove(channel);
+        }
+        match (channel, message) {
+            (Channel::Election(from, to), Message::Notification(message)) => {
+                let from = ServerId(*from as i64 + 1);
+                let bytes = message.to_message();
+                let message = Notification::decode(&bytes[4..]).unwrap();
+                self.call(*to, |node, now, _, _| {
+                    node.election_message(now, from, &message);
+                });
+            }
+            (Channel::Link(at, link), Message::Bytes(bytes)) => {
+                let (packet, len) = Packet::parse(&bytes, 1 << 20).unwrap().unwrap();
+                assert_eq!(len, bytes.len());
+                self.call(*at, |node, now, tree, clients| {
+                    node.link_packet(now, tree, clients, *link, packet);
+                });
+            }
+            (Channel::Link(at, link), Message::Snapshot(zxid, body)) => {
+                let tree = load(zxid, &body);
+                self.run(*at).received = Some((zxid, body, tree));
+                self.call(*at, |node, now, _, _| {
+                    node.snapshot_received(now, *link, zxid);
+                });
+            }
+            (Channel::Link(at, link), Message::Closed) if self.is_up(*at) => {
+                self.run(*at).links.remove(link);
+                self.call(*at, |node, now, _, _| node.link_lost(now, *link));
+            }
+            _ => {}
+        }
+    }
+
+    /// One thing happens somewhere.
+    pub fn step(&mut self) {
+        let channels: Vec<Channel> = self
+            .channels
+            .keys()
+            .filter(|channel| match channel {
+                Channel::Election(_, to) | Channel::Link(to, _) => self.is_up(*to),
+            })
+            .cloned()
+            .collect();
+        let disks: Vec<usize> = (0..self.len())
+            .filter(|at| {
+                let run = self.servers[*at].run.as_ref();
+                run.is_some_and(|run| !run.orders.is_empty())
+            })
+            .collect();
+        let count = channels.len() + disks.len();
+        if count == 0 || self.below(20) == 0 {
+            let micros = 1 + self.below(20_000) as u64;
+            return self.pass(Duration::from_micros(micros));
+        }
+        let which = self.below(count);
+        match channels.get(which) {
+            Some(channel) => self.deliver(channel),
+            None => self.disk_step(disks[which - channels.len()]),
+        }
+        self.note_applied();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.time = self.now.time + time;
+        self.now.wall_ms += time.as_millis() as i64;
+        for at in 0..self.len() {
+            let due = self.servers[at].run.as_ref().is_some_and(|run| {
+                let next = run.node.next_timeout();
+                next.is_some_and(|next| next <= self.now.time)
+            });
+            if due {
+                self.call(at, |node, now, tree, clients| {
+                    node.handle_timeout(now, tree, clients);
+                });
+            }
+        }
+    }
+
+    /// Runs until `done`, or panics after `limit` of simulated time.
+    pub fn run_until(&mut self, what: &str, limit: Duration, done: impl Fn(&Self) -> bool) {
+        let end = self.now.time + limit;
+        while !done(self) {
+            assert!(
+                self.now.time < end,
+                "{what}: not within {limit:?}\n{}",
+                self.notes().join("\n")
+            );
+            self.step();
+        }
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now.time + time;
+        while self.now.time < end {
+            self.step();
+        }
+    }
+
+    /// P23: whoever applies the same zxid applies the same bytes.
+    fn note_applied(&mut self) {
+        for server in &self.servers {
+            let Some(run) = &server.run else { continue };
+            let last = run.tree.last_zxid();
+            if !self.serves(server.id.0 as usize - 1) {
+                continue;
+            }
+            for (zxid, entry) in server.disk.log.iter().rev() {
+                if *zxid > last {
+                    continue;
+                }
+                match self.applied.get(zxid) {
+                    None => {
+                        self.applied.insert(*zxid, entry.to_vec());
+                    }
+                    Some(known) => {
+                        assert_eq!(known[..], entry[..], "P23: {zxid} differs");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// All servers that run have everything that any served, in the end.
+    pub fn check_agreement(&self) {
+        let newest = self.applied.keys().next_back().copied();
+        let mut digests = BTreeSet::new();
+        for at in (0..self.len()).filter(|at| self.is_up(*at)) {
+            assert!(
+                Some(self.last_zxid(at)) >= newest,
+                "P10: server {} lost",
+                at + 1
+            );
+            digests.insert((self.last_zxid(at), self.digest(at)));
+        }
+        assert!(digests.len() <= 1, "P29: {digests:?}");
+    }
+
+    // Clients.
+
+    pub fn connect(&mut self, at: usize) -> ClientId {
+        self.resume(at, SessionId::NONE)
+    }
+
+    pub fn resume(&mut self, at: usize, session: SessionId) -> ClientId {
+        let id = ClientId(self.next_client);
+        self.next_client += 1;
+        let connection = Connection::new(id, IpAddr::V4(Ipv4Addr::LOCALHOST), self.now.time);
+        self.run(at).clients.borrow_mut().insert(id, connection);
+        let password = session.password();
+        let request = ConnectRequest {
+            protocol_version: 0,
+            last_zxid_seen: Zxid::ZERO,
+            timeout: 10_000,
+            session,
+            password: Some(&password),
+            read_only: Some(false),
+        };
+        self.frame(at, id, &request.to_bytes());
+        id
+    }
+
+    pub fn session(&self, at: usize, client: ClientId) -> Option<SessionId> {
+        let run = self.servers[at].run.as_ref()?;
+        run.clients.with(client, |c| c.session())?
+    }
+
+    pub fn create(&mut self, at: usize, client: ClientId, path: &str) -> Xid {
+        let xid = Xid(self.next_xid);
+        self.next_xid += 1;
+        let mut frame = RequestHeader {
+            xid,
+            op: OpCode::Create.wire(),
+        }
+        .to_bytes();
+        Create {
+            path: path.into(),
+            data: None,
+            acl: vec![Acl::OPEN],
+            flags: 0,
+        }
+        .encode(&mut frame);
+        self.frame(at, client, &frame);
+        xid
+    }
+
+    pub fn sync(&mut self, at: usize, client: ClientId) -> Xid {
+        let xid = Xid(self.next_xid);
+        self.next_xid += 1;
+        let mut frame = RequestHeader {
+            xid,
+            op: OpCode::Sync.wire(),
+        }
+        .to_bytes();
+        "/".encode(&mut frame);
+        self.frame(at, client, &frame);
+        xid
+    }
+
+    fn frame(&mut self, at: usize, client: ClientId, bytes: &[u8]) {
+        let now = self.now;
+        let run = self.run(at);
+        let view = View {
+            now: now.time,
+            tree: &run.tree,
+            watches: &run.watches,
+            config: run.node.config(),
+        };
+        let action = run.clients.with(client, |c| c.handle_frame(bytes, view));
+        match action {
+            Some(Action::Connect(ask)) => {
+                run.node.open_session(now, &run.tree, &run.clients, ask);
+            }
+            Some(Action::Submit(request)) => run.node.submit(now, &run.tree, request),
+            _ => {}
+        }
+        self.settle(at);
+    }
+
+    /// What a client was sent, as xids with errors. The answer to its connect is left out.
+    pub fn replies(&mut self, at: usize, client: ClientId) -> Vec<(Xid, ErrorCode)> {
+        let run = self.run(at);
+        let bytes = run
+            .clients
+            .with(client, |c| std::mem::take(c.output()))
+            .unwrap_or_default();
+        let mut rest = &bytes[..];
+        let mut replies = Vec::new();
+        while let Some((len, tail)) = rest.split_first_chunk::<4>() {
+            let (body, tail) = tail.split_at(i32::from_be_bytes(*len) as usize);
+            let mut reader = Reader::new(body);
+            if body.len() != 37 || ConnectResponse::decode(&mut reader).is_err() {
+                let mut reader = Reader::new(body);
+                let header = ReplyHeader::decode(&mut reader).unwrap();
+                let code = ErrorCode::from_wire(header.err).unwrap();
+                replies.push((header.xid, code));
+            }
+            rest = tail;
+        }
+        replies
+    }
+}
+
+fn load(zxid: Zxid, body: &[u8]) -> Tree {
+    let mut loader = Loader::new(tree_config(), zxid);
+    assert!(matches!(loader.feed(body), Ok(Fed::Done(_))));
+    loader.finish().unwrap()
+}
+
+fn rebuild_tree(disk: &Disk) -> Tree {
+    let (mut tree, base) = match disk.snapshots.last_key_value() {
+        Some((zxid, body)) => (load(*zxid, body), *zxid),
+        None => (Tree::new(tree_config()), Zxid(0)),
+    };
+    for (_, entry) in disk.log.iter().filter(|(zxid, _)| *zxid > base) {
+        let decoded = TxnEntry::from_bytes(entry).unwrap();
+        tree.apply(&decoded.header, &decoded.txn, &mut |_| {});
+    }
+    tree
+}

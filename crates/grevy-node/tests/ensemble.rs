@@ -1,0 +1,183 @@
+//! Ensembles of nodes: elections, writes through any server, and what outlives whom.
+
+mod cluster;
+
+use cluster::Cluster;
+use grevy_proto::ErrorCode;
+use std::time::Duration;
+
+const SECONDS: Duration = Duration::from_secs(30);
+
+fn started(voters: usize, observers: usize, seed: u64) -> Cluster {
+    let mut cluster = Cluster::new(voters, observers, seed);
+    cluster.start_all();
+    cluster.run_until("all serve", SECONDS, |c| {
+        (0..c.len()).all(|at| c.serves(at))
+    });
+    cluster
+}
+
+/// A client of `at` creates `path`.
+fn create(cluster: &mut Cluster, at: usize, path: &str) -> ErrorCode {
+    let client = cluster.connect(at);
+    cluster.run_until("a session", SECONDS, |c| c.session(at, client).is_some());
+    let xid = cluster.create(at, client, path);
+    let mut replies = Vec::new();
+    for _ in 0..100_000 {
+        replies.extend(cluster.replies(at, client));
+        if let Some((_, code)) = replies.iter().find(|(x, _)| *x == xid) {
+            return *code;
+        }
+        cluster.step();
+    }
+    panic!("no reply to {path}\n{}", cluster.notes().join("\n"));
+}
+
+#[test]
+fn every_server_takes_writes() {
+    for seed in 1..20 {
+        let mut cluster = started(3, 1, seed);
+        for at in 0..4 {
+            assert_eq!(create(&mut cluster, at, &format!("/{at}")), ErrorCode::Ok);
+            assert_eq!(
+                create(&mut cluster, at, &format!("/{at}")),
+                ErrorCode::NodeExists
+            );
+        }
+        cluster.run_for(Duration::from_secs(1));
+        cluster.check_agreement();
+    }
+}
+
+#[test]
+fn a_killed_leader_is_replaced_and_comes_back() {
+    for seed in 1..20 {
+        let mut cluster = started(3, 1, seed);
+        assert_eq!(create(&mut cluster, 0, "/before"), ErrorCode::Ok);
+        let leader = cluster.leader().unwrap();
+        cluster.kill(leader);
+        cluster.run_until("another leader", SECONDS, |c| {
+            c.leader().is_some_and(|l| l != leader)
+        });
+        let other = cluster.leader().unwrap();
+        for n in 0..12 {
+            assert_eq!(create(&mut cluster, other, &format!("/{n}")), ErrorCode::Ok);
+        }
+        cluster.start(leader);
+        cluster.run_until("it serves again", SECONDS, |c| c.serves(leader));
+        assert!(cluster.exists(leader, "/before") && cluster.exists(leader, "/11"));
+        cluster.run_for(Duration::from_secs(1));
+        cluster.check_agreement();
+    }
+}
+
+#[test]
+fn clients_of_survivors_keep_their_connection_and_get_their_answers() {
+    for seed in 1..40 {
+        let mut cluster = started(3, 0, seed);
+        let leader = cluster.leader().unwrap();
+        let at = (leader + 1) % 3;
+        let client = cluster.connect(at);
+        cluster.run_until("a session", SECONDS, |c| c.session(at, client).is_some());
+        let mut xids = Vec::new();
+        for n in 0..10 {
+            xids.push(cluster.create(at, client, &format!("/{n}")));
+            if n % 3 == 0 {
+                xids.push(cluster.sync(at, client));
+            }
+        }
+        for _ in 0..cluster.below(60) {
+            cluster.step();
+        }
+        cluster.kill(leader);
+        let mut replies = Vec::new();
+        let end = cluster.now.time + SECONDS;
+        while replies.len() < xids.len() && cluster.now.time < end {
+            cluster.step();
+            replies.extend(cluster.replies(at, client));
+        }
+        let expected: Vec<_> = xids.into_iter().map(|xid| (xid, ErrorCode::Ok)).collect();
+        assert_eq!(
+            replies,
+            expected,
+            "seed {seed}\n{}",
+            cluster.notes().join("\n")
+        );
+    }
+}
+
+#[test]
+fn an_emptied_server_and_one_that_lags_do_not_forget_what_was_acknowledged() {
+    for seed in 1..20 {
+        let mut cluster = started(3, 0, seed);
+        let leader = cluster.leader().unwrap();
+        let (lagging, emptied) = ((leader + 1) % 3, (leader + 2) % 3);
+        cluster.kill(lagging);
+        for n in 0..20 {
+            assert_eq!(
+                create(&mut cluster, leader, &format!("/{n}")),
+                ErrorCode::Ok
+            );
+        }
+        cluster.kill(leader);
+        cluster.kill(emptied);
+        cluster.wipe(emptied);
+        cluster.start(lagging);
+        cluster.start(emptied);
+        cluster.run_for(Duration::from_secs(5));
+        assert_eq!(cluster.leader(), None, "two that lost elected each other");
+        cluster.start(leader);
+        cluster.run_until("all serve", SECONDS, |c| (0..3).all(|at| c.serves(at)));
+        for at in 0..3 {
+            assert!(cluster.exists(at, "/19"));
+        }
+        cluster.check_agreement();
+    }
+}
+
+/// Kills, cuts and restarts at random; in the end everybody has the same.
+#[test]
+fn whatever_happens_servers_agree() {
+    for seed in 1..60 {
+        let voters = [3, 3, 5, 1, 2][seed as usize % 5];
+        let mut cluster = Cluster::new(voters, seed as usize % 2, seed);
+        cluster.start_all();
+        let mut clients = Vec::new();
+        for n in 0..60 {
+            for _ in 0..cluster.below(150) {
+                cluster.step();
+            }
+            let at = cluster.below(cluster.len());
+            match cluster.below(8) {
+                0 if cluster.is_up(at) => cluster.kill(at),
+                1 if cluster.is_up(at) => cluster.isolate(at, true),
+                2 if cluster.is_up(at) => cluster.isolate(at, false),
+                3 | 4 if !cluster.is_up(at) => {
+                    cluster.isolate(at, false);
+                    cluster.start(at);
+                }
+                _ if cluster.serves(at) => {
+                    let client = cluster.connect(at);
+                    clients.push((at, client));
+                }
+                _ => {}
+            }
+            for (at, client) in clients.clone() {
+                if cluster.is_up(at) && cluster.session(at, client).is_some() {
+                    cluster.create(at, client, &format!("/{n}-{}", client.0));
+                }
+            }
+        }
+        for at in 0..cluster.len() {
+            cluster.isolate(at, false);
+            if !cluster.is_up(at) {
+                cluster.start(at);
+            }
+        }
+        cluster.run_until(&format!("seed {seed}: all serve"), SECONDS * 2, |c| {
+            (0..c.len()).all(|at| c.serves(at))
+        });
+        cluster.run_for(Duration::from_secs(2));
+        cluster.check_agreement();
+    }
+}

@@ -1,0 +1,9 @@
+//! Tools for the servers of an ensemble.
+
+pub mod members;
+pub mod screen;
+pub mod server;
+pub mod status;
+pub mod table;
+pub mod top;
+pub mod words;

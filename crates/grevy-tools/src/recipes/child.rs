@@ -1,0 +1,148 @@
+//! The command that is run.
+
+use super::event::Event;
+use crate::exit::Failure;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{self, IsTerminal};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc::Sender;
+
+/// The session was lost, or what is held by it; the command has been told to end.
+pub const LOST: u8 = 123;
+/// The time to wait was over.
+pub const TIMED_OUT: u8 = 124;
+/// Grevy itself failed.
+pub const FAILED: u8 = 125;
+/// The command cannot be run.
+const NOT_RUNNABLE: u8 = 126;
+/// There is no such command.
+const NOT_FOUND: u8 = 127;
+
+/// A running command. Its end comes as an event.
+pub struct Child {
+    pid: Pid,
+}
+
+/// Why a command was not run: a line, and an exit code.
+#[derive(Debug)]
+pub struct NotRun {
+    /// For people.
+    pub message: String,
+    /// What shells end with.
+    pub exit_code: u8,
+}
+
+impl Child {
+    /// Runs `words` with these variables in its environment.
+    pub fn run(
+        words: &[String],
+        variables: &[(&str, String)],
+        ended: Sender<Event>,
+    ) -> Result<Self, NotRun> {
+        let not_run = |error: &io::Error| NotRun {
+            message: format!("cannot run {}: {error}", words.join(" ")),
+            exit_code: match error.kind() {
+                io::ErrorKind::NotFound => NOT_FOUND,
+                _ => NOT_RUNNABLE,
+            },
+        };
+        let (program, arguments) = words.split_first().ok_or_else(|| NotRun {
+            message: "there is no command to run".to_owned(),
+            exit_code: NOT_FOUND,
+        })?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .spawn()
+            .map_err(|error| not_run(&error))?;
+        let pid = Pid::from_child(&child);
+        std::thread::Builder::new()
+            .name("child".to_owned())
+            .spawn(move || {
+                // A child can always be waited for; its end is what this thread is for.
+                if let Ok(status) = child.wait() {
+                    // Nobody waits any more if the process is about to end.
+                    let _ = ended.send(Event::Ended(status));
+                }
+            })
+            .map_err(|error| not_run(&error))?;
+        Ok(Self { pid })
+    }
+
+    /// Hands on a signal that this process got. A terminal has sent Ctrl-C to both already.
+    pub fn pass_on(&self, signal: i32) {
+        let from_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+        match Signal::from_named_raw(signal) {
+            Some(Signal::INT) if from_terminal => {}
+            Some(signal) => self.send(signal),
+            None => {}
+        }
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        self.send(Signal::TERM);
+    }
+
+    /// Ends it.
+    pub fn kill(&self) {
+        self.send(Signal::KILL);
+    }
+
+    fn send(&self, signal: Signal) {
+        // It may have ended by itself.
+        let _ = kill_process(self.pid, signal);
+    }
+}
+
+/// As shells tell it: the command's code, or 128 and its signal's number.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(FAILED)
+}
+
+/// How a command that runs another one ended, if it did not fail before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// What the process ends with.
+    pub exit_code: u8,
+    /// What there is to say.
+    pub message: Option<String>,
+}
+
+impl Ran {
+    /// With a line for people.
+    pub fn because(exit_code: u8, message: impl Into<String>) -> Self {
+        let message = Some(message.into());
+        Self { exit_code, message }
+    }
+}
+
+impl From<ExitStatus> for Ran {
+    fn from(status: ExitStatus) -> Self {
+        Self {
+            exit_code: exit_code(status),
+            message: None,
+        }
+    }
+}
+
+impl From<NotRun> for Ran {
+    fn from(not_run: NotRun) -> Self {
+        Self::because(not_run.exit_code, not_run.message)
+    }
+}
+
+impl From<Failure> for Ran {
+    fn from(failure: Failure) -> Self {
+        let exit_code = match failure.exit {
+            crate::exit::Exit::SessionLost => LOST,
+            _ => FAILED,
+        };
+        Self::because(exit_code, failure.message)
+    }
+}

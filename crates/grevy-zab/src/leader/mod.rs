@@ -1,0 +1,463 @@
+//! The leader: it agrees on an epoch with a quorum, brings learners up to date, and then has a
+//! quorum agree on each transaction, in the order of their zxids. Source: `Leader`,
+//! `LearnerHandler`; Junqueira, Reed, Serafini: Zab (DSN 2011).
+//!
+//! The leader counts itself like any voter: by what its own log has reported as durable, never
+//! by what it has merely written.
+
+mod broadcast;
+mod confirm;
+mod plan;
+mod progress;
+mod synchronise;
+
+use crate::common::{Common, Epochs, Fall, Timing};
+use crate::membership::Membership;
+use crate::output::{LinkId, Output, Part};
+use crate::time::Time;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use confirm::Confirmations;
+use grevy_proto::quorum::{LearnerInfo, Packet};
+use grevy_proto::{Epoch, ServerId, Zxid};
+use progress::{Progress, Stage};
+
+pub use broadcast::ProposeError;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    phase: Phase,
+    /// When the phase before broadcast has to be over.
+    deadline: Time,
+    /// The epoch, or the smallest that it may become.
+    epoch: Epoch,
+    /// What this server had when it began to lead: nobody who counts may have more.
+    began_with: (Epoch, Zxid),
+    /// Who has done what the phase waits for.
+    support: BTreeSet<ServerId>,
+    links: BTreeMap<LinkId, Progress>,
+    /// Up to where each voter's log is durable, in this epoch.
+    acked: BTreeMap<ServerId, Zxid>,
+    last_proposed: Zxid,
+    /// A reconfiguration that is proposed: from its zxid on, both quorums are needed.
+    reconfiguration: Option<(Zxid, Arc<Membership>)>,
+    confirmations: Confirmations,
+    next_ping: Time,
+    /// Whether the quorum is looked at with the next ping: that is so every second time.
+    checks_next: bool,
+    /// A snapshot for learners is ordered or being written.
+    snapshot: Snapshotting,
+    /// The last reconfiguration that was committed.
+    activates: Option<Zxid>,
+    /// Who leads from here on, if a reconfiguration says so.
+    pub successor: Option<ServerId>,
+}
+
+/// What happens to the snapshot for learners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Snapshotting {
+    No,
+    Ordered,
+    /// It is of this state.
+    Started(Zxid),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Phase {
+    /// Waits for a quorum of FOLLOWERINFO.
+    Discovery,
+    /// The new epoch is being made durable as `acceptedEpoch`.
+    Promising,
+    /// Waits for a quorum of ACKEPOCH.
+    Accepting,
+    /// The new epoch is being made durable as `currentEpoch`.
+    Entering,
+    /// Waits for a quorum to acknowledge NEWLEADER.
+    Synchronisation,
+    /// Established.
+    Broadcast,
+}
+
+impl Leader {
+    /// Begins to lead.
+    pub fn new(common: &mut Common, now: Time) -> Self {
+        common.output(Output::Became(Part::PreparingToLead));
+        let mut leader = Self {
+            phase: Phase::Discovery,
+            deadline: now + common.timing.init,
+            epoch: Epoch(common.epochs.accepted.0 + 1),
+            began_with: (common.epochs.current, common.history.last()),
+            support: BTreeSet::from([common.me]),
+            links: BTreeMap::new(),
+            acked: BTreeMap::new(),
+            last_proposed: common.history.last(),
+            reconfiguration: None,
+            confirmations: Confirmations::default(),
+            next_ping: now + common.timing.tick / 2,
+            checks_next: false,
+            snapshot: Snapshotting::No,
+            activates: None,
+            successor: None,
+        };
+        leader.try_promise(common);
+        leader
+    }
+
+    /// A server that runs alone: it is established in the epoch of its history.
+    pub fn alone(common: &mut Common) -> Self {
+        let last = common.history.last();
+        Self {
+            phase: Phase::Broadcast,
+            deadline: Time(u64::MAX),
+            epoch: last.epoch(),
+            began_with: (last.epoch(), last),
+            support: BTreeSet::new(),
+            links: BTreeMap::new(),
+            acked: BTreeMap::from([(common.me, last)]),
+            last_proposed: last,
+            reconfiguration: None,
+            confirmations: Confirmations::default(),
+            next_ping: Time(u64::MAX),
+            checks_next: false,
+            snapshot: Snapshotting::No,
+            activates: None,
+            successor: None,
+        }
+    }
+
+    /// Whether a quorum follows.
+    pub fn is_established(&self) -> bool {
+        self.phase == Phase::Broadcast
+    }
+
+    /// The epoch, once it is decided.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The connections that have introduced themselves, with who is there and whether it
+    /// observes.
+    pub fn learners(&self) -> impl Iterator<Item = (LinkId, ServerId, bool)> {
+        self.links.iter().filter_map(|(link, progress)| {
+            let server = progress.server?;
+            (progress.stage >= Stage::Synchronised).then_some((*link, server, progress.observer))
+        })
+    }
+
+    /// Who is behind a connection whose requests are taken up.
+    pub fn serves(&self, link: LinkId) -> bool {
+        let is_active = |progress: &Progress| progress.stage >= Stage::Synchronised;
+        self.is_established() && self.links.get(&link).is_some_and(is_active)
+    }
+
+    pub fn link_accepted(&mut self, common: &mut Common, now: Time, link: LinkId) {
+        let timeout = common.timing.init;
+        common.output(Output::LinkTimeout { link, timeout });
+        self.links.insert(link, Progress::new(now, common.timing));
+    }
+
+    /// A learner sent something that is not for here.
+    pub fn heard(&mut self, now: Time, link: LinkId, timing: Timing) {
+        if let Some(progress) = self.links.get_mut(&link) {
+            progress.heard(now, timing);
+        }
+    }
+
+    pub fn link_lost(&mut self, link: LinkId) {
+        self.links.remove(&link);
+    }
+
+    /// Takes a packet of a learner's. Requests, and what is about sessions, are not for here.
+    pub fn handle_packet(&mut self, common: &mut Common, now: Time, link: LinkId, packet: Packet) {
+        let timing = common.timing;
+        let Some(progress) = self.links.get_mut(&link) else {
+            return;
+        };
+        progress.heard(now, timing);
+        match (progress.stage, packet) {
+            (Stage::Connected, Packet::LearnerInfo(info)) => {
+                self.handle_learner_info(common, link, &info);
+            }
+            (
+                Stage::Informed,
+                Packet::AckEpoch {
+                    last_zxid,
+                    current_epoch,
+                },
+            ) => self.handle_ack_epoch(common, now, link, last_zxid, current_epoch),
+            (stage, Packet::Ack(zxid)) if stage >= Stage::Synchronising => {
+                self.handle_ack(common, now, link, zxid);
+            }
+            (Stage::Connected, packet) => {
+                let name = packet.name();
+                self.hang_up(
+                    common,
+                    link,
+                    &format!("{name} where a server has to introduce itself"),
+                );
+            }
+            (_, Packet::Unknown(_)) => {}
+            (stage, packet) => {
+                let text = format!("{} makes no sense here ({stage:?})", packet.name());
+                self.hang_up(common, link, &text);
+            }
+        }
+    }
+
+    fn hang_up(&mut self, common: &mut Common, link: LinkId, why: &str) {
+        self.links.remove(&link);
+        common.hang_up(link, why);
+    }
+
+    fn handle_learner_info(&mut self, common: &mut Common, link: LinkId, info: &LearnerInfo) {
+        let version = common.members.committed().version;
+        if info.config_version > version {
+            let text = format!(
+                "its configuration has version {:x}, which is newer than {version:x} here",
+                info.config_version
+            );
+            return self.hang_up(common, link, &text);
+        }
+        if info.server == Some(common.me) {
+            let text = "it says that it is this very server; give each server a number of its own";
+            return self.hang_up(common, link, text);
+        }
+        // Who comes back has lost its connection, though this end may not know yet.
+        let earlier = self.links.iter().find_map(|(other, progress)| {
+            (info.server.is_some() && progress.server == info.server).then_some(*other)
+        });
+        if let Some(earlier) = earlier {
+            self.hang_up(common, earlier, "the server came back");
+        }
+        let Some(progress) = self.links.get_mut(&link) else {
+            return;
+        };
+        progress.introduce(info);
+        match self.phase {
+            Phase::Discovery => {
+                self.epoch = self
+                    .epoch
+                    .max(Epoch(info.accepted_epoch.0.saturating_add(1)));
+                let voter = info.server.filter(|server| common.is_voter(*server));
+                self.support.extend(voter);
+                self.try_promise(common);
+            }
+            Phase::Promising => {}
+            _ => self.inform(common, link),
+        }
+    }
+
+    fn try_promise(&mut self, common: &mut Common) {
+        if self.phase != Phase::Discovery || !self.is_supported(common) {
+            return;
+        }
+        self.phase = Phase::Promising;
+        common.save(Epochs {
+            accepted: self.epoch,
+            ..common.ordered
+        });
+    }
+
+    /// Of the configuration in force alone: a later one is not known to everybody yet.
+    fn is_supported(&self, common: &Common) -> bool {
+        let quorum = &common.members.committed().quorum;
+        self.support.contains(&common.me)
+            && quorum.is_quorum(|server| self.support.contains(&server))
+    }
+
+    fn inform(&mut self, common: &mut Common, link: LinkId) {
+        if let Some(progress) = self.links.get_mut(&link)
+            && progress.stage == Stage::Introduced
+        {
+            progress.stage = Stage::Informed;
+            common.send(link, Packet::LeaderInfo(self.epoch));
+        }
+    }
+
+    fn handle_ack_epoch(
+        &mut self,
+        common: &mut Common,
+        now: Time,
+        link: LinkId,
+        last: Zxid,
+        current: Option<Epoch>,
+    ) {
+        let Some(progress) = self.links.get_mut(&link) else {
+            return;
+        };
+        progress.stage = Stage::Accepted { last };
+        let server = progress.server;
+        match self.phase {
+            Phase::Accepting => {
+                if let Some(current) = current {
+                    if (current, last) > self.began_with {
+                        let text = format!(
+                            "its history (epoch {}, up to {last}) is ahead of this leader's \
+                             (epoch {}, up to {})",
+                            current.0, self.began_with.0.0, self.began_with.1
+                        );
+                        return self.hang_up(common, link, &text);
+                    }
+                    if last >= Zxid::ZERO {
+                        let voter = server.filter(|server| common.is_voter(*server));
+                        self.support.extend(voter);
+                    }
+                }
+                self.try_enter(common);
+            }
+            phase if phase >= Phase::Synchronisation => self.synchronise(common, now, link, last),
+            _ => {}
+        }
+    }
+
+    fn try_enter(&mut self, common: &mut Common) {
+        if self.phase == Phase::Accepting && self.is_supported(common) {
+            self.phase = Phase::Entering;
+            common.save(Epochs {
+                accepted: common.ordered.accepted.max(self.epoch),
+                current: self.epoch,
+            });
+        }
+    }
+
+    /// The promises are durable.
+    pub fn epochs_saved(&mut self, common: &mut Common, now: Time) {
+        match self.phase {
+            Phase::Promising if common.epochs.accepted == self.epoch => {
+                self.phase = Phase::Accepting;
+                self.deadline = now + common.timing.init;
+                self.support = BTreeSet::from([common.me]);
+                let links: Vec<LinkId> = self.links.keys().copied().collect();
+                for link in links {
+                    self.inform(common, link);
+                }
+                self.try_enter(common);
+            }
+            Phase::Entering if common.epochs.current == self.epoch => {
+                self.start_synchronisation(common, now);
+            }
+            _ => {}
+        }
+    }
+
+    fn start_synchronisation(&mut self, common: &mut Common, now: Time) {
+        self.phase = Phase::Synchronisation;
+        self.deadline = now + common.timing.init;
+        common.establish_configuration(self.epoch);
+        self.acked.insert(common.me, common.durable);
+        self.support = BTreeSet::from([common.me]);
+        let accepted: Vec<(LinkId, Zxid)> = self
+            .links
+            .iter()
+            .filter_map(|(link, progress)| match progress.stage {
+                Stage::Accepted { last } => Some((*link, last)),
+                _ => None,
+            })
+            .collect();
+        for (link, last) in accepted {
+            self.synchronise(common, now, link, last);
+        }
+        self.try_establish(common, now);
+    }
+
+    /// The first number of the epoch, which NEWLEADER has and no transaction.
+    fn epoch_zxid(&self) -> Zxid {
+        Zxid::new(self.epoch, 0)
+    }
+
+    fn try_establish(&mut self, common: &mut Common, now: Time) {
+        let support = &self.support;
+        if self.phase != Phase::Synchronisation
+            || !common.members.is_quorum(|server| support.contains(&server))
+        {
+            return;
+        }
+        self.phase = Phase::Broadcast;
+        self.last_proposed = self.epoch_zxid();
+        common.commit(common.history.last());
+        let proposed = common.members.proposed().cloned();
+        common.activate(proposed);
+        let epoch = self.epoch;
+        common.output(Output::Became(Part::Leading { epoch }));
+        self.next_ping = now + common.timing.tick / 2;
+        for (link, progress) in &mut self.links {
+            if progress.stage == Stage::Synchronised {
+                progress.stage = Stage::Serving;
+                common.send(*link, Packet::UpToDate);
+            }
+        }
+    }
+
+    /// What has to happen now.
+    pub fn handle_timeout(&mut self, common: &mut Common, now: Time) -> Result<(), Fall> {
+        if self.phase < Phase::Broadcast && now >= self.deadline {
+            return Err(Fall(format!(
+                "no quorum took this server for its leader within {} ms (initLimit)",
+                common.timing.init.as_millis()
+            )));
+        }
+        if now < self.next_ping {
+            return Ok(());
+        }
+        self.next_ping = now + common.timing.tick / 2;
+        self.ping(common);
+        self.drop_silent(common, now);
+        self.checks_next = !self.checks_next;
+        if self.checks_next || self.phase < Phase::Broadcast {
+            return Ok(());
+        }
+        let living: BTreeSet<ServerId> = self
+            .links
+            .values()
+            .filter(|progress| progress.is_registered() && now <= progress.deadline)
+            .filter_map(|progress| progress.server)
+            .chain([common.me])
+            .collect();
+        match common.members.is_quorum(|server| living.contains(&server)) {
+            true => Ok(()),
+            false => Err(Fall(format!(
+                "too few servers follow this leader; there are only {}",
+                living.len()
+            ))),
+        }
+    }
+
+    pub fn next_timeout(&self) -> Option<Time> {
+        let next = match self.phase {
+            Phase::Broadcast => self.next_ping,
+            _ => self.next_ping.min(self.deadline),
+        };
+        (next < Time(u64::MAX)).then_some(next)
+    }
+
+    /// Closes connections whose learner takes too long to acknowledge a transaction.
+    fn drop_silent(&mut self, common: &mut Common, now: Time) {
+        let late: Vec<(LinkId, Zxid)> = self
+            .links
+            .iter()
+            .filter(|(_, progress)| progress.stage >= Stage::Synchronised)
+            .filter_map(|(link, progress)| {
+                let (zxid, since) = progress.oldest?;
+                (now - since > common.timing.sync).then_some((*link, zxid))
+            })
+            .collect();
+        for (link, zxid) in late {
+            let text = format!(
+                "it has not acknowledged {zxid} within {} ms (syncLimit)",
+                common.timing.sync.as_millis()
+            );
+            self.hang_up(common, link, &text);
+        }
+    }
+
+    /// Ends all connections.
+    pub fn end(mut self, common: &mut Common, why: &str) {
+        common.history.pin(None);
+        while let Some((link, _)) = self.links.pop_first() {
+            common.hang_up(link, why);
+        }
+    }
+}

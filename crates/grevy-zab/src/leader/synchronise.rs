@@ -1,0 +1,194 @@
+//! Bringing learners up to date. Source: `LearnerHandler.syncFollower`, `Leader.startForwarding`.
+//!
+//! Everything that is sent here is decided in one step, together with the registration for live
+//! traffic, so that nothing falls between. The order is one that is safe toward every Java
+//! learner (ZOOKEEPER-3104, -4394): what is committed comes as pairs of PROPOSAL and COMMIT,
+//! then NEWLEADER, then what is still outstanding.
+
+use super::plan::{Plan, plan};
+use super::progress::Stage;
+use super::{Leader, Phase, Snapshotting};
+use crate::common::Common;
+use crate::history::Entry;
+use crate::output::{LinkId, Output};
+use crate::time::Time;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use grevy_proto::Zxid;
+use grevy_proto::quorum::Packet;
+
+impl Leader {
+    /// Brings a learner whose log ends at `last` up to date.
+    pub(super) fn synchronise(&mut self, common: &mut Common, now: Time, link: LinkId, last: Zxid) {
+        let end = self.agreed_end(common);
+        let plan = match common.always_snapshot {
+            true => Plan::Snapshot,
+            false => plan(&common.history, end, last, common.read_log),
+        };
+        match plan {
+            Plan::Diff { after } => {
+                common.send(link, Packet::Diff(end));
+                self.send_history(common, now, link, after, &[]);
+            }
+            Plan::Trunc { to } => {
+                common.send(link, Packet::Trunc(to));
+                self.send_history(common, now, link, to, &[]);
+            }
+            Plan::Log { after } => {
+                self.set_stage(link, Stage::WaitsForLog { after });
+                let until = common.history.base();
+                common.output(Output::ReadLog { link, after, until });
+            }
+            Plan::Snapshot => self.order_snapshot(common, link),
+        }
+    }
+
+    /// The end of what the quorum agrees on; before the leader is established, of what it will
+    /// have agreed on then.
+    fn agreed_end(&self, common: &Common) -> Zxid {
+        match self.phase {
+            Phase::Broadcast => common.history.committed(),
+            _ => common.history.last(),
+        }
+    }
+
+    fn set_stage(&mut self, link: LinkId, stage: Stage) {
+        if let Some(progress) = self.links.get_mut(&link) {
+            progress.stage = stage;
+        }
+    }
+
+    fn order_snapshot(&mut self, common: &mut Common, link: LinkId) {
+        self.set_stage(link, Stage::WaitsForSnapshot);
+        if self.snapshot == Snapshotting::No {
+            self.snapshot = Snapshotting::Ordered;
+            common.output(Output::TakeSnapshot);
+        }
+    }
+
+    /// A snapshot of the state at `zxid` is being written. What follows it is kept until it is
+    /// done.
+    pub fn snapshot_started(&mut self, common: &mut Common, zxid: Zxid) {
+        if self.snapshot == Snapshotting::Ordered {
+            self.snapshot = Snapshotting::Started(zxid);
+            common.history.pin(Some(zxid));
+        }
+    }
+
+    /// The snapshot is durable, or could not be written.
+    pub fn snapshot_ready(&mut self, common: &mut Common, now: Time, written: bool) {
+        let Snapshotting::Started(zxid) = self.snapshot else {
+            return;
+        };
+        self.snapshot = Snapshotting::No;
+        let waiting: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(_, progress)| progress.stage == Stage::WaitsForSnapshot)
+            .map(|(link, _)| *link)
+            .collect();
+        for link in waiting {
+            match written {
+                true if zxid < common.history.base() => self.order_snapshot(common, link),
+                true => {
+                    common.send(link, Packet::Snap(zxid));
+                    common.output(Output::SendSnapshot { link, zxid });
+                    self.send_history(common, now, link, zxid, &[]);
+                }
+                false => self.hang_up(common, link, "no snapshot could be written for it"),
+            }
+        }
+        common.history.pin(None);
+    }
+
+    /// What was asked for from the log's files; `None` if they do not have it.
+    pub fn log_read(
+        &mut self,
+        common: &mut Common,
+        now: Time,
+        link: LinkId,
+        entries: Option<Vec<Entry>>,
+    ) {
+        let Some(progress) = self.links.get(&link) else {
+            return;
+        };
+        let Stage::WaitsForLog { after } = progress.stage else {
+            return;
+        };
+        match entries {
+            // Memory may have moved on while the files were read.
+            Some(entries)
+                if joins(&entries, after)
+                    && entries
+                        .last()
+                        .is_some_and(|e| e.zxid >= common.history.base()) =>
+            {
+                common.send(link, Packet::Diff(self.agreed_end(common)));
+                self.send_history(common, now, link, after, &entries);
+            }
+            _ => self.order_snapshot(common, link),
+        }
+    }
+
+    /// Sends everything behind `after`, of which `first` may not be in memory, and registers the
+    /// learner for what comes.
+    fn send_history(
+        &mut self,
+        common: &mut Common,
+        now: Time,
+        link: LinkId,
+        after: Zxid,
+        first: &[Entry],
+    ) {
+        let end = self.agreed_end(common);
+        let epoch_zxid = self.epoch_zxid();
+        let mut packets = Vec::new();
+        let mut pair = |entry: &Entry| {
+            packets.push(Packet::Proposal {
+                zxid: entry.zxid,
+                entry: entry.bytes.clone(),
+            });
+            packets.push(Packet::Commit(entry.zxid));
+        };
+        first.iter().for_each(&mut pair);
+        let after = first.last().map_or(after, |entry| entry.zxid);
+        common.history.between(after, end).for_each(&mut pair);
+        packets.push(Packet::NewLeader {
+            zxid: epoch_zxid,
+            config: common.members.last_seen().to_string().into(),
+        });
+        let Some(progress) = self.links.get_mut(&link) else {
+            return;
+        };
+        progress.stage = Stage::Synchronising;
+        progress.synced_to = end;
+        progress.acked = Zxid(-1);
+        if !progress.observer {
+            for entry in common.history.between(end, Zxid(i64::MAX)) {
+                progress.proposed(entry.zxid, now);
+                packets.push(Packet::Proposal {
+                    zxid: entry.zxid,
+                    entry: entry.bytes.clone(),
+                });
+            }
+        }
+        // What it had acknowledged on an earlier connection it may have been told to take back.
+        if let Some(server) = progress.server {
+            self.acked.remove(&server);
+        }
+        for packet in packets {
+            common.send(link, packet);
+        }
+    }
+}
+
+/// Whether the entries follow `after` and each other; at the beginning of an epoch only the
+/// history that follows can tell.
+fn joins(entries: &[Entry], after: Zxid) -> bool {
+    let mut last = after;
+    entries.iter().all(|entry| {
+        let joins = crate::history::follows(last, entry.zxid);
+        last = entry.zxid;
+        joins
+    })
+}

@@ -1,0 +1,93 @@
+//! The membership in force, and the one that is to come.
+
+use super::Membership;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use grevy_proto::{ServerId, Zxid};
+
+/// The committed membership, and the proposed one while there is a newer that is not committed.
+/// Everything that is counted needs a quorum of both (`SyncedLearnerTracker`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memberships {
+    /// In force (Java: the quorum verifier).
+    committed: Arc<Membership>,
+    /// Of a higher version than the committed one (Java: the last seen quorum verifier).
+    proposed: Option<Arc<Membership>>,
+}
+
+impl Memberships {
+    /// With nothing proposed.
+    pub fn new(committed: impl Into<Arc<Membership>>) -> Self {
+        Self {
+            committed: committed.into(),
+            proposed: None,
+        }
+    }
+
+    /// The one in force.
+    pub fn committed(&self) -> &Arc<Membership> {
+        &self.committed
+    }
+
+    /// The one that is to come.
+    pub fn proposed(&self) -> Option<&Arc<Membership>> {
+        self.proposed.as_ref()
+    }
+
+    /// The newest one: proposed if there is one, else committed (Java: last seen).
+    pub fn last_seen(&self) -> &Arc<Membership> {
+        self.proposed.as_ref().unwrap_or(&self.committed)
+    }
+
+    /// Takes up a membership that was proposed, unless a newer one is known. Returns whether it
+    /// did.
+    pub fn propose(&mut self, membership: impl Into<Arc<Membership>>) -> bool {
+        let membership = membership.into();
+        let newer = membership.version > self.last_seen().version;
+        if newer {
+            self.proposed = Some(membership);
+        }
+        newer
+    }
+
+    /// Puts a membership in force, unless that or a newer one is (ZOOKEEPER-2212). Returns
+    /// whether it did. A proposed one that is not newer is forgotten.
+    pub fn adopt(&mut self, membership: impl Into<Arc<Membership>>) -> bool {
+        let membership = membership.into();
+        let newer = membership.version > self.committed.version;
+        if newer {
+            self.committed = membership;
+            let version = self.committed.version;
+            self.proposed.take_if(|p| p.version <= version);
+        }
+        newer
+    }
+
+    fn both(&self) -> impl Iterator<Item = &Membership> {
+        let proposed = self.proposed.as_deref();
+        core::iter::once(&*self.committed).chain(proposed)
+    }
+
+    /// Whether `server` votes in either.
+    pub fn is_voter(&self, server: ServerId) -> bool {
+        self.both().any(|membership| membership.is_voter(server))
+    }
+
+    /// Who votes in either.
+    pub fn voters(&self) -> BTreeSet<ServerId> {
+        let voters = self.both().flat_map(|m| m.quorum.voters());
+        voters.copied().collect()
+    }
+
+    /// Whether the voters that `agrees` names are a quorum of each.
+    pub fn is_quorum(&self, agrees: impl Fn(ServerId) -> bool) -> bool {
+        self.both().all(|m| m.quorum.is_quorum(&agrees))
+    }
+
+    /// The newest zxid up to which quorums of each have acknowledged, given how far each server
+    /// has; -1 if there is none.
+    pub fn committed_zxid(&self, acked: &BTreeMap<ServerId, Zxid>) -> Zxid {
+        let each = self.both().map(|m| m.quorum.committed(acked));
+        each.min().unwrap_or(Zxid(-1))
+    }
+}

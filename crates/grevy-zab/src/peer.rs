@@ -1,0 +1,807 @@
+//! One server's part in its ensemble: it looks for a leader, leads, follows or observes. Source:
+//! `QuorumPeer`.
+//!
+//! Inputs are method calls with the time, outputs are taken with [`Peer::poll`]. Transactions are
+//! bytes that nobody looks into here.
+
+use crate::common::{Common, Epochs, Fall, Timing};
+use crate::election::{
+    Candidate, Election, ElectionConfig, ElectionOutput, Standing, Vote, answer,
+};
+use crate::history::{Entry, History};
+use crate::leader::{Leader, ProposeError};
+use crate::learner::{Learner, Manner};
+use crate::membership::{Membership, Memberships};
+use crate::output::{LinkId, Output, Part};
+use crate::time::Time;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use grevy_proto::election::{Notification, PeerState};
+use grevy_proto::quorum::Packet;
+use grevy_proto::{Epoch, ServerId, Zxid};
+
+/// Connections that may wait for this server to become their leader.
+const MAX_PARKED: usize = 64;
+
+/// How a server takes part.
+#[derive(Debug, Clone)]
+pub struct PeerConfig {
+    /// `myid`.
+    pub id: ServerId,
+    /// The time limits of the ensemble.
+    pub timing: Timing,
+    /// The pauses of elections.
+    pub election: ElectionConfig,
+    /// Committed transactions that are kept for learners (`commitLogCount`).
+    pub commit_log: usize,
+    /// Whether learners are always sent a snapshot (`forceSnapshotSync`).
+    pub always_snapshot: bool,
+    /// Whether learners get what is missing in memory from the log's files
+    /// (`snapshotSizeFactor`).
+    pub read_log: bool,
+    /// Whether the ensemble can be changed while it runs (`reconfigEnabled`).
+    pub reconfig: bool,
+}
+
+/// What a server's storage holds as it starts.
+#[derive(Debug, Clone)]
+pub struct Recovered {
+    /// The end of the history.
+    pub last: Zxid,
+    /// The promises.
+    pub epochs: Epochs,
+    /// The last transactions of the history, oldest first, for learners.
+    pub recent: Vec<Entry>,
+    /// Whether the history is complete.
+    pub standing: Standing,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// It is about to look for a leader, once all is on the disk: what it votes with must be
+    /// (ZOOKEEPER-2845).
+    Draining {
+        /// The newest that was heard from each server meanwhile.
+        heard: BTreeMap<ServerId, Notification>,
+    },
+    Looking(Election),
+    Leading(Leader),
+    Learning(Learner),
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Peer {
+    common: Common,
+    election: ElectionConfig,
+    role: Role,
+    /// The round of the last election.
+    round: i64,
+    /// What this server tells others while it does not look for a leader.
+    vote: Vote,
+    standing: Standing,
+    /// Whether the election connection to a server is up, as far as that is known.
+    connected: BTreeMap<ServerId, bool>,
+    /// Connections of learners that found their leader before it knew.
+    parked: BTreeMap<LinkId, Option<Packet>>,
+    part: Part,
+}
+
+impl Peer {
+    /// A member of an ensemble. It begins to look for a leader at once.
+    pub fn member(
+        config: PeerConfig,
+        members: Memberships,
+        recovered: Recovered,
+        now: Time,
+    ) -> Self {
+        let first = recovered.recent.first().map(|entry| entry.zxid);
+        let base = first.map_or(recovered.last, |zxid| Zxid(zxid.0 - 1));
+        let mut history = History::new(base, config.commit_log);
+        for entry in recovered.recent {
+            // Recovery has checked that there is no hole.
+            if history.append(entry.zxid, entry.bytes).is_err() {
+                history = History::new(entry.zxid, config.commit_log);
+            }
+        }
+        if history.last() != recovered.last {
+            history = History::new(recovered.last, config.commit_log);
+        }
+        history.commit(recovered.last);
+        let mut peer = Self::new(config, members, history, recovered.epochs);
+        peer.standing = recovered.standing;
+        peer.try_elect(now);
+        peer.advance(now);
+        peer
+    }
+
+    /// A server that runs alone, whose history ends at `last`.
+    pub fn standalone(id: ServerId, last: Zxid) -> Self {
+        let zero = core::time::Duration::ZERO;
+        let config = PeerConfig {
+            id,
+            timing: Timing {
+                tick: zero,
+                init: zero,
+                sync: zero,
+                connect: zero,
+            },
+            election: ElectionConfig {
+                min_interval: zero,
+                max_interval: zero,
+                finalize_wait: zero,
+                reconfig: false,
+            },
+            commit_log: 0,
+            always_snapshot: false,
+            read_log: false,
+            reconfig: false,
+        };
+        let epochs = Epochs {
+            accepted: last.epoch(),
+            current: last.epoch(),
+        };
+        let members = Memberships::new(Membership::alone(id));
+        let mut peer = Self::new(config, members, History::new(last, 0), epochs);
+        peer.role = Role::Leading(Leader::alone(&mut peer.common));
+        peer.part = Part::Leading {
+            epoch: last.epoch(),
+        };
+        peer
+    }
+
+    fn new(config: PeerConfig, members: Memberships, history: History, epochs: Epochs) -> Self {
+        let last = history.last();
+        Self {
+            common: Common {
+                me: config.id,
+                timing: config.timing,
+                members,
+                epochs,
+                ordered: epochs,
+                history,
+                durable: last,
+                rewriting: false,
+                witnessed: Zxid(-1),
+                always_snapshot: config.always_snapshot,
+                read_log: config.read_log,
+                reconfig: config.reconfig,
+                outputs: VecDeque::new(),
+            },
+            election: config.election,
+            role: Role::Draining {
+                heard: BTreeMap::new(),
+            },
+            round: 0,
+            vote: Vote {
+                leader: config.id,
+                zxid: last,
+                round: 0,
+                epoch: i64::from(epochs.current.0),
+            },
+            standing: Standing::Normal,
+            connected: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            part: Part::Looking {
+                why: "the server starts".into(),
+            },
+        }
+    }
+}
+
+// What others want to know.
+impl Peer {
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        let output = self.common.outputs.pop_front()?;
+        if let Output::Became(part) = &output {
+            self.part = part.clone();
+        }
+        Some(output)
+    }
+
+    /// What this server is, as of the outputs that were taken.
+    pub fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// This server's number.
+    pub fn id(&self) -> ServerId {
+        self.common.me
+    }
+
+    /// Who is in the ensemble.
+    pub fn members(&self) -> &Memberships {
+        &self.common.members
+    }
+
+    /// The newest transaction that is known to be committed, or that was recovered.
+    pub fn committed(&self) -> Zxid {
+        self.common.history.committed()
+    }
+
+    /// The newest transaction of this server's history.
+    pub fn last(&self) -> Zxid {
+        self.common.history.last()
+    }
+
+    /// Transactions that are not known to be committed.
+    pub fn outstanding(&self) -> usize {
+        self.common.history.outstanding()
+    }
+
+    /// The promises, as they are on the disk.
+    pub fn epochs(&self) -> Epochs {
+        self.common.epochs
+    }
+
+    /// The first number of the epoch that this server serves in: every state that an earlier
+    /// epoch has shown is part of its state.
+    pub fn reached(&self) -> Zxid {
+        match &self.role {
+            Role::Leading(leader) if leader.is_established() => Zxid::new(leader.epoch(), 0),
+            Role::Learning(learner) if learner.serves() => Zxid::new(learner.epoch(), 0),
+            _ => Zxid(-1),
+        }
+    }
+
+    /// The connection to the leader that this server follows or observes.
+    pub fn leader_link(&self) -> Option<LinkId> {
+        match &self.role {
+            Role::Learning(learner) if learner.serves() => learner.link(),
+            _ => None,
+        }
+    }
+
+    /// Whether this server is the established leader.
+    pub fn leads(&self) -> bool {
+        matches!(&self.role, Role::Leading(leader) if leader.is_established())
+    }
+
+    /// Whether a learner's requests are taken up.
+    pub fn serves_learner(&self, link: LinkId) -> bool {
+        matches!(&self.role, Role::Leading(leader) if leader.serves(link))
+    }
+
+    /// Whether anything but the server's own clients is behind it.
+    pub fn is_member(&self) -> bool {
+        self.common.timing.tick > core::time::Duration::ZERO
+    }
+
+    /// The learners of a leader: their connections, who they are, whether they observe.
+    pub fn learners(&self) -> Vec<(LinkId, ServerId, bool)> {
+        match &self.role {
+            Role::Leading(leader) => leader.learners().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// When [`Peer::handle_timeout`] is due next.
+    pub fn next_timeout(&self) -> Option<Time> {
+        match &self.role {
+            Role::Draining { .. } | Role::Learning(_) => None,
+            Role::Looking(election) => election.next_timeout(),
+            Role::Leading(leader) => leader.next_timeout(),
+        }
+    }
+}
+
+// The election port.
+impl Peer {
+    /// A message came on the election port.
+    pub fn handle_notification(&mut self, now: Time, from: ServerId, message: &Notification) {
+        match &mut self.role {
+            Role::Draining { heard } => {
+                heard.insert(from, message.clone());
+            }
+            Role::Looking(election) => election.handle_notification(now, from, message),
+            Role::Leading(_) | Role::Learning(_) => self.answer(from, message),
+        }
+        self.advance(now);
+    }
+
+    /// The election connection to `server` came up or went down.
+    pub fn handle_peer(&mut self, now: Time, server: ServerId, connected: bool) {
+        self.connected.insert(server, connected);
+        if let Role::Looking(election) = &mut self.role {
+            election.handle_peer(now, server, connected);
+        }
+        self.advance(now);
+    }
+
+    fn answer(&mut self, from: ServerId, message: &Notification) {
+        let members = &self.common.members;
+        if let Some(vote) = answer(&self.vote, self.round, members, from, message.state) {
+            self.notify(from, self.state(), vote);
+        }
+    }
+
+    /// What this server says it is doing. A member without a vote observes, or follows without
+    /// a voice.
+    fn state(&self) -> PeerState {
+        match &self.role {
+            Role::Draining { .. } | Role::Looking(_) => PeerState::Looking,
+            Role::Leading(_) => PeerState::Leading,
+            Role::Learning(_) if self.common.is_voter(self.common.me) => PeerState::Following,
+            Role::Learning(_) => PeerState::Observing,
+        }
+    }
+
+    fn notify(&mut self, to: ServerId, state: PeerState, vote: Vote) {
+        let config = self.common.members.committed().to_string();
+        let message = Notification {
+            state,
+            leader: vote.leader,
+            zxid: vote.zxid,
+            round: vote.round,
+            epoch: vote.epoch,
+            version: 2,
+            config: Some(config.into()),
+        };
+        self.common.output(Output::Notify { to, message });
+    }
+}
+
+// The quorum port.
+impl Peer {
+    /// Somebody has connected to this server's quorum port.
+    pub fn link_accepted(&mut self, now: Time, link: LinkId) {
+        match &mut self.role {
+            Role::Leading(leader) => leader.link_accepted(&mut self.common, now, link),
+            Role::Learning(_) => self.common.hang_up(link, "this server does not lead"),
+            Role::Draining { .. } | Role::Looking(_) if self.parked.len() >= MAX_PARKED => {
+                self.common.hang_up(link, "too many connections wait");
+            }
+            Role::Draining { .. } | Role::Looking(_) => {
+                let timeout = self.common.timing.init;
+                self.common.output(Output::LinkTimeout { link, timeout });
+                self.parked.insert(link, None);
+            }
+        }
+    }
+
+    /// The connection that [`Output::Dial`] asked for is there.
+    pub fn link_dialled(&mut self, now: Time, link: LinkId) {
+        match &mut self.role {
+            Role::Learning(learner) => learner.link_dialled(&mut self.common, link),
+            _ => self.common.hang_up(link, "nobody waits for it any more"),
+        }
+        self.advance(now);
+    }
+
+    /// [`Output::Dial`] has led to nothing.
+    pub fn dial_failed(&mut self, now: Time, leader: ServerId) {
+        if let Role::Learning(learner) = &self.role
+            && learner.leader == leader
+            && learner.link().is_none()
+        {
+            let text = format!("server {} cannot be reached on its quorum port", leader.0);
+            self.look(now, text);
+        }
+        self.advance(now);
+    }
+
+    /// A packet came. Requests, and what is about sessions, are not for here.
+    pub fn handle_packet(&mut self, now: Time, link: LinkId, packet: Packet) {
+        let result = match &mut self.role {
+            Role::Leading(leader) => {
+                leader.handle_packet(&mut self.common, now, link, packet);
+                Ok(())
+            }
+            Role::Learning(learner) if learner.link() == Some(link) => {
+                let activated = match &packet {
+                    Packet::CommitAndActivate { zxid, leader }
+                    | Packet::InformAndActivate { zxid, leader, .. } => Some((*zxid, *leader)),
+                    _ => None,
+                };
+                let result = learner.handle_packet(&mut self.common, packet);
+                if let (Ok(()), Some((zxid, leader))) = (&result, activated) {
+                    self.activated(now, zxid, leader);
+                }
+                result
+            }
+            Role::Draining { .. } | Role::Looking(_) => {
+                if let Some(first) = self.parked.get_mut(&link) {
+                    first.get_or_insert(packet);
+                }
+                Ok(())
+            }
+            Role::Learning(_) => Ok(()),
+        };
+        self.judge(now, result);
+        self.advance(now);
+    }
+
+    /// The connection has ended.
+    pub fn link_lost(&mut self, now: Time, link: LinkId) {
+        self.parked.remove(&link);
+        match &mut self.role {
+            Role::Leading(leader) => leader.link_lost(link),
+            Role::Learning(learner) if learner.link() == Some(link) => {
+                self.look(now, "the connection to the leader ended".into());
+            }
+            _ => {}
+        }
+        self.advance(now);
+    }
+
+    /// A learner answered a ping.
+    pub fn ping_answered(&mut self, now: Time, link: LinkId) {
+        if let Role::Leading(leader) = &mut self.role {
+            leader.heard(now, link, self.common.timing);
+            leader.ping_answered(&mut self.common, link);
+        }
+    }
+
+    /// A learner sent something that is not for here.
+    pub fn heard(&mut self, now: Time, link: LinkId) {
+        if let Role::Leading(leader) = &mut self.role {
+            leader.heard(now, link, self.common.timing);
+        }
+    }
+
+    /// Answers a ping of the leader's.
+    pub fn answer_ping(&mut self, answer: Packet) {
+        if let Role::Learning(learner) = &self.role {
+            learner.answer_ping(&mut self.common, answer);
+        }
+    }
+
+    /// Sends something that is not for here to know.
+    pub fn send(&mut self, link: LinkId, packet: Packet) {
+        self.common.send(link, packet);
+    }
+
+    /// The transaction `zxid` of the leader's cannot be understood: nothing from it on is taken
+    /// over. To be called before anything else is, after [`Output::Append`].
+    pub fn refuse(&mut self, now: Time, zxid: Zxid, why: &str) {
+        self.common.history.truncate(Zxid(zxid.0 - 1));
+        let goes = |output: &Output| matches!(output, Output::Append { zxid: z, .. } if *z >= zxid);
+        self.common.outputs.retain(|output| !goes(output));
+        self.look(
+            now,
+            format!("transaction {zxid} of the leader cannot be read: {why}"),
+        );
+        self.advance(now);
+    }
+}
+
+// The leader's work.
+impl Peer {
+    /// The zxid of the next proposal.
+    pub fn next_zxid(&self) -> Zxid {
+        match &self.role {
+            Role::Leading(leader) => leader.next_zxid(),
+            _ => self.common.history.last().next(),
+        }
+    }
+
+    /// Proposes a transaction; with a `configuration`, that takes effect once it is committed.
+    ///
+    /// # Errors
+    /// This server does not lead, or `zxid` is not [`Peer::next_zxid`].
+    pub fn propose(
+        &mut self,
+        now: Time,
+        zxid: Zxid,
+        entry: Arc<[u8]>,
+        configuration: Option<Arc<Membership>>,
+    ) -> Result<(), ProposeError> {
+        let Role::Leading(leader) = &mut self.role else {
+            return Err(ProposeError::NotLeading);
+        };
+        leader.propose(&mut self.common, now, zxid, entry, configuration)
+    }
+
+    /// Whether the epoch's numbers are used up, so that nothing more can be proposed.
+    pub fn is_exhausted(&self) -> bool {
+        matches!(&self.role, Role::Leading(leader) if leader.is_exhausted())
+    }
+
+    /// Stops to lead or to follow, and looks for a leader.
+    pub fn step_down(&mut self, now: Time, why: &str) {
+        self.look(now, why.into());
+        self.advance(now);
+    }
+
+    /// A sync came, from a learner or (`None`) a client of this server.
+    pub fn sync(&mut self, link: Option<LinkId>) {
+        if let Role::Leading(leader) = &mut self.role {
+            leader.sync(&mut self.common, link);
+        }
+    }
+
+    /// How many syncs of this server's own clients are done since it began to lead.
+    pub fn syncs_released(&self) -> u64 {
+        match &self.role {
+            Role::Leading(leader) => leader.syncs_released(),
+            _ => 0,
+        }
+    }
+
+    /// The snapshot that [`Output::TakeSnapshot`] asked for is of the state at `zxid`.
+    pub fn snapshot_started(&mut self, zxid: Zxid) {
+        if let Role::Leading(leader) = &mut self.role {
+            leader.snapshot_started(&mut self.common, zxid);
+        }
+    }
+
+    /// It is durable, or could not be written.
+    pub fn snapshot_ready(&mut self, now: Time, written: bool) {
+        if let Role::Leading(leader) = &mut self.role {
+            leader.snapshot_ready(&mut self.common, now, written);
+        }
+    }
+
+    /// What [`Output::ReadLog`] asked for; `None`: the files do not have it.
+    pub fn log_read(&mut self, now: Time, link: LinkId, entries: Option<Vec<Entry>>) {
+        if let Role::Leading(leader) = &mut self.role {
+            leader.log_read(&mut self.common, now, link, entries);
+        }
+    }
+
+    /// A transaction with a new configuration is in the history of this learner.
+    pub fn configuration_proposed(&mut self, membership: Arc<Membership>) {
+        self.common.propose_configuration(membership);
+    }
+
+    /// Servers whose acknowledgements a reconfiguration could count on: the leader, and who
+    /// follows it.
+    pub fn is_in_sync(&self, server: ServerId) -> bool {
+        server == self.common.me
+            || self
+                .learners()
+                .iter()
+                .any(|(_, id, observes)| *id == server && !observes)
+    }
+}
+
+// The storage.
+impl Peer {
+    /// The log is durable up to `zxid`.
+    pub fn log_synced(&mut self, now: Time, zxid: Zxid) {
+        // Of what was taken back meanwhile nothing is said.
+        let zxid = zxid.min(self.common.history.last());
+        self.common.durable = self.common.durable.max(zxid);
+        match &mut self.role {
+            Role::Leading(leader) => leader.log_synced(&mut self.common),
+            Role::Learning(learner) => learner.log_synced(&mut self.common),
+            Role::Draining { .. } | Role::Looking(_) => self.try_elect(now),
+        }
+        self.advance(now);
+    }
+
+    /// The promises are durable.
+    pub fn epochs_saved(&mut self, now: Time, epochs: Epochs) {
+        self.common.epochs = epochs;
+        // Whoever has promised an epoch is no beginner any more.
+        if self.standing == Standing::Empty {
+            self.standing = Standing::Normal;
+        }
+        match &mut self.role {
+            Role::Leading(leader) => leader.epochs_saved(&mut self.common, now),
+            Role::Learning(learner) => learner.epochs_saved(&mut self.common),
+            Role::Draining { .. } | Role::Looking(_) => self.try_elect(now),
+        }
+        self.advance(now);
+    }
+
+    /// What [`Output::Truncate`] asked for is done.
+    pub fn truncated(&mut self, now: Time) {
+        self.rewritten(now);
+    }
+
+    /// What [`Output::InstallSnapshot`] asked for is done.
+    pub fn snapshot_installed(&mut self, now: Time) {
+        self.rewritten(now);
+    }
+
+    fn rewritten(&mut self, now: Time) {
+        self.common.rewriting = false;
+        match &mut self.role {
+            Role::Learning(learner) => learner.settle(&mut self.common),
+            _ => self.try_elect(now),
+        }
+        self.advance(now);
+    }
+
+    /// The stream behind SNAP was read to its end, and its state can be installed.
+    pub fn snapshot_received(&mut self, now: Time, link: LinkId, zxid: Zxid) {
+        if let Role::Learning(learner) = &mut self.role
+            && learner.link() == Some(link)
+        {
+            learner.snapshot_received(&mut self.common, zxid);
+        }
+        self.advance(now);
+    }
+}
+
+// From role to role.
+impl Peer {
+    /// Time has come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        let result = match &mut self.role {
+            Role::Looking(election) => {
+                election.handle_timeout(now);
+                Ok(())
+            }
+            Role::Leading(leader) => leader.handle_timeout(&mut self.common, now),
+            Role::Draining { .. } | Role::Learning(_) => Ok(()),
+        };
+        self.judge(now, result);
+        self.advance(now);
+    }
+
+    fn judge(&mut self, now: Time, result: Result<(), Fall>) {
+        if let Err(Fall(why)) = result {
+            if matches!(&self.role, Role::Learning(learner) if learner.is_healed()) {
+                self.standing = Standing::Normal;
+            }
+            self.look(now, why);
+        }
+    }
+
+    /// Ends the present role.
+    fn look(&mut self, now: Time, why: String) {
+        let draining = Role::Draining {
+            heard: BTreeMap::new(),
+        };
+        match core::mem::replace(&mut self.role, draining) {
+            Role::Leading(leader) => leader.end(&mut self.common, &why),
+            Role::Learning(learner) => learner.end(&mut self.common, &why),
+            Role::Draining { .. } | Role::Looking(_) => {}
+        }
+        self.common.output(Output::Became(Part::Looking { why }));
+        self.try_elect(now);
+    }
+
+    /// Begins an election, once everything is on the disk.
+    fn try_elect(&mut self, now: Time) {
+        let Role::Draining { heard } = &mut self.role else {
+            return;
+        };
+        if !self.common.is_settled() {
+            return;
+        }
+        let heard = core::mem::take(heard);
+        let candidate = Candidate {
+            id: self.common.me,
+            zxid: self.common.history.last(),
+            epoch: i64::from(self.common.epochs.current.0),
+            standing: self.standing,
+        };
+        let members = self.common.members.clone();
+        let mut election = Election::start(now, candidate, members, self.round, self.election);
+        for (server, connected) in &self.connected {
+            election.handle_peer(now, *server, *connected);
+        }
+        for (server, message) in &heard {
+            election.handle_notification(now, *server, message);
+        }
+        self.role = Role::Looking(election);
+    }
+
+    /// Follows up on what an input has led to.
+    fn advance(&mut self, now: Time) {
+        while let Role::Looking(election) = &mut self.role {
+            let Some(output) = election.poll() else {
+                break;
+            };
+            self.standing = election.standing();
+            self.round = election.round();
+            match output {
+                ElectionOutput::Send { to, vote } => self.notify(to, PeerState::Looking, vote),
+                ElectionOutput::DialAll => self.common.output(Output::DialAll),
+                ElectionOutput::Elected { vote, .. } => self.elected(now, vote),
+                ElectionOutput::NewConfiguration {
+                    membership,
+                    restart,
+                } => {
+                    self.common.activate(Some(membership));
+                    if restart {
+                        self.look(now, "a newer configuration was heard of".into());
+                    }
+                }
+            }
+        }
+        if let Role::Leading(leader) = &self.role
+            && let Some(successor) = leader.successor
+        {
+            let text = format!("server {} leads in the new configuration", successor.0);
+            self.look(now, text);
+            self.succeed(now, successor);
+        }
+        self.refresh_vote();
+    }
+
+    fn elected(&mut self, now: Time, vote: Vote) {
+        self.round = vote.round;
+        self.vote = vote;
+        if vote.leader == self.common.me {
+            self.lead(now);
+        } else {
+            self.learn_from(vote.leader);
+        }
+    }
+
+    fn lead(&mut self, now: Time) {
+        let mut leader = Leader::new(&mut self.common, now);
+        while let Some((link, packet)) = self.parked.pop_first() {
+            leader.link_accepted(&mut self.common, now, link);
+            if let Some(packet) = packet {
+                leader.handle_packet(&mut self.common, now, link, packet);
+            }
+        }
+        self.role = Role::Leading(leader);
+    }
+
+    fn learn_from(&mut self, leader: ServerId) {
+        while let Some((link, _)) = self.parked.pop_first() {
+            self.common.hang_up(link, "this server does not lead");
+        }
+        let manner = match self.standing {
+            Standing::Abstaining => Manner::Heal,
+            _ if self.common.is_voter(self.common.me) => Manner::Follow,
+            _ => Manner::Observe,
+        };
+        self.role = Role::Learning(Learner::new(leader, manner, &mut self.common));
+    }
+
+    /// The configuration that `zxid` brought is in force, and `leader` leads in it.
+    fn activated(&mut self, now: Time, zxid: Zxid, leader: ServerId) {
+        let Role::Learning(learner) = &self.role else {
+            return;
+        };
+        let (before, was_voter) = (learner.leader, self.common.is_voter(self.common.me));
+        let proposed = self.common.members.proposed().cloned();
+        self.common
+            .activate(proposed.filter(|membership| membership.version == zxid.0));
+        if leader != before {
+            let text = format!("server {} leads in the new configuration", leader.0);
+            self.look(now, text);
+            self.succeed(now, leader);
+        } else if was_voter != self.common.is_voter(self.common.me) {
+            self.look(
+                now,
+                "the new configuration gives this server another role".into(),
+            );
+        }
+    }
+
+    /// Takes `leader` for elected: a reconfiguration has named it.
+    fn succeed(&mut self, now: Time, leader: ServerId) {
+        // What is not on the disk yet would be missing in what this server says of itself.
+        if matches!(&self.role, Role::Looking(_)) && self.standing == Standing::Normal {
+            let vote = Vote {
+                leader,
+                zxid: self.common.history.last(),
+                round: self.round,
+                epoch: i64::from(self.common.epochs.current.0),
+            };
+            self.elected(now, vote);
+        }
+    }
+
+    /// Once it serves, a server tells joiners the epoch that it serves in (ZOOKEEPER-1732).
+    fn refresh_vote(&mut self) {
+        let epoch = match &self.role {
+            Role::Leading(leader) if leader.is_established() => leader.epoch(),
+            Role::Learning(learner) if learner.serves() => learner.epoch(),
+            _ => return,
+        };
+        self.vote.epoch = i64::from(epoch.0);
+    }
+}
+
+/// The promises of a server that has made none.
+impl Default for Epochs {
+    fn default() -> Self {
+        Self {
+            accepted: Epoch(0),
+            current: Epoch(0),
+        }
+    }
+}

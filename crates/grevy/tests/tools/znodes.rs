@@ -1,0 +1,271 @@
+//! One-shot commands against a server.
+
+use crate::place::{Place, finish, finish_with, grevy};
+use serde_json::{Value, json};
+use std::fs;
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+fn object(line: &str) -> Value {
+    serde_json::from_str(line).expect("a line of JSON")
+}
+
+#[test]
+fn znodes_are_created_read_and_written() {
+    let place = Place::new("basics");
+    assert_eq!(
+        place.ok(&["create", "/a/b/c", "one", "--parents"]),
+        "/a/b/c\n"
+    );
+    assert_eq!(
+        place.ok(&["create", "/a/n-", "--sequential"]),
+        "/a/n-0000000001\n"
+    );
+    assert_eq!(place.ok(&["get", "/a/b/c"]), "one", "the bytes as they are");
+    assert_eq!(place.ok(&["set", "/a/b/c", "two", "--version", "0"]), "");
+    let got = object(&place.ok(&["get", "/a/b/c", "--output", "json"]));
+    assert_eq!((&got["data"], &got["version"]), (&json!("two"), &json!(1)));
+    assert_eq!(lines(&place.ok(&["ls", "/a"])), ["b", "n-0000000001"]);
+    assert_eq!(
+        lines(&place.ok(&["ls", "-R", "/a"])),
+        ["/a", "/a/b", "/a/n-0000000001", "/a/b/c"]
+    );
+    assert!(
+        place
+            .ok(&["stat", "/a/b/c"])
+            .contains("\ndataVersion = 1\n")
+    );
+    place.ok(&["setAcl", "/a/b/c", "world:anyone:r,ip:127.0.0.1:cdrwa"]);
+    let acl = place.ok(&["getAcl", "/a/b/c"]);
+    assert_eq!(lines(&acl), ["world:anyone:r", "ip:127.0.0.1:cdrwa"]);
+    let (_, out, _) = finish_with(place.command(&["set", "/a", "--file", "-"]), "from a pipe");
+    assert_eq!(out, "");
+    assert_eq!(place.ok(&["get", "/a", "--sync"]), "from a pipe");
+    assert_eq!(place.ok(&["set", "/new", "x", "--create"]), "");
+    assert_eq!(place.ok(&["rm", "/new"]), "");
+}
+
+#[test]
+fn failures_are_one_line_and_a_code() {
+    let place = Place::new("failures");
+    place.ok(&["create", "/a/b", "--parents"]);
+    place.ok(&["create", "/mine", "--acl", "digest:bob:x:cdrwa"]);
+    for (arguments, code, expected) in [
+        (&["get", "/none"][..], 3, "/none: the znode does not exist"),
+        (&["stat", "/none"], 3, "/none: the znode does not exist"),
+        (&["create", "/a"], 4, "/a: the znode exists already"),
+        (
+            &["create", "/x/y"],
+            3,
+            "/x/y: the parent does not exist; add --parents to create it",
+        ),
+        (
+            &["rm", "/a"],
+            4,
+            "/a: the znode has children; add -r to delete them too",
+        ),
+        (
+            &["set", "/a", "x", "-v", "9"],
+            4,
+            "/a: the znode has another version by now; read it again",
+        ),
+        (
+            &["get", "/mine"],
+            5,
+            "/mine: the znode's ACL does not allow this; name an identity that it allows with \
+             --auth scheme:id",
+        ),
+        (
+            &["rm", "-r", "/"],
+            2,
+            "the root cannot be deleted; name the znodes below it",
+        ),
+        (
+            &["set", "/a", "--file", "/no/such/file"],
+            2,
+            "cannot read /no/such/file: No such file or directory (os error 2); check the path",
+        ),
+        (
+            &["get", "/a", "--auth", "bob"],
+            2,
+            "--auth takes scheme:id, such as digest:user:password",
+        ),
+        (
+            &["get", "/a", "--server", "127.0.0.1:1"],
+            6,
+            "cannot connect to 127.0.0.1:1: connection refused; is a server running there? \
+             (--server or GREVY_SERVER says where)",
+        ),
+    ] {
+        let seen = place.run(arguments);
+        assert_eq!(
+            seen,
+            (code, String::new(), format!("grevy: {expected}\n")),
+            "{arguments:?}"
+        );
+    }
+    let (code, _, err) = finish(grevy(&["get", "a"]));
+    assert_eq!(code, 2);
+    assert!(err.contains("Path must start with / character"), "{err}");
+    assert_eq!(place.ok(&["rm", "--force", "/none"]), "");
+}
+
+#[test]
+fn subtrees_are_drawn_counted_and_searched() {
+    let place = Place::new("subtrees");
+    for (path, data) in [
+        ("/a", "12345"),
+        ("/a/b", "1"),
+        ("/a/b/lock-1", ""),
+        ("/a/c", "needle"),
+    ] {
+        place.ok(&["create", path, data]);
+    }
+    assert_eq!(
+        place.ok(&["tree", "/a"]),
+        "/a\n├── b\n│   └── lock-1\n└── c\n\n4 znodes\n"
+    );
+    assert_eq!(
+        place.ok(&["tree", "/a", "-d", "1"]),
+        "/a\n├── b\n└── c\n\n3 znodes\n"
+    );
+    let du = place.ok(&["du", "/a", "--output", "json"]);
+    assert_eq!(
+        object(lines(&du)[0]),
+        json!({"path": "/a", "znodes": 4, "bytes": 12})
+    );
+    for (arguments, expected) in [
+        (&["--name", "lock-*"][..], &["/a/b/lock-1"][..]),
+        (&["--contains", "need"], &["/a/c"]),
+        (&["--min-bytes", "2"], &["/a", "/a/c"]),
+        (&["--leaf", "--max-bytes", "0"], &["/a/b/lock-1"]),
+        (
+            &["--acl", "world:anyone", "--name", "?"],
+            &["/a", "/a/b", "/a/c"],
+        ),
+        (&["--changed-within", "3600", "--name", "b"], &["/a/b"]),
+    ] {
+        let all = [&["find", "/a"], arguments].concat();
+        assert_eq!(lines(&place.ok(&all)), expected, "{arguments:?}");
+    }
+    let (code, out, _) = place.run(&["find", "/a", "--ephemeral"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+}
+
+#[test]
+fn subtrees_are_copied_moved_and_removed() {
+    let place = Place::new("copies");
+    for n in 0..300 {
+        let name = format!("/a/{n:03}");
+        if n % 100 == 0 {
+            place.ok(&["create", &name, "x", "--parents"]);
+        }
+    }
+    place.ok(&["setAcl", "/a/100", "world:anyone:cdrw"]);
+    place.ok(&["cp", "-r", "/a", "/copy/of/a", "--parents"]);
+    assert_eq!(
+        lines(&place.ok(&["ls", "/copy/of/a"])),
+        ["000", "100", "200"]
+    );
+    assert_eq!(
+        place.ok(&["getAcl", "/copy/of/a/100"]),
+        "world:anyone:cdrw\n"
+    );
+    let again = ["cp", "-r", "/a", "/copy/of/a"];
+    assert_eq!(place.run(&again).0, 4);
+    place.ok(&["set", "/copy/of/a/000", "changed"]);
+    let written = place.ok(&[&again[..], &["--existing", "keep", "--output", "json"]].concat());
+    assert_eq!(object(&written)["written"], 0);
+    assert_eq!(place.ok(&["get", "/copy/of/a/000"]), "changed");
+    // An existing znode whose list does not let anybody set it is a failure, and not overlooked.
+    let overwrite = [&again[..], &["--existing", "overwrite"]].concat();
+    assert_eq!(place.run(&overwrite).0, 5);
+    place.ok(&["cp", "/a/000", "/copy/of/a/000", "--existing", "overwrite"]);
+    assert_eq!(place.ok(&["get", "/copy/of/a/000"]), "x");
+    place.ok(&["mv", "/copy/of/a", "/moved"]);
+    assert_eq!(lines(&place.ok(&["ls", "/copy/of"])), [""; 0]);
+    assert_eq!(lines(&place.ok(&["ls", "/moved"])), ["000", "100", "200"]);
+    let (code, _, err) = place.run(&["mv", "/moved", "/a"]);
+    assert_eq!(
+        (code, err.as_str()),
+        (4, "grevy: /a: the znode exists already\n")
+    );
+    let dry = place.ok(&["rm", "-r", "/moved", "--dry-run"]);
+    assert_eq!(
+        lines(&dry),
+        ["/moved/200", "/moved/100", "/moved/000", "/moved"]
+    );
+    let removed = place.ok(&["rm", "-r", "/moved", "--output", "json"]);
+    assert_eq!(object(&removed), json!({"path": "/moved", "deleted": 4}));
+    assert_eq!(place.run(&["stat", "/moved"]).0, 3);
+    assert_eq!(place.run(&["mv", "/a", "/a/b"]).0, 2);
+}
+
+#[test]
+fn what_is_exported_can_be_imported() {
+    let place = Place::new("export");
+    place.ok(&[
+        "create",
+        "/a/b",
+        "text",
+        "--parents",
+        "--acl",
+        "world:anyone:cdr",
+    ]);
+    let binary = place.directory.join("binary");
+    fs::write(&binary, [0xff, 0, 1]).unwrap();
+    place.ok(&["create", "/a/c", "--file", binary.to_str().unwrap()]);
+    let export = place.ok(&["export", "/a"]);
+    assert_eq!(
+        export,
+        "{\"path\":\"/a\",\"data\":\"\",\"acl\":[\"world:anyone:cdrwa\"]}\n\
+         {\"path\":\"/a/b\",\"data\":\"text\",\"acl\":[\"world:anyone:rcd\"]}\n\
+         {\"path\":\"/a/c\",\"dataBase64\":\"/wAB\",\"acl\":[\"world:anyone:cdrwa\"]}\n"
+            .replace("rcd", "cdr")
+    );
+    let other = Place::new("import");
+    let import = other.command(&["import", "--to", "/x/y"]);
+    assert_eq!(
+        finish_with(import, &export),
+        (0, "3 znodes written\n".to_owned(), String::new())
+    );
+    assert_eq!(other.ok(&["export", "/x/y"]), export.replace("/a", "/x/y"));
+    let dry = finish_with(other.command(&["import", "--dry-run"]), &export);
+    assert_eq!(dry.1, "3 znodes are in order\n");
+    let (code, _, err) = finish_with(other.command(&["import"]), "{\"path\":\"/z\"}\nnonsense\n");
+    assert_eq!(code, 2);
+    assert!(
+        err.starts_with("grevy: standard input, line 2: not JSON: "),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_cluster_is_mirrored_and_again_after_changes() {
+    let here = Place::new("mirror-here");
+    let there = Place::new("mirror-there");
+    here.ok(&["create", "/app/a", "1", "--parents"]);
+    here.ok(&["create", "/app/b", "2"]);
+    let mirror = |more: &[&str]| {
+        let all = ["mirror", "/app", "/copy/app", "--to-server", &there.server];
+        here.ok(&[&all[..], more].concat())
+    };
+    assert_eq!(
+        mirror(&["--dry-run"]),
+        "0 the same, would be created 3, would be changed 0, would be deleted 0\n"
+    );
+    assert_eq!(mirror(&[]), "0 the same, created 3, changed 0, deleted 0\n");
+    assert_eq!(mirror(&[]), "3 the same, created 0, changed 0, deleted 0\n");
+    here.ok(&["set", "/app/a", "other"]);
+    here.ok(&["rm", "/app/b"]);
+    there.ok(&["create", "/copy/app/b/c"]);
+    assert_eq!(mirror(&[]), "1 the same, created 0, changed 1, deleted 0\n");
+    assert_eq!(
+        mirror(&["--delete"]),
+        "2 the same, created 0, changed 0, deleted 2\n"
+    );
+    assert_eq!(there.ok(&["get", "/copy/app/a"]), "other");
+    assert_eq!(lines(&there.ok(&["ls", "/copy/app"])), ["a"]);
+}
