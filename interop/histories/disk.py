@@ -122,4 +122,4 @@ def _files(folder: Path, prefix: str) -> list[Path]:
 
 
 def _epoch(path: Path) -> int | None:
-    return int(path.read_text()) if path.exists() else None
+    return int(path.read_text().split("\n")[0]) if path.exists() else None
