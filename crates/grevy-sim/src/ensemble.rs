@@ -28,6 +28,8 @@ pub struct Ensemble {
     pub read_log: bool,
     /// `reconfigEnabled`.
     pub reconfig: bool,
+    /// `zookeeper.db.autocreate`: whether a server with an empty disk takes itself for new.
+    pub create_db: bool,
 }
 
 impl Ensemble {
@@ -44,6 +46,7 @@ impl Ensemble {
             always_snapshot: r.one_in(10),
             read_log: r.percent(60),
             reconfig: r.percent(70),
+            create_db: r.percent(60),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::checkers::p25;
 use crate::planted::Bug;
 use crate::world::Context;
 use grevy_proto::{Epoch, Zxid};
-use grevy_storage::{Epochs, Log};
+use grevy_storage::{Epochs, Log, LogError};
 use grevy_tree::SnapshotInfo;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -65,6 +65,14 @@ enum Phase {
 }
 
 impl LogThread {
+    /// What was appended becomes durable, and the mark. Nothing can be written after that.
+    pub(super) fn close(&mut self) -> Result<(), LogError> {
+        match self.log.take() {
+            Some(log) => log.close(),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn new(log: Log, epochs: Epochs) -> Self {
         Self {
             log: Some(log),
@@ -336,7 +344,8 @@ impl Server {
         let mut time = self.random.around(ctx.options.sync_time);
         if ctx.options.faults.disk && self.random.one_in(300) {
             ctx.counts.fault("slow sync");
-            time += self.random.below(3_000_000);
+            let most = *self.random.pick(&[3_000_000, 3_000_000, 15_000_000]);
+            time += self.random.below(most);
         }
         self.schedule(ctx, time, Task::LogDone);
     }

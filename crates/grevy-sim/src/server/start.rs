@@ -56,6 +56,10 @@ impl Server {
             first_sequence,
             ..
         } = ctx.options;
+        if ctx.options.ensemble.is_some() {
+            // Where that is asked for: whoever sets up an ensemble says that it is new.
+            self.disk.put("/data/initialize", b"");
+        }
         if (first_zxid, first_sequence) == (0, 0) {
             return;
         }
@@ -147,23 +151,32 @@ impl Server {
         let server = self.index;
         trace!(ctx.trace, at, "s{server} start {}", self.incarnation);
         let records = self.read_logs(ctx);
-        p25::starts(ctx, server, &self.disk);
         match self.open(ctx, &self.disk.clone()) {
             Ok(begun) => {
                 ctx.counts.did("starts");
                 self.is_marked = true;
+                let epochs = &begun.opened.epochs;
+                p25::starts(ctx, server, epochs.accepted(), epochs.current());
                 self.adopt(ctx, &begun, &records);
                 self.run(ctx, begun);
             }
             Err(_) if self.power_is_off(ctx) => {}
             Err(why) => {
                 trace!(ctx.trace, at, "s{server} does not start: {why}");
-                if !self.faulted {
-                    let what = format!("s{server} does not start, without any fault: {why}");
-                    ctx.history.violate("P30", what);
-                }
                 ctx.counts.did("starts refused");
                 self.disk.kill();
+                match &self.rot {
+                    Some(rot) => {
+                        rot.check_refusal(ctx, &why.to_string());
+                        // The operator knows no other way.
+                        self.empty_disk(ctx);
+                    }
+                    None if !self.faulted => {
+                        let what = format!("s{server} does not start, without any fault: {why}");
+                        ctx.history.violate("P30", what);
+                    }
+                    None => {}
+                }
                 ctx.schedule.after_micros(300_000, Event::Start(server));
             }
         }
