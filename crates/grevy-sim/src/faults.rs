@@ -157,7 +157,8 @@ pub fn inject(world: &mut World) {
             match random.below(3) {
                 0 => {
                     ctx.counts.fault("clock jump ahead");
-                    server.clock.jump(now, random.around(5_000_000));
+                    let most = *random.pick(&[500_000, 5_000_000, 3_600_000_000]);
+                    server.jump_clock(ctx, random.below(most));
                 }
                 1 => {
                     ctx.counts.fault("clock rate");

@@ -98,6 +98,10 @@ impl Rot {
     /// A server has refused to start on it: does it say why?
     pub fn check_refusal(&self, ctx: &mut Context, why: &str) {
         ctx.counts.check("P30");
+        if why.contains("no space left") || why.contains("input/output error") {
+            // Another fault came first.
+            return;
+        }
         let name = self.path.file_name();
         let named = name.is_some_and(|name| why.contains(&*name.to_string_lossy()));
         // A file that is gone may be missed by what it was to lead to.

@@ -97,6 +97,10 @@ struct Run {
     quorum: BTreeMap<LinkId, QuorumLink>,
     /// A snapshot from the leader that is to be installed.
     received: Option<Received>,
+    /// With a planted bug: acknowledgements that have not come.
+    believed: Vec<(grevy_zab::LinkId, grevy_proto::Zxid)>,
+    /// When something came last from the leader, on this server's clock.
+    heard_leader: Time,
 }
 
 /// What the server's parts do, as events.
@@ -355,6 +359,9 @@ impl Server {
                 .apply_committed(now, &mut run.tree, &run.watches, &run.connections);
         }
         self.carry_out(ctx);
+        if ctx.options.bug == Some(Bug::BelievesAcks) {
+            self.believe_acks(ctx);
+        }
         self.note_applied(ctx);
         self.plant_in_tree(ctx);
         self.flush_all(ctx);
@@ -414,6 +421,9 @@ impl Server {
         trace!(ctx.trace, at, "s{server} service {service:?}");
         let now = self.now(at).time;
         let Some(run) = &mut self.run else { return };
+        if ctx.options.bug == Some(Bug::ServesWithoutLeader) && service != Service::Open {
+            return;
+        }
         run.service = service;
         if service == Service::Open {
             ctx.history.ledger.servers[server].is_damaged = false;

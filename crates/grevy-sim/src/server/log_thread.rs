@@ -96,6 +96,12 @@ impl Server {
 
     pub(super) fn log_epochs(&mut self, ctx: &mut Context, accepted: Epoch, current: Epoch) {
         self.log_push(ctx, Item::Epochs { accepted, current });
+        if ctx.options.bug == Some(Bug::SavesEpochsLate) {
+            let now = self.now_of(ctx);
+            if let Some(run) = &mut self.run {
+                run.node.epochs_saved(now, accepted, current);
+            }
+        }
     }
 
     pub(super) fn log_truncate(&mut self, ctx: &mut Context, to: Zxid, rebuild: bool) {
@@ -230,10 +236,11 @@ impl Server {
         let Some(epochs) = self.run.as_mut().and_then(|run| run.log.epochs.as_mut()) else {
             return Ok(());
         };
-        if accepted > epochs.accepted() {
+        let forgets = ctx.options.bug == Some(Bug::ForgetsEpochs);
+        if accepted > epochs.accepted() && !forgets {
             epochs.set_accepted(accepted).map_err(|e| e.to_string())?;
         }
-        if current > epochs.current() {
+        if current > epochs.current() && !forgets {
             epochs.set_current(current).map_err(|e| e.to_string())?;
         }
         p25::saved(ctx, self.index, accepted, current);
@@ -284,7 +291,9 @@ impl Server {
             return Ok(());
         };
         received.sealed.install().map_err(|e| e.to_string())?;
-        run.store.installed(log, zxid).map_err(|e| e.to_string())?;
+        if ctx.options.bug != Some(Bug::KeepsOldLog) {
+            run.store.installed(log, zxid).map_err(|e| e.to_string())?;
+        }
         ctx.counts.did("snapshots installed");
         ctx.history.ledger.rewritten(self.index, zxid.0);
         self.replace_tree(ctx, received.tree);

@@ -7,6 +7,7 @@ use crate::builder::Builder;
 use crate::checkers::{p22, p23, p25};
 use crate::model::log_file;
 use crate::options::Options;
+use crate::planted::Bug;
 use crate::world::{Context, Event};
 use grevy_node::{Node, Service};
 use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnHeader};
@@ -301,6 +302,7 @@ impl Server {
                     },
                     recent,
                     standing: match opened.recovered.start {
+                        _ if ctx.options.bug == Some(Bug::VotesWithoutHistory) => Standing::Normal,
                         Start::History { .. } => Standing::Normal,
                         Start::Empty => Standing::Empty,
                         Start::Unknown => Standing::Abstaining,
@@ -336,6 +338,8 @@ impl Server {
             timer: None,
             quorum: BTreeMap::new(),
             received: None,
+            believed: Vec::new(),
+            heard_leader: now.time,
         });
         self.dump(ctx, "start");
         let tick = ctx.options.tick.as_micros() as u64;
