@@ -9,7 +9,7 @@ use crate::output::{Output, Service};
 use crate::session_clock::Owner;
 use crate::time::Now;
 use crate::writes::{Ask, configuration};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::election::Notification;
@@ -74,7 +74,8 @@ impl Node {
             return;
         }
         let from_leader = self.peer.leader_link() == Some(link);
-        let from_learner = self.peer.serves_learner(link);
+        // Of a leader that is about to end nothing is taken up: the next one is asked again.
+        let from_learner = self.peer.serves_learner(link) && !self.is_stopping();
         match packet {
             Packet::Request(request) => {
                 self.peer.heard(now.time, link);
@@ -99,7 +100,7 @@ impl Node {
                 heard: Some(heard), ..
             } => {
                 self.peer.ping_answered(now.time, link);
-                if from_learner {
+                if self.peer.serves_learner(link) {
                     self.sessions_heard(now, &heard);
                 }
             }
@@ -266,6 +267,7 @@ impl Node {
             };
             self.outputs.push_back(output);
         }
+        self.try_stop(now);
     }
 
     /// A transaction of the leader's is about to be logged. This server's own are known.
@@ -312,6 +314,7 @@ impl Node {
     }
 
     fn became(&mut self, now: Now, part: &Part) {
+        self.note_part(now.time, part);
         if part.serves() {
             self.starting = true;
             return;
@@ -355,9 +358,10 @@ impl Node {
         self.drop_clients();
     }
 
-    fn drop_clients(&mut self) {
+    pub(crate) fn drop_clients(&mut self) {
         self.forwarding = crate::forwarding::Forwarding::default();
         self.revalidating.clear();
+        self.drop_local_waiting();
         self.outputs.push_back(Output::DropClients);
     }
 
@@ -380,6 +384,15 @@ impl Node {
         if matches!(waiting.kind, Kind::Write { .. }) && waiting.sent == Some(self.peer.reached()) {
             return self.lose_request(clients, session, waiting.client);
         }
+        if let Kind::Write { record, .. } = &waiting.kind
+            && self.local.clock.knows(session)
+        {
+            let Waiting { client, op, .. } = waiting;
+            let record = record.clone();
+            if let Err(code) = self.upgrade(now, tree, session, client, op, &record) {
+                return self.refuse(client, session, op, code);
+            }
+        }
         if !self.peer.leads() {
             return self.send_or_hold(now, session, waiting);
         }
@@ -401,6 +414,9 @@ impl Node {
             }
             Kind::Sync { path } => self.sync(client, path),
             Kind::Refusal(code) => self.queue.push_back(Queued::Refused { client, code }),
+            Kind::LocalClose(session) => {
+                self.queue.push_back(Queued::LocalClose { client, session });
+            }
         }
     }
 
@@ -434,15 +450,16 @@ impl Node {
             })
     }
 
-    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`.
-    pub fn role(&self) -> String {
+    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`,
+    /// `read-only`, or `looking`.
+    pub fn role(&self) -> &'static str {
         match self.peer.part() {
             _ if !self.peer.is_member() => "standalone",
+            _ if self.service == Service::ReadOnly => "read-only",
             Part::Leading { .. } => "leader",
             Part::Following { .. } => "follower",
             Part::Observing { .. } => "observer",
             _ => "looking",
         }
-        .to_string()
     }
 }

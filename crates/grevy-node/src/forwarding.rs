@@ -37,9 +37,15 @@ pub(crate) enum Kind {
     Sync { path: Box<str> },
     /// Nothing but its turn: it cannot be.
     Refusal(ErrorCode),
+    /// Nothing but its turn: then this local session ends.
+    LocalClose(SessionId),
 }
 
 impl Waiting {
+    fn waits_for_nothing(&self) -> bool {
+        matches!(self.kind, Kind::Refusal(_) | Kind::LocalClose(_))
+    }
+
     /// What is sent to the leader; nothing for a refusal.
     pub fn packet(&self, session: SessionId) -> Option<Packet> {
         let (cxid, record, ids) = match &self.kind {
@@ -49,7 +55,7 @@ impl Waiting {
                 grevy_proto::Encode::to_bytes(path).into(),
                 Arc::from([]),
             ),
-            Kind::Refusal(_) => return None,
+            Kind::Refusal(_) | Kind::LocalClose(_) => return None,
         };
         Some(Packet::Request(Box::new(Forwarded {
             session,
@@ -68,6 +74,8 @@ pub(crate) struct Forwarding {
     /// Whose syncs the leader has not answered, oldest first: its answers carry no name.
     syncs: VecDeque<(SessionId, ClientId)>,
     count: usize,
+    /// Sessions whose oldest request may be one that waits for nothing but its turn.
+    due: Vec<SessionId>,
 }
 
 impl Forwarding {
@@ -83,6 +91,24 @@ impl Forwarding {
         }
         self.sessions.entry(session).or_default().push_back(waiting);
         self.count += 1;
+        self.note_due(session);
+    }
+
+    fn note_due(&mut self, session: SessionId) {
+        let first = self.sessions.get(&session).and_then(VecDeque::front);
+        if first.is_some_and(Waiting::waits_for_nothing) {
+            self.due.push(session);
+        }
+    }
+
+    /// Whether [`Forwarding::take_due`] has something to say.
+    pub fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Sessions for which [`Forwarding::take_refusal`] may have something.
+    pub fn take_due(&mut self) -> Vec<SessionId> {
+        core::mem::take(&mut self.due)
     }
 
     /// The request that the transaction `cxid` of `session` answers, behind those of the session
@@ -98,11 +124,11 @@ impl Forwarding {
         Some((before, self.take_first(session)?))
     }
 
-    /// The session's oldest request, if that is a refusal.
-    pub fn take_refusal(&mut self, session: SessionId) -> Option<(ClientId, ErrorCode)> {
-        match self.sessions.get(&session)?.front()?.kind {
-            Kind::Refusal(code) => Some((self.take_first(session)?.client, code)),
-            _ => None,
+    /// The session's oldest request, if that waits for nothing.
+    pub fn take_refusal(&mut self, session: SessionId) -> Option<Waiting> {
+        match self.sessions.get(&session)?.front()?.waits_for_nothing() {
+            true => self.take_first(session),
+            false => None,
         }
     }
 
@@ -133,6 +159,15 @@ impl Forwarding {
         first
     }
 
+    /// Whether the session's createSession is among them.
+    pub fn opens(&self, session: SessionId) -> bool {
+        let is_opening = |waiting: &Waiting| {
+            waiting.op == OpCode::CreateSession && matches!(waiting.kind, Kind::Write { .. })
+        };
+        let queue = self.sessions.get(&session);
+        queue.is_some_and(|queue| queue.iter().any(is_opening))
+    }
+
     /// The connection has ended: nobody waits for its requests any more.
     pub fn forget(&mut self, session: SessionId, client: ClientId) {
         if let Some(queue) = self.sessions.get_mut(&session) {
@@ -142,12 +177,14 @@ impl Forwarding {
             if queue.is_empty() {
                 self.sessions.remove(&session);
             }
+            self.note_due(session);
         }
     }
 
     /// Takes everything out, in the order of each session, to be taken up by another leader.
     pub fn take_all(&mut self) -> Vec<(SessionId, Waiting)> {
         self.syncs.clear();
+        self.due.clear();
         self.count = 0;
         core::mem::take(&mut self.sessions)
             .into_iter()

@@ -17,9 +17,12 @@ use crate::config::NodeConfig;
 use crate::connection::{ClientId, Connect};
 use crate::digest_log::DigestLog;
 use crate::forwarding::Forwarding;
+use crate::local_sessions::LocalSessions;
 use crate::output::{Output, Service};
+use crate::read_only::ReadOnly;
 use crate::reaper::Reaper;
 use crate::session_clock::SessionClock;
+use crate::stopping::Stopping;
 use crate::time::{Now, Time};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -37,8 +40,12 @@ use grevy_zab::{Memberships, Part, Peer, PeerConfig, Recovered};
 pub enum Status {
     /// It does.
     Serving,
+    /// It has no leader, and serves reads to those whom that will do for.
+    ReadOnly,
     /// It looks for a leader, or is about to lead or to follow one.
     Joining,
+    /// It is about to end, and takes nothing up any more.
+    Stopping,
     /// A write or sync of its storage failed. Nothing more is acknowledged until a restart.
     StorageFailed(String),
 }
@@ -66,6 +73,11 @@ pub(crate) enum Queued {
         client: ClientId,
         code: ErrorCode,
     },
+    /// A client of this leader closes its local session.
+    LocalClose {
+        client: ClientId,
+        session: SessionId,
+    },
     /// A request of this session is lost with its leader: the connection ends.
     Lost {
         session: SessionId,
@@ -80,6 +92,7 @@ pub struct Node {
     pub(crate) failure: Option<String>,
     pub(crate) peer: Peer,
     pub(crate) service: Service,
+    pub(crate) stopping: Stopping,
     /// The part whose service begins once everything committed is applied.
     pub(crate) starting: bool,
     /// Since when clients are not served.
@@ -91,6 +104,8 @@ pub struct Node {
     /// The newest transaction that was applied.
     pub(crate) applied: Zxid,
     pub(crate) clock: SessionClock,
+    pub(crate) local: LocalSessions,
+    pub(crate) read_only: ReadOnly,
     pub(crate) forwarding: Forwarding,
     /// Syncs of this learner's clients that the leader has answered, each with what was
     /// committed then.
@@ -114,6 +129,8 @@ pub struct Node {
     pub(crate) digests: DigestLog,
     /// How often the state after a transaction differed from the leader's.
     pub(crate) digest_mismatches: u64,
+    /// When that last made this learner ask for a snapshot.
+    pub(crate) distrusted: Option<Time>,
     random: u64,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -159,6 +176,7 @@ impl Node {
             failure: None,
             peer,
             service: Service::Paused,
+            stopping: Stopping::No,
             starting: false,
             paused_since: now.time,
             pending: Pending::new(config.seed),
@@ -166,6 +184,8 @@ impl Node {
             queued: tree.last_zxid(),
             applied: tree.last_zxid(),
             clock: SessionClock::new(config.tick),
+            local: LocalSessions::new(config.tick),
+            read_only: ReadOnly::new(config.tick, now.time),
             forwarding: Forwarding::default(),
             answered_syncs: VecDeque::new(),
             revalidating: BTreeMap::new(),
@@ -180,6 +200,7 @@ impl Node {
             snapshot_for_learners: ForLearners::No,
             digests: DigestLog::default(),
             digest_mismatches: 0,
+            distrusted: None,
             random: config.seed | 1,
             outputs: VecDeque::new(),
             config,
@@ -197,7 +218,9 @@ impl Node {
     pub fn status(&self) -> Status {
         match (&self.failure, self.service) {
             (Some(why), _) => Status::StorageFailed(why.clone()),
+            (None, _) if self.is_stopping() => Status::Stopping,
             (None, Service::Open) => Status::Serving,
+            (None, Service::ReadOnly) => Status::ReadOnly,
             (None, _) => Status::Joining,
         }
     }
@@ -242,14 +265,28 @@ impl Node {
         if self.failure.is_some() {
             return None;
         }
-        let leads = self.peer.leads() && self.service == Service::Open;
+        let leads = self.keeps_time();
+        let serves = self.service == Service::Open && !self.is_stopping();
+        let stops = match self.stopping {
+            Stopping::Finishing(deadline) => Some(deadline),
+            Stopping::No | Stopping::Done => None,
+        };
         let own = [
+            stops,
             self.peer.next_timeout(),
             leads.then(|| self.reaper.due()),
             self.clock.next_deadline().filter(|_| leads),
+            self.local.clock.next_deadline().filter(|_| serves),
             (self.service == Service::Paused).then(|| self.paused_since + self.patience()),
+            self.read_only_due(),
+            self.read_only.clock.next_deadline(),
         ];
         own.into_iter().flatten().min()
+    }
+
+    /// Whether the ends of sessions and znodes that come with time are this server's business.
+    pub(crate) fn keeps_time(&self) -> bool {
+        self.peer.leads() && self.service == Service::Open && !self.is_stopping()
     }
 
     /// How long clients are kept waiting for a leader.

@@ -8,6 +8,7 @@
 //! A learner has such a clock too, to know which connection serves which session; its deadlines
 //! mean nothing. It tells the leader of the sessions that it heard.
 
+use crate::clients::Clients;
 use crate::connection::ClientId;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -169,6 +170,18 @@ impl SessionClock {
         Some(self.sessions.get(&session)?.timeout_ms)
     }
 
+    /// The session's timeout; zero if it is not known.
+    pub fn timeout(&self, session: SessionId) -> Duration {
+        Duration::from_millis(u64::from(self.timeout_ms(session).unwrap_or(0)))
+    }
+
+    /// All sessions, with their timeouts.
+    pub fn timeouts(&self) -> impl Iterator<Item = (SessionId, Duration)> {
+        let timeout = |entry: &Entry| Duration::from_millis(u64::from(entry.timeout_ms));
+        let all = self.sessions.iter();
+        all.map(move |(session, entry)| (*session, timeout(entry)))
+    }
+
     /// The connection `client` ended; it heard the session last at `heard`.
     pub fn detach(&mut self, session: SessionId, client: ClientId, heard: Time) {
         if let Some(entry) = self.sessions.get_mut(&session)
@@ -247,6 +260,26 @@ impl SessionClock {
             .flat_map(|(_, sessions)| sessions)
             .map(|session| (*session, self.client(*session)))
             .collect()
+    }
+
+    /// Ends the sessions that nobody has heard of, for those that only this server knows.
+    pub(crate) fn end_unheard(
+        &mut self,
+        now: Time,
+        clients: &impl Clients,
+    ) -> Vec<(SessionId, Option<ClientId>)> {
+        for (session, client) in self.due(now) {
+            if let Some(client) = client
+                && let Some(heard) = clients.with(client, |c| c.heard())
+            {
+                self.heard(session, heard);
+            }
+        }
+        let ended = self.due(now);
+        for (session, _) in &ended {
+            self.remove(*session);
+        }
+        ended
     }
 
     /// Deadlines and the sessions that end then unless they are heard of, for operators.

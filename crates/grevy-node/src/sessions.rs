@@ -22,18 +22,22 @@ use grevy_zab::LinkId;
 impl Node {
     /// A client asks for a session.
     pub fn open_session(&mut self, now: Now, tree: &Tree, clients: &impl Clients, ask: Connect) {
-        if self.failure.is_some() || self.service == Service::Closed {
+        if self.failure.is_some() || self.service == Service::Closed || self.is_stopping() {
             clients.with(ask.client, |c| c.close(CloseReason::NotServing));
             return;
         }
         match ask.session {
+            _ if self.service == Service::ReadOnly => self.open_read_only(now, clients, ask),
+            SessionId::NONE if self.has_local_sessions() => {
+                self.open_local(now, tree, clients, ask);
+            }
             SessionId::NONE => self.open_new(now, tree, ask),
             _ => self.resume(now, clients, ask),
         }
         self.follow_up(now);
     }
 
-    fn open_new(&mut self, now: Now, tree: &Tree, ask: Connect) {
+    pub(crate) fn open_new(&mut self, now: Now, tree: &Tree, ask: Connect) {
         let session = self.new_session_id();
         let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
         let record = timeout.to_bytes();
@@ -65,7 +69,7 @@ impl Node {
 
     fn resume(&mut self, now: Now, clients: &impl Clients, ask: Connect) {
         // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
-        if let Some(previous) = self.clock.client(ask.session) {
+        if let Some(previous) = self.serving(ask.session) {
             clients.with(previous, |c| {
                 c.close(CloseReason::SessionMoved(ask.session))
             });
@@ -73,6 +77,9 @@ impl Node {
         if !ask.password_matches {
             clients.with(ask.client, |c| c.session_refused(ask.session));
             return;
+        }
+        if self.local.clock.knows(ask.session) {
+            return self.resume_local(now, clients, ask);
         }
         if self.peer.leads() && self.service == Service::Open {
             let attached = self
@@ -198,6 +205,8 @@ impl Node {
             self.also_heard.push((session, timeout));
         }
         self.clock.detach(session, client, heard);
+        self.local.clock.detach(session, client, heard);
+        self.read_only.clock.detach(session, client, heard);
     }
 
     /// The sessions that this learner heard since it was asked last.
@@ -239,7 +248,16 @@ impl Node {
         if self.service == Service::Paused && now.time >= self.paused_since + self.patience() {
             self.close_service();
         }
-        if self.peer.leads() && self.service == Service::Open {
+        if self.read_only_due().is_some_and(|due| now.time >= due) {
+            self.begin_read_only();
+        }
+        if self.service == Service::ReadOnly {
+            self.expire_read_only(now, clients);
+        }
+        if self.service == Service::Open && !self.is_stopping() {
+            self.expire_local(now, clients);
+        }
+        if self.keeps_time() {
             self.expire(now, tree, clients);
             self.reap(now, tree);
         }

@@ -229,7 +229,7 @@ impl Serve {
     /// Whether the connection takes more frames; if not, whoever changes that wakes this task.
     fn is_receptive(&self) -> bool {
         let mut wire = self.client.wire();
-        wire.parked = !wire.conn.is_receptive(&self.shared.node_config);
+        wire.parked = !takes_frames(&self.shared, &wire.conn);
         !wire.parked
     }
 
@@ -343,7 +343,7 @@ impl Serve {
                 watches: &shared.watches,
                 config: &shared.node_config,
             };
-            while wire.conn.is_receptive(&shared.node_config) {
+            while takes_frames(&shared, &wire.conn) {
                 let max_buffer = shared.config.limits.max_buffer as usize;
                 let limit = match wire.conn.session() {
                     Some(_) => max_buffer,
@@ -390,6 +390,11 @@ impl Serve {
         }
         Ok(bytes.len() - rest.len())
     }
+}
+
+/// Whether the connection's next frame may be handled. While there is no leader, sessions wait.
+fn takes_frames(shared: &Shared, conn: &Connection) -> bool {
+    conn.is_receptive(&shared.node_config) && (conn.session().is_none() || shared.is_serving())
 }
 
 /// The first frame, without its length, if all of it is there.

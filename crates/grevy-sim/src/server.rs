@@ -192,7 +192,7 @@ impl Server {
     /// Why it does not serve, if it says so.
     pub fn not_serving(&self) -> Option<String> {
         match self.run.as_ref()?.node.status() {
-            Status::Serving | Status::Joining => None,
+            Status::Serving | Status::ReadOnly | Status::Joining | Status::Stopping => None,
             Status::StorageFailed(why) => Some(why),
         }
     }

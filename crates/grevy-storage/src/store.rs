@@ -63,6 +63,10 @@ pub struct OpenOptions {
     /// Cut a damaged end off a log that another server wrote, even if something intact stands
     /// behind the damage. For an operator who knows that the machine had lost power.
     pub cut_unmarked_tail: bool,
+    /// The server is a member of an ensemble. If its history reaches into an epoch that it has
+    /// not promised itself to, it was about to be filled by a leader, and must not stand for what
+    /// it may have acknowledged before. Otherwise that is an error.
+    pub member: bool,
     /// Start although the mark beside the log is gone or damaged. For an operator who knows that
     /// the log is complete.
     pub accept_lost_mark: bool,
@@ -76,6 +80,7 @@ impl Default for OpenOptions {
             create_db: true,
             trust_empty: false,
             cut_unmarked_tail: false,
+            member: false,
             accept_lost_mark: false,
         }
     }

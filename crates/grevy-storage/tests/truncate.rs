@@ -6,7 +6,7 @@ use grevy_proto::{Epoch, Zxid};
 use grevy_storage::log::TruncateError;
 use grevy_storage::snapshot::Trailers;
 use grevy_storage::testing::MemDisk;
-use grevy_storage::{Compression, Opened, Store};
+use grevy_storage::{Compression, OpenOptions, Opened, RecoveryError, Store};
 use std::path::Path;
 use support::*;
 
@@ -227,4 +227,29 @@ fn a_snapshot_comes_into_place_when_it_is_installed() {
     names(&["grevy.snapshot.received.2", "snapshot.0"]);
     second.install().unwrap();
     names(&["snapshot.0", "snapshot.200000005.gz"]);
+}
+
+/// A server that had lost its data takes the leader's snapshot over, and is killed before it has
+/// promised anything.
+#[test]
+fn a_history_without_a_promise_is_one_that_was_not_complete() {
+    let (disk, mut opened) = begun();
+    snapshot(&opened.store, z(3, 5)).unwrap();
+    opened.store.installed(&mut opened.log, z(3, 5)).unwrap();
+    append(&mut opened.log, [z(3, 6)]);
+    opened.log.commit().unwrap();
+    disk.crash(0);
+    let refused = open(&disk).map(drop);
+    assert!(
+        matches!(refused, Err(RecoveryError::EpochBehind { .. })),
+        "{refused:?}"
+    );
+    let member = OpenOptions {
+        member: true,
+        ..options()
+    };
+    let (opened, model) = open_with(&disk, member).unwrap();
+    assert_eq!(model.last(), z(3, 6));
+    assert_eq!(opened.epochs.accepted(), Epoch(0));
+    assert_eq!(opened.epochs.current(), Epoch(0));
 }

@@ -49,6 +49,8 @@ pub(crate) struct Common {
     pub history: History,
     /// Up to where the history is on the disk.
     pub durable: Zxid,
+    /// The state does not match the history, and a snapshot of the leader's is to replace both.
+    pub distrusted: bool,
     /// A truncation or installation that is not done yet.
     pub rewriting: bool,
     /// The newest transaction that this process knows to be committed. None is taken back, by

@@ -35,6 +35,8 @@ pub(crate) enum Manner {
 #[derive(Debug)]
 pub(crate) struct Learner {
     pub leader: ServerId,
+    /// The epoch and the end of the history that the leader was elected with.
+    advertised: (i64, Zxid),
     manner: Manner,
     link: Option<LinkId>,
     phase: Phase,
@@ -83,7 +85,12 @@ enum Phase {
 }
 
 impl Learner {
-    pub fn new(leader: ServerId, manner: Manner, common: &mut Common) -> Self {
+    pub fn new(
+        leader: ServerId,
+        advertised: (i64, Zxid),
+        manner: Manner,
+        common: &mut Common,
+    ) -> Self {
         common.output(Output::Became(Part::Joining { leader }));
         common.output(Output::Dial {
             leader,
@@ -91,6 +98,7 @@ impl Learner {
         });
         Self {
             leader,
+            advertised,
             manner,
             link: None,
             phase: Phase::Dialling,
@@ -214,6 +222,7 @@ impl Learner {
     fn accept(&mut self, common: &mut Common, current_epoch: Option<Epoch>) {
         let last_zxid = match self.manner {
             Manner::Heal => Zxid::ZERO,
+            _ if common.distrusted && self.may_understate(common, current_epoch) => Zxid::ZERO,
             _ => common.durable,
         };
         self.phase = Phase::Promised;
@@ -224,6 +233,13 @@ impl Learner {
                 current_epoch,
             },
         );
+    }
+
+    /// Whether this server may say that it has nothing, so as to be sent a snapshot. A leader
+    /// that counts it must not miss anything that it has: either it does not count, or the
+    /// leader was elected with a history that is as long.
+    fn may_understate(&self, common: &Common, current_epoch: Option<Epoch>) -> bool {
+        current_epoch.is_none_or(|epoch| self.advertised >= (i64::from(epoch.0), common.durable))
     }
 
     /// The promises are durable.
@@ -411,6 +427,7 @@ impl Learner {
 
     fn serve(&mut self, common: &mut Common) {
         self.phase = Phase::Serving;
+        common.distrusted = false;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
         common.commit(self.committed.min(common.history.last()));
         let config = self.config.take();

@@ -70,6 +70,8 @@ enum Role {
     Looking(Election),
     Leading(Leader),
     Learning(Learner),
+    /// It takes no part any more: it is about to end.
+    Retired,
 }
 
 /// See the module's text.
@@ -164,6 +166,7 @@ impl Peer {
                 ordered: epochs,
                 history,
                 durable: last,
+                distrusted: false,
                 rewriting: false,
                 witnessed: Zxid(-1),
                 always_snapshot: config.always_snapshot,
@@ -290,7 +293,7 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due next.
     pub fn next_timeout(&self) -> Option<Time> {
         match &self.role {
-            Role::Draining { .. } | Role::Learning(_) => None,
+            Role::Draining { .. } | Role::Learning(_) | Role::Retired => None,
             Role::Looking(election) => election.next_timeout(),
             Role::Leading(leader) => leader.next_timeout(),
         }
@@ -307,6 +310,7 @@ impl Peer {
             }
             Role::Looking(election) => election.handle_notification(now, from, message),
             Role::Leading(_) | Role::Learning(_) => self.answer(from, message),
+            Role::Retired => {}
         }
         self.advance(now);
     }
@@ -331,7 +335,7 @@ impl Peer {
     /// a voice.
     fn state(&self) -> PeerState {
         match &self.role {
-            Role::Draining { .. } | Role::Looking(_) => PeerState::Looking,
+            Role::Draining { .. } | Role::Looking(_) | Role::Retired => PeerState::Looking,
             Role::Leading(_) => PeerState::Leading,
             Role::Learning(_) if self.common.is_voter(self.common.me) => PeerState::Following,
             Role::Learning(_) => PeerState::Observing,
@@ -360,6 +364,7 @@ impl Peer {
         match &mut self.role {
             Role::Leading(leader) => leader.link_accepted(&mut self.common, now, link),
             Role::Learning(_) => self.common.hang_up(link, "this server does not lead"),
+            Role::Retired => self.common.hang_up(link, "this server is about to end"),
             Role::Draining { .. } | Role::Looking(_) if self.parked.len() >= MAX_PARKED => {
                 self.common.hang_up(link, "too many connections wait");
             }
@@ -417,7 +422,7 @@ impl Peer {
                 }
                 Ok(())
             }
-            Role::Learning(_) => Ok(()),
+            Role::Learning(_) | Role::Retired => Ok(()),
         };
         self.judge(now, result);
         self.advance(now);
@@ -515,6 +520,15 @@ impl Peer {
         self.advance(now);
     }
 
+    /// The state of this learner is not what its history leads to. It leaves its leader, to be
+    /// sent a snapshot by it or the next.
+    pub fn distrust(&mut self, now: Time, why: &str) {
+        if let Role::Learning(_) = self.role {
+            self.common.distrusted = true;
+            self.step_down(now, why);
+        }
+    }
+
     /// A sync came, from a learner or (`None`) a client of this server.
     pub fn sync(&mut self, link: Option<LinkId>) {
         if let Role::Leading(leader) = &mut self.role {
@@ -578,6 +592,7 @@ impl Peer {
             Role::Leading(leader) => leader.log_synced(&mut self.common),
             Role::Learning(learner) => learner.log_synced(&mut self.common),
             Role::Draining { .. } | Role::Looking(_) => self.try_elect(now),
+            Role::Retired => {}
         }
         self.advance(now);
     }
@@ -593,6 +608,7 @@ impl Peer {
             Role::Leading(leader) => leader.epochs_saved(&mut self.common, now),
             Role::Learning(learner) => learner.epochs_saved(&mut self.common),
             Role::Draining { .. } | Role::Looking(_) => self.try_elect(now),
+            Role::Retired => {}
         }
         self.advance(now);
     }
@@ -637,7 +653,7 @@ impl Peer {
                 Ok(())
             }
             Role::Leading(leader) => leader.handle_timeout(&mut self.common, now),
-            Role::Draining { .. } | Role::Learning(_) => Ok(()),
+            Role::Draining { .. } | Role::Learning(_) | Role::Retired => Ok(()),
         };
         self.judge(now, result);
         self.advance(now);
@@ -654,16 +670,32 @@ impl Peer {
 
     /// Ends the present role.
     fn look(&mut self, now: Time, why: String) {
+        if let Role::Retired = self.role {
+            return;
+        }
         let draining = Role::Draining {
             heard: BTreeMap::new(),
         };
         match core::mem::replace(&mut self.role, draining) {
             Role::Leading(leader) => leader.end(&mut self.common, &why),
             Role::Learning(learner) => learner.end(&mut self.common, &why),
-            Role::Draining { .. } | Role::Looking(_) => {}
+            Role::Draining { .. } | Role::Looking(_) | Role::Retired => {}
         }
         self.common.output(Output::Became(Part::Looking { why }));
         self.try_elect(now);
+    }
+
+    /// Takes no part any more: whoever follows this server, or waits for it, finds that out at
+    /// once and can elect another leader.
+    pub fn retire(&mut self, why: &str) {
+        match core::mem::replace(&mut self.role, Role::Retired) {
+            Role::Leading(leader) => leader.end(&mut self.common, why),
+            Role::Learning(learner) => learner.end(&mut self.common, why),
+            Role::Draining { .. } | Role::Looking(_) | Role::Retired => {}
+        }
+        while let Some((link, _)) = self.parked.pop_first() {
+            self.common.hang_up(link, why);
+        }
     }
 
     /// Begins an election, once everything is on the disk.
@@ -736,6 +768,8 @@ impl Peer {
     }
 
     fn lead(&mut self, now: Time) {
+        // Its state is the one that counts now.
+        self.common.distrusted = false;
         let mut leader = Leader::new(&mut self.common, now);
         while let Some((link, packet)) = self.parked.pop_first() {
             leader.link_accepted(&mut self.common, now, link);
@@ -755,7 +789,9 @@ impl Peer {
             _ if self.common.is_voter(self.common.me) => Manner::Follow,
             _ => Manner::Observe,
         };
-        self.role = Role::Learning(Learner::new(leader, manner, &mut self.common));
+        let advertised = (self.vote.epoch, self.vote.zxid);
+        let common = &mut self.common;
+        self.role = Role::Learning(Learner::new(leader, advertised, manner, common));
     }
 
     /// The configuration that `zxid` brought is in force, and `leader` leads in it.

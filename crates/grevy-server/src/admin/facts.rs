@@ -4,7 +4,7 @@ use super::reply::Facts;
 use crate::config::Metrics;
 use crate::inspect::config_text;
 use crate::inspect::connections::{self, ConnectionReport};
-use crate::inspect::server::{self, STANDALONE};
+use crate::inspect::server;
 use crate::inspect::settings::Settings;
 use crate::inspect::{directories, environment, sessions, watches};
 use crate::metrics::{self, Number};
@@ -187,7 +187,8 @@ pub(super) fn leader(_: &Shared, _: &Query) -> Facts {
 }
 
 pub(super) fn monitor(shared: &Shared, _: &Query) -> Facts {
-    let mut facts = object(json!({ "version": version::full(), "server_state": STANDALONE }));
+    let mut facts =
+        object(json!({ "version": version::full(), "server_state": server::mode(shared) }));
     if shared.config.administration.metrics == Metrics::Null {
         return facts;
     }

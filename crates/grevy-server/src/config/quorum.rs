@@ -26,6 +26,8 @@ pub struct Membership {
     /// A later configuration that was proposed before the server stopped
     /// (`<dynamic file>.next`).
     pub last_seen: Option<Ensemble>,
+    /// The main file, if there is one.
+    pub file: Option<PathBuf>,
     /// Where the server lines are, if not in the main file.
     pub dynamic_file: Option<PathBuf>,
     /// How long a server may take to connect to a leader and catch up.
@@ -188,6 +190,7 @@ impl Membership {
             }
         }
         Some(Membership {
+            file: (!context.file.is_empty()).then(|| context.file.into()),
             my_id,
             role: mine.role,
             last_seen,

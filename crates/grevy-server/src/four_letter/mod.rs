@@ -6,6 +6,7 @@
 mod text;
 
 use crate::shared::Shared;
+use grevy_node::{Node, Status};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -160,7 +161,10 @@ pub fn answer(shared: &Shared, word: Word, peer: SocketAddr) -> String {
     }
     match word {
         Word::Ruok => "imok".to_owned(),
-        Word::Isro => "rw".to_owned(),
+        Word::Isro => match shared.look_at_node(Node::status) {
+            Status::ReadOnly => "ro".to_owned(),
+            _ => "rw".to_owned(),
+        },
         Word::Gtmk => shared.trace_mask.load(Relaxed).to_string(),
         Word::Stmk(mask) => {
             shared.trace_mask.store(mask, Relaxed);

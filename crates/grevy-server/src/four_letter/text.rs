@@ -273,7 +273,7 @@ pub(super) fn icfg(shared: &Shared) -> String {
 pub(super) fn mntr(shared: &Shared) -> String {
     let mut lines = Lines(String::with_capacity(32 << 10));
     lines.line(format_args!("zk_version\t{}", version::full()));
-    lines.line(format_args!("zk_server_state\t{}", server::STANDALONE));
+    lines.line(format_args!("zk_server_state\t{}", server::mode(shared)));
     if shared.config.administration.metrics == Metrics::Null {
         return lines.0;
     }

@@ -2,6 +2,7 @@
 
 use crate::shared::Shared;
 use crate::stats::Snapshot;
+use grevy_node::Node;
 use grevy_proto::Zxid;
 
 /// The server at one time.
@@ -23,18 +24,20 @@ pub struct ServerReport {
     pub uptime_ms: u64,
 }
 
-/// What ZooKeeper calls a server that runs alone.
-pub const STANDALONE: &str = "standalone";
+/// What the server is in its ensemble, as ZooKeeper calls it.
+pub fn mode(shared: &Shared) -> &'static str {
+    shared.look_at_node(Node::role)
+}
 
 /// The server now.
 pub fn report(shared: &Shared) -> ServerReport {
-    let outstanding = shared.look_at_node(|node| node.outstanding());
+    let (mode, outstanding) = shared.look_at_node(|node| (node.role(), node.outstanding()));
     let (zxid, znodes) = {
         let tree = shared.tree.read();
         (tree.last_zxid(), tree.znode_count())
     };
     ServerReport {
-        mode: STANDALONE,
+        mode,
         stats: shared.stats.snapshot(),
         connections: shared.clients.len(),
         outstanding,

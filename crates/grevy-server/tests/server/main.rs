@@ -4,6 +4,7 @@ mod admin;
 mod client;
 mod clients;
 mod documentation;
+mod ensemble;
 mod limits;
 mod place;
 mod sessions;

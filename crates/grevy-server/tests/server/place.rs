@@ -37,6 +37,11 @@ impl Place {
             directory.join("data").display()
         );
         fs::write(&file, text).expect("a file for the test");
+        Self::start(&file)
+    }
+
+    /// Starts a server as a configuration file says.
+    pub fn start(file: &Path) -> Self {
         let arguments = Arguments::parse([file.display().to_string()]);
         let loaded = config::load(&arguments, &OnDisk).expect("a good configuration");
         let server = Server::start(loaded).expect("the server starts");

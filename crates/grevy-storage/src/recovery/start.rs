@@ -365,8 +365,9 @@ impl Place<'_> {
     /// Reads the promises and sees that history and promises fit. A history that has come from
     /// the leader of a later epoch than `currentEpoch` says is one that a crash overtook: the
     /// history is made durable first, then the epoch. If the promise for that epoch stands, the
-    /// step is made up for; a Java server refuses instead (ZOOKEEPER-1653). Returns the accepted
-    /// and the current epoch.
+    /// step is made up for; a Java server refuses instead (ZOOKEEPER-1653). Without the promise,
+    /// the history of a member is one that was being replaced because it had been lost. Returns
+    /// the accepted and the current epoch.
     fn check_epochs(
         &self,
         survey: &mut Survey,
@@ -382,6 +383,9 @@ impl Place<'_> {
             current = match unfinished.filter(|&epoch| epoch >= reached) {
                 Some(epoch) => epoch,
                 None if accepted >= reached => reached,
+                None if self.options.member && accepted >= current => {
+                    return Ok((accepted, current));
+                }
                 None => {
                     return Err(RecoveryError::EpochBehind {
                         path: self.snapshots.join(EpochFile::Current.name()),
