@@ -60,15 +60,6 @@ impl Ensemble {
         self.len() == 0
     }
 
-    /// The most voters that may lose what they have, with nothing lost.
-    pub fn minority(&self) -> usize {
-        match self.grouped {
-            // A group of one may weigh as much as another of many.
-            true => usize::from(self.voters >= 3),
-            false => (self.voters - 1) / 2,
-        }
-    }
-
     /// The members, as every server's configuration has them at first.
     pub fn membership(&self) -> Membership {
         let mut text = String::new();

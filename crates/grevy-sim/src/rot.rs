@@ -1,11 +1,13 @@
 //! Damage at rest, tried on copies of the disk: a server that starts on a damaged disk holds
 //! everything that was acknowledged, or refuses and says what is wrong where (P30).
 
+use crate::ensemble::is_enough;
 use crate::history::Dump;
 use crate::model::dump::dump_tree;
 use crate::random::Random;
 use crate::server::{Server, StartError};
 use crate::world::Context;
+use grevy_proto::ServerId;
 use grevy_storage::OpenOptions;
 use grevy_storage::testing::{MemDisk, SECTOR};
 use std::path::PathBuf;
@@ -124,15 +126,19 @@ pub fn strike(servers: &mut [Server], at: usize, random: &mut Random, ctx: &mut 
     };
     let evidence = &ctx.history.ledger.servers;
     let is_struck = |s: &&Server| s.rot.is_some() || evidence[s.index].is_damaged;
-    let voters = &servers[..ensemble.voters];
-    let struck = voters.iter().filter(is_struck).count();
+    let membership = ensemble.membership();
+    // The others must be enough to decide, and to hold everything.
+    let is_whole = |id: ServerId| {
+        let other = &servers[id.0 as usize - 1];
+        other.index != at && !is_struck(&other)
+    };
+    let others_are_enough = is_enough(&membership, is_whole);
     let others = evidence[..ensemble.voters].iter().enumerate();
     let have_history = others
         .filter(|(other, _)| *other != at)
         .all(|(_, e)| e.durable > 0 && e.current > 0);
-    let votes = at < ensemble.voters;
     let server = &mut servers[at];
-    if is_struck(&&*server) || (votes && struck >= ensemble.minority()) || !have_history {
+    if !others_are_enough || !have_history {
         return;
     }
     if random.one_in(3) {

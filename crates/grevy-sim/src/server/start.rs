@@ -9,7 +9,7 @@ use crate::model::log_file;
 use crate::options::Options;
 use crate::planted::Bug;
 use crate::world::{Context, Event};
-use grevy_node::{Node, Service};
+use grevy_node::{Node, NodeConfig, Service};
 use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnHeader};
 use grevy_proto::{Acl, SessionId, Xid, Zxid};
 use grevy_storage::recovery::Start;
@@ -292,6 +292,10 @@ impl Server {
             opened,
             recent,
         } = begun;
+        let config = NodeConfig {
+            seed: self.random.any(),
+            ..(*self.node_config).clone()
+        };
         let node = match (&ctx.options.ensemble, &self.members) {
             (Some(ensemble), Some(members)) => {
                 let recovered = Recovered {
@@ -308,12 +312,11 @@ impl Server {
                         Start::Unknown => Standing::Abstaining,
                     },
                 };
-                let config = (*self.node_config).clone();
                 let peer = ensemble.peer_config(self.id(), ctx.options.tick);
                 let members = Memberships::clone(members);
                 Node::member(config, peer, members, recovered, &tree, now)
             }
-            _ => Node::standalone((*self.node_config).clone(), &tree, now),
+            _ => Node::standalone(config, &tree, now),
         };
         let alone = ctx.options.ensemble.is_none();
         ctx.up[self.index] = self.incarnation;
