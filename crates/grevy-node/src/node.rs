@@ -195,7 +195,7 @@ impl Node {
             revalidations: Revalidations::default(),
             reported: now.time,
             also_heard: Vec::new(),
-            last_session: 0,
+            last_session: mix(config.seed).cast_signed() & crate::sessions::LOW,
             syncs: 0,
             reaper: Reaper::new(&config, now.time),
             txns_until_snapshot: 0,
@@ -384,6 +384,14 @@ impl Node {
         let half = (limit / 2).max(1);
         half + self.random % half
     }
+}
+
+/// Spreads a number over all bits (splitmix64).
+fn mix(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// The sessions of a state, with their timeouts.

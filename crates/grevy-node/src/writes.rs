@@ -103,13 +103,6 @@ impl Node {
                     code: ErrorCode::MarshallingError,
                 }),
             },
-            // Its end is proposed already, and comes once (P18).
-            OpCode::CloseSession if !self.clock.is_open(session) => {
-                self.queue.push_back(Queued::Refused {
-                    client,
-                    code: ErrorCode::SessionExpired,
-                });
-            }
             _ => self.decide(
                 now,
                 tree,
@@ -221,7 +214,13 @@ impl Node {
             op: ask.op,
             record: ask.record,
         };
-        let prepared = pending.prepare(tree, &request, &context);
+        // The end of a session comes once (P18), whoever asks for it again.
+        let prepared = match (ask.op, session_state) {
+            (OpCode::CloseSession, Err(ErrorCode::SessionExpired)) => {
+                Err(ErrorCode::SessionExpired)
+            }
+            _ => pending.prepare(tree, &request, &context),
+        };
         let header = prepared.as_ref().ok().map(|p| context.header(&p.txn));
         let origin = ask.client.map(|client| (client, ask.op));
         match (prepared, header) {

@@ -28,6 +28,8 @@ pub struct Ensemble {
     pub read_log: bool,
     /// `reconfigEnabled`.
     pub reconfig: bool,
+    /// `zookeeper.db.autocreate`: whether a server with an empty disk takes itself for new.
+    pub create_db: bool,
 }
 
 impl Ensemble {
@@ -44,6 +46,7 @@ impl Ensemble {
             always_snapshot: r.one_in(10),
             read_log: r.percent(60),
             reconfig: r.percent(70),
+            create_db: r.percent(60),
         }
     }
 
@@ -55,15 +58,6 @@ impl Ensemble {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The most voters that may lose what they have, with nothing lost.
-    pub fn minority(&self) -> usize {
-        match self.grouped {
-            // A group of one may weigh as much as another of many.
-            true => usize::from(self.voters >= 3),
-            false => (self.voters - 1) / 2,
-        }
     }
 
     /// The members, as every server's configuration has them at first.

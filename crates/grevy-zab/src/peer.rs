@@ -129,7 +129,15 @@ impl Peer {
         }
         history.commit(recovered.last);
         let mut peer = Self::new(config, members, history, recovered.epochs);
-        peer.standing = recovered.standing;
+        peer.standing = match recovered.standing {
+            // It may have begun with nothing just now, and been started again.
+            Standing::Normal
+                if recovered.last <= Zxid::ZERO && recovered.epochs.current == Epoch(0) =>
+            {
+                Standing::Empty
+            }
+            other => other,
+        };
         peer.try_elect(now);
         peer.advance(now);
         peer
@@ -695,8 +703,9 @@ impl Peer {
     /// The promises are durable.
     pub fn epochs_saved(&mut self, now: Time, epochs: Epochs) {
         self.common.epochs = epochs;
-        // Whoever has promised an epoch is no beginner any more.
-        if self.standing == Standing::Empty {
+        // Whoever has taken over a leader's history is no beginner any more. A promise alone says
+        // nothing of what was acknowledged before.
+        if self.standing == Standing::Empty && epochs.current > Epoch(0) {
             self.standing = Standing::Normal;
         }
         match &mut self.role {
