@@ -56,7 +56,8 @@ pub struct NodeConfig {
     /// this server knows are made of it. Of
     /// its bits the low 25 count.
     pub run: u32,
-    /// Where the node's own randomness starts.
+    /// Where the node's own randomness starts, and with it the ids of sessions: another number
+    /// for each start of the server.
     pub seed: u64,
 }
 

@@ -88,6 +88,7 @@ impl Node {
             Packet::Revalidate { session, timeout } => {
                 self.peer.heard(now.time, link);
                 if from_learner {
+                    self.tally.revalidations += 1;
                     self.revalidate(now, clients, link, session, timeout);
                 } else if self.relays_for(link) {
                     self.relay_revalidation(link, session, timeout);
@@ -120,7 +121,12 @@ impl Node {
                     self.sync_answered();
                 }
             }
-            packet => self.peer.handle_packet(now.time, link, packet),
+            packet => {
+                if from_leader {
+                    self.tally.receive(&packet);
+                }
+                self.peer.handle_packet(now.time, link, packet);
+            }
         }
         self.follow_up(now);
     }

@@ -25,13 +25,15 @@ mod relaying;
 mod reply;
 mod sessions;
 mod stopping;
+pub mod tally;
 mod writes;
 
 pub use clients::Clients;
 pub use config::NodeConfig;
 pub use connection::{Action, ClientId, CloseReason, Connection, View};
-pub use grevy_zab::Part;
+pub use grevy_zab::{LearnerReport, LinkId, Membership, Part, Peer, Phase, VoterReport};
 pub use node::{Node, Status};
 pub use output::{Output, Service};
+pub use tally::Tally;
 pub use time::{Now, Time};
 pub use watches::Watches;

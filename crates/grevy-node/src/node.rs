@@ -24,6 +24,7 @@ use crate::reaper::Reaper;
 use crate::relaying::Revalidations;
 use crate::session_clock::SessionClock;
 use crate::stopping::Stopping;
+use crate::tally::Tally;
 use crate::time::{Now, Time};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -130,9 +131,8 @@ pub struct Node {
     /// Learners wait for a snapshot.
     pub(crate) snapshot_for_learners: ForLearners,
     pub(crate) digests: DigestLog,
-    /// How often the state after a transaction differed from the leader's.
-    pub(crate) digest_mismatches: u64,
-    /// When that last made this learner ask for a snapshot.
+    pub(crate) tally: Tally,
+    /// When a state that differed from the leader's last made this learner ask for a snapshot.
     pub(crate) distrusted: Option<Time>,
     random: u64,
     pub(crate) outputs: VecDeque<Output>,
@@ -195,7 +195,7 @@ impl Node {
             revalidations: Revalidations::default(),
             reported: now.time,
             also_heard: Vec::new(),
-            last_session: 0,
+            last_session: mix(config.seed).cast_signed() & crate::sessions::LOW,
             syncs: 0,
             reaper: Reaper::new(&config, now.time),
             txns_until_snapshot: 0,
@@ -203,7 +203,7 @@ impl Node {
             snapshot_running: false,
             snapshot_for_learners: ForLearners::No,
             digests: DigestLog::default(),
-            digest_mismatches: 0,
+            tally: Tally::default(),
             distrusted: None,
             random: config.seed | 1,
             outputs: VecDeque::new(),
@@ -251,7 +251,17 @@ impl Node {
 
     /// How often the state after a transaction differed from what the leader said it would be.
     pub fn digest_mismatches(&self) -> u64 {
-        self.digest_mismatches
+        self.tally.digest_mismatches
+    }
+
+    /// Has a leader count the traffic of its observers anew (`orst`).
+    pub fn reset_observer_traffic(&mut self) {
+        self.peer.reset_observer_traffic();
+    }
+
+    /// What it has counted.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Requests that were taken up and not answered.
@@ -374,6 +384,14 @@ impl Node {
         let half = (limit / 2).max(1);
         half + self.random % half
     }
+}
+
+/// Spreads a number over all bits (splitmix64).
+fn mix(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// The sessions of a state, with their timeouts.

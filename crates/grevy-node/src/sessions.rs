@@ -19,6 +19,9 @@ use grevy_proto::{Encode, OpCode, ServerId, SessionId, Xid};
 use grevy_tree::Tree;
 use grevy_zab::LinkId;
 
+/// The part of a session's id that is not the server's number.
+pub(crate) const LOW: i64 = (1 << 56) - 1;
+
 impl Node {
     /// A client asks for a session.
     pub fn open_session(&mut self, now: Now, tree: &Tree, clients: &impl Clients, ask: Connect) {
@@ -172,20 +175,19 @@ impl Node {
         self.peer.send(link, Packet::Revalidated { session, valid });
     }
 
-    /// The server's number, and one that it has not given out before: above all zxids that it
-    /// has seen committed, and each session takes one. ZooKeeper takes the clock for that part,
-    /// and can give an id out again after the clock was set back, so that whoever had it before
-    /// resumes somebody else's session; zxids do not come again.
+    /// The server's number, and one that it has not given out before: the next after the last
+    /// one, and at first any of so many that no run of a server meets those of another. ZooKeeper
+    /// takes the clock for that part, and can give an id out again after the clock was set back,
+    /// so that whoever had it before resumes somebody else's session.
     fn new_session_id(&mut self) -> SessionId {
-        const LOW: i64 = (1 << 56) - 1;
-        let seen = self.peer.last().max(self.peer.reached());
-        let mut low = (seen.0 & LOW).max(self.last_session) + 1;
-        // An id that a Java server gave out may be the same.
-        while self.clock.knows(self.session_id(low)) {
-            low += 1;
+        loop {
+            self.last_session = (self.last_session + 1) & LOW;
+            let session = self.session_id(self.last_session);
+            // An id that a Java server gave out may be the same.
+            if !self.clock.knows(session) {
+                return session;
+            }
         }
-        self.last_session = low;
-        self.session_id(low)
     }
 
     fn session_id(&self, low: i64) -> SessionId {

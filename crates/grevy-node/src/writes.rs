@@ -103,13 +103,6 @@ impl Node {
                     code: ErrorCode::MarshallingError,
                 }),
             },
-            // Its end is proposed already, and comes once (P18).
-            OpCode::CloseSession if !self.clock.is_open(session) => {
-                self.queue.push_back(Queued::Refused {
-                    client,
-                    code: ErrorCode::SessionExpired,
-                });
-            }
             _ => self.decide(
                 now,
                 tree,
@@ -221,7 +214,13 @@ impl Node {
             op: ask.op,
             record: ask.record,
         };
-        let prepared = pending.prepare(tree, &request, &context);
+        // The end of a session comes once (P18), whoever asks for it again.
+        let prepared = match (ask.op, session_state) {
+            (OpCode::CloseSession, Err(ErrorCode::SessionExpired)) => {
+                Err(ErrorCode::SessionExpired)
+            }
+            _ => pending.prepare(tree, &request, &context),
+        };
         let header = prepared.as_ref().ok().map(|p| context.header(&p.txn));
         let origin = ask.client.map(|client| (client, ask.op));
         match (prepared, header) {
@@ -285,6 +284,7 @@ impl Node {
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
         let configuration = configuration(&txn).map(Arc::new);
         self.queued = header.zxid;
+        self.tally.proposed += 1;
         self.queue.push_back(Queued::Txn {
             header,
             txn,

@@ -3,6 +3,7 @@
 //! What needs the state at every zxid is judged in one [`replay`] of the committed history
 //! through the model; the rest looks at the evidence directly.
 
+pub mod l04;
 pub mod liveness;
 pub mod p01;
 pub mod p02;

@@ -3,7 +3,7 @@
 use crate::random::Random;
 use grevy_proto::ServerId;
 use grevy_zab::membership::Role;
-use grevy_zab::{ElectionConfig, Membership, PeerConfig, Quorum, Timing};
+use grevy_zab::{ElectionConfig, Limits, Membership, PeerConfig, Quorum, Timing};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Ensemble {
     pub read_log: bool,
     /// `reconfigEnabled`.
     pub reconfig: bool,
+    /// `zookeeper.db.autocreate`: whether a server with an empty disk takes itself for new.
+    pub create_db: bool,
 }
 
 impl Ensemble {
@@ -44,6 +46,7 @@ impl Ensemble {
             always_snapshot: r.one_in(10),
             read_log: r.percent(60),
             reconfig: r.percent(70),
+            create_db: r.percent(60),
         }
     }
 
@@ -55,15 +58,6 @@ impl Ensemble {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The most voters that may lose what they have, with nothing lost.
-    pub fn minority(&self) -> usize {
-        match self.grouped {
-            // A group of one may weigh as much as another of many.
-            true => usize::from(self.voters >= 3),
-            false => (self.voters - 1) / 2,
-        }
     }
 
     /// The members, as every server's configuration has them at first.
@@ -105,6 +99,7 @@ impl Ensemble {
                 sync: tick * self.sync_ticks,
                 connect: tick * self.sync_ticks,
             },
+            limits: Limits::default(),
             election: ElectionConfig {
                 min_interval: Duration::from_millis(200),
                 max_interval: Duration::from_secs(2),

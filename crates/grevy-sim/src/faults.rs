@@ -15,7 +15,7 @@ pub fn inject(world: &mut World) {
         return;
     }
     let every = world.ctx.options.fault_every * 1000;
-    let many = world.servers.len() > 1;
+    let many = world.ctx.options.ensemble.is_some();
     let weights = [
         if kinds.power { 2 } else { 0 },
         if kinds.power { 4 } else { 0 },
@@ -33,6 +33,8 @@ pub fn inject(world: &mut World) {
         if kinds.kill && many { 1 } else { 0 },
         if kinds.network && many { 4 } else { 0 },
         if kinds.clock && many { 2 } else { 0 },
+        if kinds.rot && many { 3 } else { 0 },
+        if kinds.kill { 1 } else { 0 },
         1,
     ];
     let World {
@@ -155,7 +157,8 @@ pub fn inject(world: &mut World) {
             match random.below(3) {
                 0 => {
                     ctx.counts.fault("clock jump ahead");
-                    server.clock.jump(now, random.around(5_000_000));
+                    let most = *random.pick(&[500_000, 5_000_000, 3_600_000_000]);
+                    server.jump_clock(ctx, random.below(most));
                 }
                 1 => {
                     ctx.counts.fault("clock rate");
@@ -168,21 +171,29 @@ pub fn inject(world: &mut World) {
                 }
             }
         }
+        16 => crate::rot::strike(servers, at, random, ctx),
+        17 if server.is_up() => {
+            ctx.counts.fault("shut down");
+            server.shut_down(ctx);
+        }
         _ => {}
     }
 }
 
 fn fail_disk(server: &mut Server, random: &mut Random, ctx: &mut crate::world::Context) {
     let files = server.disk.files();
+    // Mostly a log; sometimes a snapshot, or a promise.
+    let any = server.id().0 > 1 && random.one_in(4);
     let logs: Vec<_> = files
         .iter()
-        .filter(|(path, _)| path.to_string_lossy().contains("/log/"))
+        .filter(|(path, _)| any || path.to_string_lossy().contains("/log/"))
         .collect();
     if logs.is_empty() {
         return;
     }
     let path = random.pick(&logs).0.clone();
-    let (op, fault, name) = match random.below(5) {
+    let (op, fault, name) = match random.below(6) {
+        5 => (DiskOp::Read, Fault::Error, "read fails"),
         0 => (DiskOp::Sync, Fault::Dropped, "sync fails, pages dropped"),
         1 => (DiskOp::Sync, Fault::Error, "sync fails"),
         2 => (DiskOp::Write, Fault::Error, "write fails"),

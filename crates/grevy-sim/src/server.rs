@@ -24,6 +24,7 @@ use crate::net::LinkId;
 use crate::options::Options;
 use crate::planted::Bug;
 use crate::random::Random;
+use crate::rot::Rot;
 use crate::world::{Context, Event};
 use connections::Socket;
 use grevy_node::{ClientId, Connection, Node, Now, Output, Service, Status, Time};
@@ -66,6 +67,8 @@ pub struct Server {
     received: u32,
     /// A fault of the disk that a run may still fail of.
     pub faulted: bool,
+    /// What was damaged on its disk, if that was.
+    pub rot: Option<Rot>,
     /// Whether what tells a torn tail from rot is as new as the log: not after a power cut, nor
     /// after a sync that failed, until the next start.
     pub is_marked: bool,
@@ -94,6 +97,10 @@ struct Run {
     quorum: BTreeMap<LinkId, QuorumLink>,
     /// A snapshot from the leader that is to be installed.
     received: Option<Received>,
+    /// With a planted bug: acknowledgements that have not come.
+    believed: Vec<(grevy_zab::LinkId, grevy_proto::Zxid)>,
+    /// When something came last from the leader, on this server's clock.
+    heard_leader: Time,
 }
 
 /// What the server's parts do, as events.
@@ -172,6 +179,7 @@ impl Server {
             node_config: Arc::new(node_config),
             tree_config,
             faulted: false,
+            rot: None,
             is_marked: true,
         }
     }
@@ -245,6 +253,7 @@ impl Server {
                 size_limit: options.log_size,
                 ..grevy_storage::LogOptions::default()
             },
+            create_db: options.ensemble.as_ref().is_none_or(|e| e.create_db),
             ..OpenOptions::default()
         }
     }
@@ -350,6 +359,9 @@ impl Server {
                 .apply_committed(now, &mut run.tree, &run.watches, &run.connections);
         }
         self.carry_out(ctx);
+        if ctx.options.bug == Some(Bug::BelievesAcks) {
+            self.believe_acks(ctx);
+        }
         self.note_applied(ctx);
         self.plant_in_tree(ctx);
         self.flush_all(ctx);
@@ -409,8 +421,12 @@ impl Server {
         trace!(ctx.trace, at, "s{server} service {service:?}");
         let now = self.now(at).time;
         let Some(run) = &mut self.run else { return };
+        if ctx.options.bug == Some(Bug::ServesWithoutLeader) && service != Service::Open {
+            return;
+        }
         run.service = service;
         if service == Service::Open {
+            ctx.history.ledger.servers[server].is_damaged = false;
             run.started = now;
             let links: Vec<LinkId> = run.by_link.keys().copied().collect();
             for link in links {
@@ -622,6 +638,36 @@ impl Server {
     /// The end of a run: what it holds.
     pub fn last_look(&mut self, ctx: &mut Context) {
         self.dump(ctx, "end");
+    }
+
+    /// The disk is replaced by an empty one, with nobody there to put a history on it.
+    pub fn empty_disk(&mut self, ctx: &mut Context) {
+        let at = ctx.schedule.now();
+        trace!(ctx.trace, at, "s{} disk emptied", self.index);
+        ctx.counts.fault("emptied disk");
+        for (path, _) in self.disk.files() {
+            self.disk.lose(&path);
+        }
+        self.rot = None;
+        ctx.history.ledger.emptied(self.index);
+    }
+
+    /// Stops in good order, and is started again.
+    pub fn shut_down(&mut self, ctx: &mut Context) {
+        let at = ctx.schedule.now();
+        trace!(ctx.trace, at, "s{} shuts down", self.index);
+        if let Some(run) = &mut self.run
+            && let Err(error) = run.log.close()
+        {
+            if self.power_is_off(ctx) {
+                return;
+            }
+            if !self.faulted {
+                let what = format!("s{} cannot shut down: {error}", self.index);
+                ctx.history.violate("P27", what);
+            }
+        }
+        self.kill(ctx);
     }
 
     /// The machine loses power.

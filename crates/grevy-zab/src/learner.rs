@@ -11,6 +11,7 @@ use crate::common::{Common, Epochs, Fall};
 use crate::history::{Entry, follows};
 use crate::membership::Membership;
 use crate::output::{LinkId, Output, Part};
+use crate::peer::report::Phase as Reported;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -133,6 +134,19 @@ impl Learner {
 
     pub fn serves(&self) -> bool {
         self.phase == Phase::Serving
+    }
+
+    /// The phase, as operators know it.
+    pub fn report_phase(&self) -> Reported {
+        match self.phase {
+            Phase::Dialling | Phase::Introduced | Phase::Promising | Phase::Promised => {
+                Reported::Discovery
+            }
+            Phase::Synchronising | Phase::Settling | Phase::Entering | Phase::Entered => {
+                Reported::Synchronisation
+            }
+            Phase::Serving => Reported::Broadcast,
+        }
     }
 
     /// The epoch that was agreed on, once it is.

@@ -23,6 +23,7 @@ pub use leader::ProposeError;
 pub use limits::Limits;
 pub use membership::{Membership, Memberships};
 pub use output::{LinkId, Output, Part};
+pub use peer::report::{LearnerReport, Phase, Traffic, VoterReport};
 pub use peer::{Peer, PeerConfig, Recovered};
 pub use quorum::Quorum;
 pub use time::Time;

@@ -5,6 +5,7 @@
 //! bytes that nobody looks into here.
 
 mod observers;
+pub mod report;
 
 use crate::common::{Common, Epochs, Fall, Timing};
 use crate::election::{
@@ -128,7 +129,15 @@ impl Peer {
         }
         history.commit(recovered.last);
         let mut peer = Self::new(config, members, history, recovered.epochs);
-        peer.standing = recovered.standing;
+        peer.standing = match recovered.standing {
+            // It may have begun with nothing just now, and been started again.
+            Standing::Normal
+                if recovered.last <= Zxid::ZERO && recovered.epochs.current == Epoch(0) =>
+            {
+                Standing::Empty
+            }
+            other => other,
+        };
         peer.try_elect(now);
         peer.advance(now);
         peer
@@ -221,8 +230,12 @@ impl Peer {
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         let output = self.common.outputs.pop_front()?;
-        if let Output::Became(part) = &output {
-            self.part = part.clone();
+        match (&output, &mut self.role) {
+            (Output::Became(part), _) => self.part = part.clone(),
+            (Output::Send { link, packet }, Role::Leading(leader)) => {
+                leader.count_sent(*link, packet);
+            }
+            _ => {}
         }
         Some(output)
     }
@@ -350,7 +363,12 @@ impl Peer {
                 let text = format!("server {} looks for a leader again", from.0);
                 self.look(now, text);
             }
-            Role::Leading(_) | Role::Learning(_) => self.answer(from, message),
+            Role::Leading(leader) => {
+                let result = leader.hear(&self.common, from, message);
+                self.answer(from, message);
+                self.judge(now, result);
+            }
+            Role::Learning(_) => self.answer(from, message),
             Role::Retired => {}
         }
         self.advance(now);
@@ -512,10 +530,11 @@ impl Peer {
         }
     }
 
-    /// A learner sent something that is not for here.
+    /// A learner sent a request, or a question about a session.
     pub fn heard(&mut self, now: Time, link: LinkId) {
         if let Some((serving, common)) = self.serving() {
             serving.heard(common, now, link);
+            serving.count_request(link);
         }
     }
 
@@ -663,8 +682,9 @@ impl Peer {
     /// The promises are durable.
     pub fn epochs_saved(&mut self, now: Time, epochs: Epochs) {
         self.common.epochs = epochs;
-        // Whoever has promised an epoch is no beginner any more.
-        if self.standing == Standing::Empty {
+        // Whoever has taken over a leader's history is no beginner any more. A promise alone says
+        // nothing of what was acknowledged before.
+        if self.standing == Standing::Empty && epochs.current > Epoch(0) {
             self.standing = Standing::Normal;
         }
         match &mut self.role {
@@ -855,6 +875,17 @@ impl Peer {
         } else {
             self.learn_from(vote.leader);
         }
+        self.tell_outcome();
+    }
+
+    /// Tells all voters how the election ended here: one that takes itself for elected learns
+    /// from it that it is not. Java servers leave it aside unless they look for a leader.
+    fn tell_outcome(&mut self) {
+        for voter in self.common.members.voters() {
+            if voter != self.common.me && !matches!(self.role, Role::Draining { .. }) {
+                self.notify(voter, self.state(), self.vote);
+            }
+        }
     }
 
     fn lead(&mut self, now: Time, electors: BTreeSet<ServerId>) {
@@ -945,3 +976,6 @@ impl Default for Epochs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,8 @@
 //! P1: writes of a session take effect in the order sent, and of those with unknown outcome the
 //! first so many, none after.
 
-use super::{Case, p09};
-use crate::model::txn::Change;
+use super::{Case, is_empty};
 use std::collections::BTreeMap;
-
-/// Whether a request from an older connection may have become this: it took a number, and
-/// nothing else. Of an empty multi nobody asks where it came from.
-pub fn has_no_effect(case: &Case<'_>, at: usize) -> bool {
-    let change = &case.entries[at].change;
-    p09::is_moved(change) || matches!(change, Change::Multi(parts) if parts.is_empty())
-}
 
 /// See the module's text.
 pub fn check(case: &mut Case<'_>) {
@@ -27,7 +19,8 @@ pub fn check(case: &mut Case<'_>) {
                 missing.get_or_insert(sent.xid);
                 continue;
             };
-            if has_no_effect(case, at) {
+            if is_empty(&case.entries[at]) {
+                // It took a number, and had no effect.
                 continue;
             }
             compared += 1;

@@ -46,7 +46,7 @@ pub fn check(case: &mut Case<'_>, entry: &Entry, before: &Model) {
 }
 
 /// Whether it was refused because the session was at home elsewhere.
-pub fn is_moved(change: &Change) -> bool {
+fn is_moved(change: &Change) -> bool {
     let moved = Change::Error(ErrorCode::SessionMoved.wire());
     match change {
         Change::Multi(parts) => parts.contains(&moved),

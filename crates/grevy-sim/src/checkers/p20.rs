@@ -1,7 +1,7 @@
 //! P20: once a session came back through another connection, what arrives on the older one is
 //! never applied.
 
-use super::{Case, p01};
+use super::{Case, is_empty};
 use crate::net::LinkId;
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub fn check(case: &mut Case<'_>) {
         };
         case.counts.check("P20");
         if let Some(&at) = case.txns.get(&(heard.session, heard.xid))
-            && !p01::has_no_effect(case, at)
+            && !is_empty(&case.entries[at])
         {
             found.push(format!(
                 "request {} of session {:x} came through link {} after the session had moved to \

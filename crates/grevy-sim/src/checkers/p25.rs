@@ -19,17 +19,14 @@ pub fn saved(ctx: &mut Context, server: usize, accepted: Epoch, current: Epoch) 
     evidence.current = evidence.current.max(current.0);
 }
 
-/// A server starts.
-pub fn starts(ctx: &mut Context, server: usize, disk: &MemDisk) {
+/// A server starts with these promises.
+pub fn starts(ctx: &mut Context, server: usize, accepted: Epoch, current: Epoch) {
     ctx.counts.check("P25");
-    let evidence = &ctx.history.ledger.servers[server];
-    if evidence.is_damaged {
-        return;
-    }
-    let found = (read(disk, "acceptedEpoch"), read(disk, "currentEpoch"));
+    let evidence = &mut ctx.history.ledger.servers[server];
     let promised = (evidence.accepted, evidence.current);
-    if found.0.unwrap_or(0) < promised.0 || found.1.unwrap_or(0) < promised.1 {
-        let what = format!("s{server} had promised {promised:?}, and finds {found:?} on its disk");
+    if accepted.0 < promised.0 || current.0 < promised.1 || current > accepted {
+        let found = (accepted.0, current.0);
+        let what = format!("s{server} had promised {promised:?}, and starts with {found:?}");
         ctx.history.violate("P25", what);
     }
 }

@@ -1,6 +1,7 @@
 //! The tasks of connections; as `Serve` in the server.
 
 use super::{Run, Server, Task};
+use crate::checkers::l04;
 use crate::history::{Attached, Heard};
 use crate::net::{End, LinkId, Received};
 use crate::planted::{Bug, Rewriter};
@@ -292,6 +293,8 @@ impl Server {
         let Run {
             sockets,
             connections,
+            node,
+            heard_leader,
             ..
         } = run;
         let Some(socket) = sockets.get_mut(&client) else {
@@ -321,11 +324,15 @@ impl Server {
                 socket.changed.extend(changed);
             }
         }
+        let is_open = connection.session().is_some();
         let output = match ctx.options.bug {
             Some(_) => &mut socket.changed,
             None => connection.output(),
         };
         let now = ctx.schedule.now();
+        if !output.is_empty() && is_open && !node.peer().leads() {
+            l04::answers(ctx, self.index, self.clock.local(now), *heard_leader);
+        }
         let (sent, due) = ctx.network.send(link, End::Server, output, now);
         for at in due {
             ctx.schedule.at(at, Event::Arrive(link, End::Client));

@@ -6,7 +6,7 @@ use crate::checkers::p25;
 use crate::planted::Bug;
 use crate::world::Context;
 use grevy_proto::{Epoch, Zxid};
-use grevy_storage::{Epochs, Log};
+use grevy_storage::{Epochs, Log, LogError};
 use grevy_tree::SnapshotInfo;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -65,6 +65,14 @@ enum Phase {
 }
 
 impl LogThread {
+    /// What was appended becomes durable, and the mark. Nothing can be written after that.
+    pub(super) fn close(&mut self) -> Result<(), LogError> {
+        match self.log.take() {
+            Some(log) => log.close(),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn new(log: Log, epochs: Epochs) -> Self {
         Self {
             log: Some(log),
@@ -88,6 +96,12 @@ impl Server {
 
     pub(super) fn log_epochs(&mut self, ctx: &mut Context, accepted: Epoch, current: Epoch) {
         self.log_push(ctx, Item::Epochs { accepted, current });
+        if ctx.options.bug == Some(Bug::SavesEpochsLate) {
+            let now = self.now_of(ctx);
+            if let Some(run) = &mut self.run {
+                run.node.epochs_saved(now, accepted, current);
+            }
+        }
     }
 
     pub(super) fn log_truncate(&mut self, ctx: &mut Context, to: Zxid, rebuild: bool) {
@@ -222,10 +236,11 @@ impl Server {
         let Some(epochs) = self.run.as_mut().and_then(|run| run.log.epochs.as_mut()) else {
             return Ok(());
         };
-        if accepted > epochs.accepted() {
+        let forgets = ctx.options.bug == Some(Bug::ForgetsEpochs);
+        if accepted > epochs.accepted() && !forgets {
             epochs.set_accepted(accepted).map_err(|e| e.to_string())?;
         }
-        if current > epochs.current() {
+        if current > epochs.current() && !forgets {
             epochs.set_current(current).map_err(|e| e.to_string())?;
         }
         p25::saved(ctx, self.index, accepted, current);
@@ -276,7 +291,9 @@ impl Server {
             return Ok(());
         };
         received.sealed.install().map_err(|e| e.to_string())?;
-        run.store.installed(log, zxid).map_err(|e| e.to_string())?;
+        if ctx.options.bug != Some(Bug::KeepsOldLog) {
+            run.store.installed(log, zxid).map_err(|e| e.to_string())?;
+        }
         ctx.counts.did("snapshots installed");
         ctx.history.ledger.rewritten(self.index, zxid.0);
         self.replace_tree(ctx, received.tree);
@@ -336,7 +353,8 @@ impl Server {
         let mut time = self.random.around(ctx.options.sync_time);
         if ctx.options.faults.disk && self.random.one_in(300) {
             ctx.counts.fault("slow sync");
-            time += self.random.below(3_000_000);
+            let most = *self.random.pick(&[3_000_000, 3_000_000, 15_000_000]);
+            time += self.random.below(most);
         }
         self.schedule(ctx, time, Task::LogDone);
     }

@@ -125,6 +125,23 @@ impl Server {
     pub fn pause(&mut self, ctx: &mut Context, micros: u64) {
         let at = ctx.schedule.now();
         trace!(ctx.trace, at, "s{} pauses for {micros} µs", self.index);
-        self.paused_until = Some(Time(at.0 + micros));
+        let until = Time(at.0 + micros);
+        self.paused_until = Some(until);
+        self.excuse(until);
+    }
+
+    /// The clock jumps ahead by so many µs, as it does when a machine was suspended.
+    pub fn jump_clock(&mut self, ctx: &mut Context, micros: u64) {
+        let at = ctx.schedule.now();
+        trace!(ctx.trace, at, "s{} clock jumps by {micros} µs", self.index);
+        self.clock.jump(at, micros);
+        self.excuse(at);
+    }
+
+    /// Before it has come to itself, nobody can expect that it knows what it has missed.
+    fn excuse(&mut self, until: Time) {
+        if let Some(run) = &mut self.run {
+            run.heard_leader = self.clock.local(until);
+        }
     }
 }

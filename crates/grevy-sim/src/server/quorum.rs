@@ -6,6 +6,7 @@ use super::{Run, Server, Task};
 use crate::checkers::{p17, p25, p27, p28};
 use crate::history::Reported;
 use crate::net::{End, LinkId, Received};
+use crate::planted::Bug;
 use crate::world::{Context, Event, Route};
 use grevy_node::Time;
 use grevy_proto::quorum::{Packet, SNAPSHOT_SIGNATURE};
@@ -125,10 +126,28 @@ impl Server {
         packet.encode(&mut end.unsent);
         p25::sends(ctx, self.index, &self.disk, packet);
         p27::sends(ctx, self.index, &self.disk, packet);
-        if run.node.peer().leads() {
+        let leads = run.node.peer().leads();
+        if leads {
             p28::sends(ctx, self.index, packet);
         }
+        if let Packet::Proposal { zxid, .. } = packet
+            && ctx.options.bug == Some(Bug::BelievesAcks)
+            && leads
+        {
+            run.believed.push((link, *zxid));
+        }
         self.quorum_flush(ctx, link_of(link));
+    }
+
+    /// The planted bug of that name.
+    pub(super) fn believe_acks(&mut self, ctx: &mut Context) {
+        let now = self.now_of(ctx);
+        let Some(run) = &mut self.run else { return };
+        for (link, zxid) in std::mem::take(&mut run.believed) {
+            let ack = Packet::Ack(zxid);
+            run.node
+                .link_packet(now, &run.tree, &run.connections, link, ack);
+        }
     }
 
     /// The snapshot's body goes out behind what is queued.
@@ -267,6 +286,9 @@ impl Server {
             Received::End | Received::Reset => self.link_lost(ctx, link),
             Received::Bytes(bytes) => {
                 end.heard = now;
+                if end.end == End::Client {
+                    run.heard_leader = now;
+                }
                 end.unread.extend_from_slice(&bytes);
                 // There is room for the other end again.
                 ctx.wake(link, end.end.other(), 50);
@@ -320,6 +342,7 @@ impl Server {
                 }
             }
         }
+        self.plant_in_packet(ctx, link, &packet);
         let reports = p17::reports(&packet);
         let incarnation = self.incarnation;
         let reported = reports.into_iter().map(|session| Reported {
@@ -332,6 +355,29 @@ impl Server {
             node.link_packet(now, tree, connections, name_of(link), packet);
         });
         true
+    }
+}
+
+impl Server {
+    /// Planted bugs of learners and leaders.
+    fn plant_in_packet(&mut self, ctx: &mut Context, link: LinkId, packet: &Packet) {
+        let now = self.now_of(ctx);
+        let Some(run) = &mut self.run else { return };
+        match (ctx.options.bug, packet) {
+            (Some(Bug::SyncsHistoryLate), Packet::NewLeader { .. }) => {
+                let last = run.node.peer().last();
+                run.node.log_synced(now, last);
+            }
+            (Some(Bug::StealsSessions), Packet::Request(request)) => {
+                let packet = Packet::Revalidate {
+                    session: request.session,
+                    timeout: 1000,
+                };
+                run.node
+                    .link_packet(now, &run.tree, &run.connections, name_of(link), packet);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use crate::builder::Builder;
 use crate::checkers::{p22, p23, p25};
 use crate::model::log_file;
 use crate::options::Options;
+use crate::planted::Bug;
 use crate::world::{Context, Event};
-use grevy_node::{Node, Service};
+use grevy_node::{Node, NodeConfig, Service};
 use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnHeader};
 use grevy_proto::{Acl, SessionId, Xid, Zxid};
 use grevy_storage::recovery::Start;
@@ -56,6 +57,10 @@ impl Server {
             first_sequence,
             ..
         } = ctx.options;
+        if ctx.options.ensemble.is_some() {
+            // Where that is asked for: whoever sets up an ensemble says that it is new.
+            self.disk.put("/data/initialize", b"");
+        }
         if (first_zxid, first_sequence) == (0, 0) {
             return;
         }
@@ -147,23 +152,32 @@ impl Server {
         let server = self.index;
         trace!(ctx.trace, at, "s{server} start {}", self.incarnation);
         let records = self.read_logs(ctx);
-        p25::starts(ctx, server, &self.disk);
         match self.open(ctx, &self.disk.clone()) {
             Ok(begun) => {
                 ctx.counts.did("starts");
                 self.is_marked = true;
+                let epochs = &begun.opened.epochs;
+                p25::starts(ctx, server, epochs.accepted(), epochs.current());
                 self.adopt(ctx, &begun, &records);
                 self.run(ctx, begun);
             }
             Err(_) if self.power_is_off(ctx) => {}
             Err(why) => {
                 trace!(ctx.trace, at, "s{server} does not start: {why}");
-                if !self.faulted {
-                    let what = format!("s{server} does not start, without any fault: {why}");
-                    ctx.history.violate("P30", what);
-                }
                 ctx.counts.did("starts refused");
                 self.disk.kill();
+                match &self.rot {
+                    Some(rot) => {
+                        rot.check_refusal(ctx, &why.to_string());
+                        // The operator knows no other way.
+                        self.empty_disk(ctx);
+                    }
+                    None if !self.faulted => {
+                        let what = format!("s{server} does not start, without any fault: {why}");
+                        ctx.history.violate("P30", what);
+                    }
+                    None => {}
+                }
                 ctx.schedule.after_micros(300_000, Event::Start(server));
             }
         }
@@ -278,6 +292,10 @@ impl Server {
             opened,
             recent,
         } = begun;
+        let config = NodeConfig {
+            seed: self.random.any(),
+            ..(*self.node_config).clone()
+        };
         let node = match (&ctx.options.ensemble, &self.members) {
             (Some(ensemble), Some(members)) => {
                 let recovered = Recovered {
@@ -288,17 +306,17 @@ impl Server {
                     },
                     recent,
                     standing: match opened.recovered.start {
+                        _ if ctx.options.bug == Some(Bug::VotesWithoutHistory) => Standing::Normal,
                         Start::History { .. } => Standing::Normal,
                         Start::Empty => Standing::Empty,
                         Start::Unknown => Standing::Abstaining,
                     },
                 };
-                let config = (*self.node_config).clone();
                 let peer = ensemble.peer_config(self.id(), ctx.options.tick);
                 let members = Memberships::clone(members);
                 Node::member(config, peer, members, recovered, &tree, now)
             }
-            _ => Node::standalone((*self.node_config).clone(), &tree, now),
+            _ => Node::standalone(config, &tree, now),
         };
         let alone = ctx.options.ensemble.is_none();
         ctx.up[self.index] = self.incarnation;
@@ -323,6 +341,8 @@ impl Server {
             timer: None,
             quorum: BTreeMap::new(),
             received: None,
+            believed: Vec::new(),
+            heard_leader: now.time,
         });
         self.dump(ctx, "start");
         let tick = ctx.options.tick.as_micros() as u64;

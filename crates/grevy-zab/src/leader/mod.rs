@@ -10,6 +10,7 @@ mod confirm;
 mod plan;
 mod progress;
 mod relay;
+mod report;
 mod synchronise;
 
 use crate::common::{Common, Epochs, Fall};
@@ -21,6 +22,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use confirm::Confirmations;
+use grevy_proto::election::{Notification, PeerState};
 use grevy_proto::quorum::{LearnerInfo, Packet};
 use grevy_proto::{Epoch, ServerId, Zxid};
 use progress::{Progress, Stage};
@@ -43,6 +45,8 @@ pub(crate) struct Leader {
     began_with: (Epoch, Zxid),
     /// Who has done what the phase waits for.
     support: BTreeSet<ServerId>,
+    /// Voters that have another leader, as they said last.
+    elsewhere: BTreeSet<ServerId>,
     links: BTreeMap<LinkId, Progress>,
     /// Up to where each voter's log is durable, in this epoch.
     acked: BTreeMap<ServerId, Zxid>,
@@ -100,6 +104,7 @@ impl Leader {
             epoch: Epoch(common.epochs.accepted.0 + 1),
             began_with: (common.epochs.current, common.history.last()),
             support: BTreeSet::from([common.me]),
+            elsewhere: BTreeSet::new(),
             links: BTreeMap::new(),
             acked: BTreeMap::new(),
             last_proposed: common.history.last(),
@@ -127,6 +132,7 @@ impl Leader {
             epoch: last.epoch(),
             began_with: (last.epoch(), last),
             support: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
             links: BTreeMap::new(),
             acked: BTreeMap::from([(common.me, last)]),
             last_proposed: last,
@@ -169,6 +175,32 @@ impl Leader {
             let server = progress.server?;
             (progress.stage >= Stage::Synchronised).then_some((*link, server, progress.observer))
         })
+    }
+
+    /// A voter says on the election port what it is doing. If too many have another leader,
+    /// nothing comes of this one, and it need not wait for its time to be over.
+    pub fn hear(
+        &mut self,
+        common: &Common,
+        from: ServerId,
+        message: &Notification,
+    ) -> Result<(), Fall> {
+        if self.is_established() {
+            return Ok(());
+        }
+        let follows = matches!(message.state, PeerState::Following | PeerState::Leading);
+        match follows && message.leader != common.me {
+            true => self.elsewhere.insert(from),
+            false => self.elsewhere.remove(&from),
+        };
+        let left = |server: ServerId| !self.elsewhere.contains(&server);
+        match common.members.is_quorum(left) {
+            true => Ok(()),
+            false => Err(Fall(format!(
+                "too many servers have another leader, among them server {}",
+                from.0
+            ))),
+        }
     }
 
     /// Who is behind a connection.

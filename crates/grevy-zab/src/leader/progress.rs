@@ -1,6 +1,7 @@
 //! What a leader knows of one learner.
 
 use crate::common::Timing;
+use crate::peer::report::Traffic;
 use crate::time::Time;
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -60,6 +61,8 @@ pub(crate) struct Progress {
     pings: VecDeque<u64>,
     /// The round of the last ping that it answered.
     pub answered: u64,
+    /// For operators.
+    pub traffic: Traffic,
 }
 
 impl Progress {
@@ -75,6 +78,7 @@ impl Progress {
             oldest: None,
             pings: VecDeque::new(),
             answered: 0,
+            traffic: Traffic::since(now),
         }
     }
 
@@ -91,6 +95,7 @@ impl Progress {
 
     /// It was heard; it may be silent for so long again.
     pub fn heard(&mut self, now: Time, silence: Duration) {
+        self.traffic.received += 1;
         self.deadline = self.deadline.max(now + silence);
     }
 
