@@ -97,6 +97,11 @@ pub struct Rot {
 }
 
 impl Rot {
+    /// Damage of that kind in a file.
+    pub fn new(kind: &'static str, path: PathBuf) -> Self {
+        Self { kind, path }
+    }
+
     /// A server has refused to start on it: does it say why?
     pub fn check_refusal(&self, ctx: &mut Context, why: &str) {
         ctx.counts.check("P30");
@@ -157,8 +162,7 @@ pub fn strike(servers: &mut [Server], at: usize, random: &mut Random, ctx: &mut 
             "s{at} {kind} in {}",
             path.display()
         );
-        server.rot = Some(Rot { kind, path });
-        server.faulted = true;
+        server.mark_rotten(kind, path);
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Server {
     pub clock: Clock,
     /// Until then it does nothing.
     pub paused_until: Option<Time>,
+    /// Nobody starts it.
+    pub stays_down: bool,
     /// The operation at which the power goes, if that was arranged.
     pub crash_at: Option<u64>,
     run: Option<Run>,
@@ -171,6 +173,7 @@ impl Server {
             incarnation: 0,
             clock: Clock::new(),
             paused_until: None,
+            stays_down: false,
             members: membership.map(Memberships::new),
             received: 0,
             crash_at: None,
@@ -254,6 +257,7 @@ impl Server {
                 ..grevy_storage::LogOptions::default()
             },
             create_db: options.ensemble.as_ref().is_none_or(|e| e.create_db),
+            member: options.ensemble.is_some(),
             ..OpenOptions::default()
         }
     }
@@ -650,6 +654,12 @@ impl Server {
         }
         self.rot = None;
         ctx.history.ledger.emptied(self.index);
+    }
+
+    /// A file of its disk has been damaged.
+    pub fn mark_rotten(&mut self, kind: &'static str, path: std::path::PathBuf) {
+        self.rot = Some(Rot::new(kind, path));
+        self.faulted = true;
     }
 
     /// Stops in good order, and is started again.

@@ -143,7 +143,7 @@ impl Server {
 
     /// Starts the server.
     pub fn start(&mut self, ctx: &mut Context) {
-        if self.is_up() {
+        if self.is_up() || self.stays_down {
             return;
         }
         ctx.incarnations += 1;
@@ -307,6 +307,10 @@ impl Server {
                     recent,
                     standing: match opened.recovered.start {
                         _ if ctx.options.bug == Some(Bug::VotesWithoutHistory) => Standing::Normal,
+                        // A leader was about to fill it.
+                        Start::History { zxid, .. } if zxid.epoch() > opened.epochs.accepted() => {
+                            Standing::Abstaining
+                        }
                         Start::History { .. } => Standing::Normal,
                         Start::Empty => Standing::Empty,
                         Start::Unknown => Standing::Abstaining,
