@@ -53,6 +53,7 @@ fn options(seed: u64, loss: Loss, bug: Option<Bug>) -> Options {
             always_snapshot: false,
             read_log: true,
             reconfig: true,
+            changes: false,
             create_db: loss != Loss::EmptiedAndKnown,
         }),
         tick: Duration::from_millis(200),

@@ -25,6 +25,7 @@ use crate::options::Options;
 use crate::planted::Bug;
 use crate::random::Random;
 use crate::rot::Rot;
+use crate::workload::OPERATOR_DIGEST;
 use crate::world::{Context, Event};
 use connections::Socket;
 use grevy_node::{ClientId, Connection, Node, Now, Output, Service, Status, Time};
@@ -164,6 +165,15 @@ impl Server {
             output_high_water: options.output_limit / 2,
             output_limit: options.output_limit,
             seed: random.any(),
+            auth: grevy_node::auth::AuthConfig {
+                super_digest: Some(OPERATOR_DIGEST.to_owned()),
+                ..grevy_node::auth::AuthConfig::default()
+            },
+            prepare: grevy_tree::PrepareConfig {
+                reconfig: options.ensemble.as_ref().is_some_and(|e| e.reconfig),
+                ..grevy_tree::PrepareConfig::default()
+            },
+            may_shrink_to_one: true,
             ..grevy_node::NodeConfig::default()
         };
         let membership = options.ensemble.as_ref().map(|e| e.membership());

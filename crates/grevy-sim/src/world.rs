@@ -188,7 +188,10 @@ impl World {
         let servers = (0..number).map(|at| Server::new(at, &options, random.fork()));
         let servers: Vec<Server> = servers.collect();
         let clients = (0..options.clients).map(|n| Client::new(n, random.fork()));
-        let clients = clients.collect();
+        let mut clients: Vec<Client> = clients.collect();
+        if options.ensemble.as_ref().is_some_and(|e| e.changes) {
+            clients.push(Client::operator(clients.len(), random.fork()));
+        }
         let mut world = Self {
             ctx: Context {
                 schedule: Schedule::new(),
