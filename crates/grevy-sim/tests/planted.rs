@@ -1,6 +1,9 @@
 //! Each planted bug is found within a few seeds, and by a property that it breaks.
 
+use grevy_sim::ensemble::Ensemble;
+use grevy_sim::options::Faults;
 use grevy_sim::{Bug, Options, run};
+use std::time::Duration;
 
 /// How many seeds a bug may hide from.
 const SEEDS: u64 = 20;
@@ -55,6 +58,52 @@ const ENSEMBLES: &[(Bug, &[&str])] = &[
     (Bug::StealsSessions, &["P1", "P20"]),
 ];
 
+/// Three servers that have little rest, for a short time.
+fn brisk(seed: u64) -> Options {
+    let drawn = Options::ensemble(seed);
+    let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+        voters: 3,
+        observers: 0,
+        grouped: false,
+        commit_log: 3,
+        changes: false,
+        ..ensemble
+    });
+    Options {
+        ensemble,
+        duration: Duration::from_secs(12),
+        clients: 5,
+        requests: 400,
+        think: 60_000,
+        fault_every: 400,
+        sync_time: 5_000,
+        faults: Faults {
+            power: true,
+            kill: true,
+            partition: true,
+            network: true,
+            ..Faults::NONE
+        },
+        ..drawn
+    }
+}
+
+/// The same, with clients that have no rest.
+fn wandering(seed: u64) -> Options {
+    Options {
+        fault_every: 60,
+        faults: Faults {
+            network: true,
+            ..Faults::NONE
+        },
+        requests: 2_000,
+        think: 20_000,
+        depth: 20,
+        max_pending: 4,
+        ..brisk(seed)
+    }
+}
+
 #[test]
 fn every_bug_of_a_server_is_found() {
     for (bug, properties) in ALONE {
@@ -65,7 +114,11 @@ fn every_bug_of_a_server_is_found() {
 #[test]
 fn every_bug_of_an_ensemble_is_found() {
     for (bug, properties) in ENSEMBLES {
-        check(*bug, Options::ensemble, properties);
+        let draw = match bug {
+            Bug::StealsSessions => wandering,
+            _ => brisk,
+        };
+        check(*bug, draw, properties);
     }
     let listed = |bug: &Bug| {
         ALONE

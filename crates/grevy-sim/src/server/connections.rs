@@ -318,6 +318,7 @@ impl Server {
                 number: ctx.history.reached,
                 session: session.0,
                 link,
+                epoch: ctx.history.last() >> 32,
             });
         }
         if let Some(bug) = ctx.options.bug {
