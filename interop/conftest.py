@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from harness.ensemble import Ensemble
+from harness.network import Network
 from harness.paths import RUNS
 from harness.server import KINDS, JavaServer
 
@@ -72,6 +74,20 @@ def new_server(request):
     """A launcher of servers for one test; they are ended, and their files removed unless it failed."""
     request.node.interop_failed = False
     yield from _launcher(request)
+
+
+@pytest.fixture
+def new_ensemble(new_server):
+    """Makes ensembles for one test, which are ended with it."""
+    return lambda *kinds, **more: Ensemble(new_server, kinds, **more)
+
+
+@pytest.fixture
+def network():
+    """Links for the ensembles of one test."""
+    links = Network()
+    yield links
+    links.end()
 
 
 @pytest.fixture(scope="module")

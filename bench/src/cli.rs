@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Result};
 use crate::perf::Perf;
 use crate::report::{self, Report};
-use crate::rows::{self, Bench, Row, Settings};
+use crate::rows::{self, Bench, Row, Settings, ensemble};
 use crate::server::{self, Kind, Launcher};
 use crate::{floor, limits};
 use clap::{Args, Parser, Subcommand};
@@ -43,6 +43,17 @@ enum Task {
         /// The process behind addr=, for its processor time and memory.
         #[arg(long)]
         pid: Option<u32>,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Measure ensembles of three servers of each kind; print a table with their ratio.
+    Ensemble {
+        /// Servers to measure.
+        #[arg(long, value_delimiter = ',', default_value = "java,grevy", value_parser = parse_member)]
+        servers: Vec<Kind>,
+        /// Only these rows: names, or the beginnings of names before a dash.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
         #[command(flatten)]
         options: Options,
     },
@@ -127,7 +138,7 @@ pub fn run() -> Result<ExitCode> {
             servers,
             only,
             options,
-        } => measure(&options, &rows::select(&only)?, servers),
+        } => measure(&options, &Rows::Single(rows::select(&only)?), servers),
         Task::One {
             row,
             server,
@@ -138,11 +149,17 @@ pub fn run() -> Result<ExitCode> {
                 Kind::Address { address, .. } => Kind::Address { address, pid },
                 other => other,
             };
-            measure(&options, &rows::select(&[row])?, vec![server])
+            measure(&options, &Rows::Single(rows::select(&[row])?), vec![server])
         }
+        Task::Ensemble {
+            servers,
+            only,
+            options,
+        } => measure(&options, &Rows::Ensemble(ensemble::select(&only)?), servers),
         Task::List => {
-            for row in rows::ALL {
-                println!("{:<18} {}", row.name, row.about);
+            let single = rows::ALL.iter().map(|row| (row.name, row.about));
+            for (name, about) in single.chain(ensemble::all()) {
+                println!("{name:<18} {about}");
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -155,15 +172,35 @@ pub fn run() -> Result<ExitCode> {
     }
 }
 
-fn measure(options: &Options, rows: &[Row], mut kinds: Vec<Kind>) -> Result<ExitCode> {
+/// What is to be measured.
+enum Rows {
+    /// With servers that are alone.
+    Single(Vec<Row>),
+    /// With ensembles, by name.
+    Ensemble(Vec<&'static str>),
+}
+
+impl Rows {
+    fn has(&self, names: &[&str]) -> bool {
+        match self {
+            Rows::Single(rows) => rows.iter().any(|row| names.contains(&row.name)),
+            Rows::Ensemble(rows) => rows.iter().any(|row| names.contains(row)),
+        }
+    }
+
+    fn run(&self, bench: &mut Bench<'_>, kinds: &[Kind]) {
+        match self {
+            Rows::Single(rows) => bench.run(rows, kinds),
+            Rows::Ensemble(rows) => ensemble::run(bench, rows, kinds),
+        }
+    }
+}
+
+fn measure(options: &Options, rows: &Rows, mut kinds: Vec<Kind>) -> Result<ExitCode> {
     let started = Instant::now();
     let files = limits::raise_open_files();
     let needed = options.sessions.max(options.watchers) as u64 + 200;
-    if files < needed
-        && rows
-            .iter()
-            .any(|row| matches!(row.name, "idle-sessions" | "watchers"))
-    {
+    if files < needed && rows.has(&["idle-sessions", "watchers"]) {
         eprintln!("warning: {files} files may be open, {needed} are needed; raise `ulimit -n`");
     }
     std::fs::create_dir_all(&options.work)?;
@@ -212,13 +249,16 @@ fn measure(options: &Options, rows: &[Row], mut kinds: Vec<Kind>) -> Result<Exit
         if options.rounds > 1 {
             eprintln!("round {round} of {}", options.rounds);
         }
-        bench.run(rows, &kinds);
+        rows.run(&mut bench, &kinds);
     }
     let Bench {
         failed, disturbed, ..
     } = bench;
 
-    let order: Vec<&str> = rows::ALL.iter().map(|row| row.name).collect();
+    let single = rows::ALL.iter().map(|row| row.name);
+    let order: Vec<&str> = single
+        .chain(ensemble::all().map(|(name, _)| name))
+        .collect();
     let context = context(options);
     println!(
         "{}",
@@ -312,6 +352,13 @@ fn parse_kind(text: &str) -> std::result::Result<Kind, String> {
             let address = loopback(address).map_err(|error| error.to_string())?;
             Ok(Kind::Address { address, pid: None })
         }
+    }
+}
+
+fn parse_member(text: &str) -> std::result::Result<Kind, String> {
+    match parse_kind(text)? {
+        kind @ (Kind::Java | Kind::Grevy) => Ok(kind),
+        _ => Err("java or grevy".to_owned()),
     }
 }
 

@@ -61,6 +61,18 @@ impl Cpu {
     }
 }
 
+impl std::ops::Add for Cpu {
+    type Output = Cpu;
+
+    /// Of several processes together.
+    fn add(self, other: Cpu) -> Cpu {
+        Cpu {
+            coarse: self.coarse + other.coarse,
+            fine: self.fine + other.fine,
+        }
+    }
+}
+
 /// Resident bytes of a process (`Rss` of `smaps_rollup`).
 pub fn resident_bytes(pid: u32) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))

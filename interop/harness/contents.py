@@ -12,10 +12,12 @@ ANN = ("digest", b"ann:one")
 class Contents:
     """What clients have written to a server, and what they go on with on the next one.
 
-    `owner` has ephemeral nodes, `quiet` has none; both sessions stay open from server to server.
+    `owner` has ephemeral nodes, `quiet` has none; both sessions stay open from server to server. With `old`, Java
+    servers before 3.7 can be in the same ensemble: they do not know create2 in a multi.
     """
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, old: bool = False):
+        self.create_in_multi = Op.CREATE if old else Op.CREATE2
         self.owner = open_session(port)
         self.quiet = open_session(port)
         self.numbered = 0
@@ -117,7 +119,7 @@ class Contents:
         parts = [
             (Op.CREATE, records.create("/multi/a", b"1")),
             (Op.CREATE, records.create("/multi/e", b"2", flags=EPHEMERAL)),
-            (Op.CREATE2, records.create("/multi/s-", b"3", flags=SEQUENTIAL)),
+            (self.create_in_multi, records.create("/multi/s-", b"3", flags=SEQUENTIAL)),
             (Op.SET_DATA, records.set_data("/multi/a", b"4")),
             (Op.CHECK, records.path_and_version("/multi/a", 1)),
             (Op.DELETE, records.path_and_version("/multi/was")),

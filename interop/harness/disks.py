@@ -1,12 +1,15 @@
-"""Disks that are full soon: a small file system, and a limit on the size of files."""
+"""Disks that are full soon: a small file system, and a limit on the size of files. Disks that are slow, or fail."""
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from .paths import INTEROP, WORK
 
 
 class Tmpfs:
@@ -58,3 +61,36 @@ class Limit:
 
     def __exit__(self, *_):
         pass
+
+
+class Shim:
+    """A disk whose syncs are slow or fail, for a server started with its `environment`."""
+
+    def __init__(self, folder: Path):
+        if shutil.which("cc") is None:
+            pytest.skip("no C compiler")
+        source, library = INTEROP / "c/disk_shim.c", WORK / "disk_shim.so"
+        if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
+            flags = ["-std=gnu11", "-Wall", "-Wextra", "-shared", "-fPIC", "-O1"]
+            subprocess.run(["cc", *flags, source, "-o", library, "-ldl"], check=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._orders = folder / "disk"
+        self.heal()
+        self.environment = {"LD_PRELOAD": str(library), "DISK_SHIM": str(self._orders)}
+
+    def delay(self, milliseconds: int):
+        """Every sync takes so much longer."""
+        self._order(f"delay {milliseconds}")
+
+    def fail(self):
+        """Every sync fails with EIO."""
+        self._order("fail")
+
+    def heal(self):
+        self._order("")
+
+    def _order(self, text: str):
+        # In one step: the server reads it at any moment.
+        fresh = self._orders.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(self._orders)

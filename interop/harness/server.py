@@ -45,6 +45,8 @@ class Server:
         self.process = None
         self.preexec = None
         """Called in the new process before the server's program, to set limits."""
+        self.environment = {}
+        """What the process gets besides this one's environment."""
 
     @property
     def address(self) -> str:
@@ -66,7 +68,13 @@ class Server:
         self.write_config()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, preexec_fn=self.preexec
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                preexec_fn=self.preexec,
+                env=os.environ | self.environment,
             )
         return self.process
 

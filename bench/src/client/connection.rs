@@ -10,8 +10,12 @@ use std::net::{SocketAddr, TcpStream};
 
 /// Bytes of data in every znode of the benchmark.
 pub const DATA_BYTES: usize = 100;
+/// Sets in one multi.
+pub const MULTI_SETS: usize = 10;
 /// Bytes of an encoded `Stat`.
 const STAT_BYTES: usize = 68;
+/// Bytes before each result of a multi, and at its end.
+const MULTI_HEADER_BYTES: usize = 9;
 
 /// What a request in flight was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub enum Operation {
     Connect,
     Get,
     Set,
+    /// [`MULTI_SETS`] sets at once.
+    Multi,
     Create,
     /// A create that may find the znode present.
     Fill,
@@ -101,6 +107,15 @@ impl Connection {
     pub fn set(&mut self, path: &[u8], data: &[u8], start: u64) {
         let xid = self.expect(Operation::Set, start);
         wire::set(&mut self.out, xid, path, data);
+    }
+
+    /// All of `paths` get `data` at once; there must be [`MULTI_SETS`] of them.
+    #[inline]
+    pub fn multi(&mut self, paths: impl Iterator<Item = [u8; 24]>, data: &[u8], start: u64) {
+        let xid = self.expect(Operation::Multi, start);
+        let begun = wire::begin_multi(&mut self.out, xid);
+        paths.for_each(|path| wire::set_in_multi(&mut self.out, &path, data));
+        wire::end_multi(&mut self.out, begun);
     }
 
     /// `operation` is `Create` or `Fill`.
@@ -248,6 +263,10 @@ impl Connection {
         let right = match pending.operation {
             Operation::Get => reply.err == 0 && body == 4 + DATA_BYTES + STAT_BYTES,
             Operation::Set => reply.err == 0 && body == STAT_BYTES,
+            Operation::Multi => {
+                let results = MULTI_SETS * (MULTI_HEADER_BYTES + STAT_BYTES);
+                reply.err == 0 && body == results + MULTI_HEADER_BYTES
+            }
             Operation::Fill => reply.err == 0 || reply.err == wire::ERR_NODE_EXISTS,
             _ => reply.err == 0,
         };

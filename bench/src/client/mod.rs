@@ -7,7 +7,7 @@ mod probe;
 pub mod wire;
 
 pub use blocking::Client;
-pub use connection::{Connection, DATA_BYTES, Operation};
+pub use connection::{Connection, DATA_BYTES, MULTI_SETS, Operation};
 pub use pool::Pool;
 pub use probe::first_read;
 

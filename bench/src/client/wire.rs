@@ -10,6 +10,7 @@ pub mod op {
     pub const GET_DATA: i32 = 4;
     pub const SET_DATA: i32 = 5;
     pub const PING: i32 = 11;
+    pub const MULTI: i32 = 14;
     pub const CLOSE: i32 = -11;
 }
 
@@ -120,10 +121,32 @@ pub fn get(out: &mut Vec<u8>, xid: i32, path: &[u8], watch: bool) {
 pub fn set(out: &mut Vec<u8>, xid: i32, path: &[u8], data: &[u8]) {
     frame(out, |out| {
         header(out, xid, op::SET_DATA);
-        buffer(out, path);
-        buffer(out, data);
-        out.extend_from_slice(&(-1i32).to_be_bytes());
+        set_record(out, path, data);
     });
+}
+
+/// Begins a multi, which ends with [`end_multi`]; returns where it begins.
+#[inline]
+pub fn begin_multi(out: &mut Vec<u8>, xid: i32) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    header(out, xid, op::MULTI);
+    start
+}
+
+/// Adds a set of any version to a multi.
+#[inline]
+pub fn set_in_multi(out: &mut Vec<u8>, path: &[u8], data: &[u8]) {
+    multi_header(out, op::SET_DATA, false);
+    set_record(out, path, data);
+}
+
+/// Ends the multi that begins at `start`.
+#[inline]
+pub fn end_multi(out: &mut Vec<u8>, start: usize) {
+    multi_header(out, -1, true);
+    let length = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
 /// Creates a persistent znode open to everyone.
@@ -172,6 +195,20 @@ pub fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
         .get(at..)?
         .first_chunk()
         .map(|chunk| i32::from_be_bytes(*chunk))
+}
+
+#[inline]
+fn set_record(out: &mut Vec<u8>, path: &[u8], data: &[u8]) {
+    buffer(out, path);
+    buffer(out, data);
+    out.extend_from_slice(&(-1i32).to_be_bytes());
+}
+
+#[inline]
+fn multi_header(out: &mut Vec<u8>, op: i32, done: bool) {
+    out.extend_from_slice(&op.to_be_bytes());
+    out.push(done.into());
+    out.extend_from_slice(&(-1i32).to_be_bytes());
 }
 
 #[inline]

@@ -24,7 +24,7 @@ impl Default for KeyPath {
 impl KeyPath {
     /// The path of znode `number`.
     #[inline]
-    pub fn of(&mut self, number: u64) -> &[u8] {
+    pub fn of(&mut self, number: u64) -> &[u8; 24] {
         digits(&mut self.0[8..13], number / FANOUT);
         digits(&mut self.0[15..24], number);
         &self.0

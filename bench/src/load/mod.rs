@@ -24,10 +24,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || echo::serve(listener, None));
-        Target {
-            address,
-            pid: Some(std::process::id()),
-        }
+        Target::alone(address, Some(std::process::id()))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which request comes next.
 
 use super::keys::{KeyPath, digits};
-use crate::client::{Connection, DATA_BYTES, Operation};
+use crate::client::{Connection, DATA_BYTES, MULTI_SETS, Operation};
 
 /// What a client does over and over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Mix {
     Get,
     /// Writes a znode drawn at random.
     Set,
+    /// Writes ten znodes drawn at random in one multi.
+    Multi,
     /// Nine reads for one write, at random.
     Mixed,
     /// Creates znodes that were never there.
@@ -51,6 +53,12 @@ impl Work {
         match self.mix {
             Mix::Get => self.get(connection, start),
             Mix::Set => self.set(connection, start),
+            Mix::Multi => {
+                let numbers: [u64; MULTI_SETS] = std::array::from_fn(|_| self.draw(self.keys));
+                let key = &mut self.key;
+                let paths = numbers.iter().map(|&number| *key.of(number));
+                connection.multi(paths, &self.data, start);
+            }
             Mix::Mixed => {
                 if self.draw(10) == 0 {
                     self.set(connection, start);

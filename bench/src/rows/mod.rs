@@ -1,6 +1,7 @@
 //! The rows of the table, and which of them share a server.
 
 mod disk;
+pub mod ensemble;
 mod million;
 mod sessions;
 mod start;

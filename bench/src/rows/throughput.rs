@@ -63,7 +63,8 @@ pub fn measure(bench: &mut Bench<'_>, kind: Kind, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
-fn measure_row(
+/// Measures one row in a closed loop.
+pub(super) fn measure_row(
     bench: &mut Bench<'_>,
     kind: Kind,
     row: &'static str,

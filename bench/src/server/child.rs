@@ -45,10 +45,7 @@ impl Child {
         let process = bound
             .spawn()
             .map_err(|error| Failure::from(error).during(command.get_program().display()))?;
-        let target = Target {
-            address,
-            pid: Some(process.id()),
-        };
+        let target = Target::alone(address, Some(process.id()));
         Ok(Child {
             target,
             started,

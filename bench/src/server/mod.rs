@@ -1,10 +1,12 @@
 //! The servers under measurement, as child processes.
 
 mod child;
+mod ensemble;
 mod java;
 mod snapshots;
 
 pub use child::{Child, exec_bound_to_parent};
+pub use ensemble::Ensemble;
 pub use snapshots::{SnapshotWatch, Window};
 
 use crate::failure::{Failure, Result};
@@ -46,12 +48,30 @@ pub struct Target {
     pub address: SocketAddr,
     /// Its process, if known.
     pub pid: Option<u32>,
+    /// The processes of the other members of its ensemble.
+    pub others: [Option<u32>; 2],
 }
 
 impl Target {
-    /// Processor time used so far; `None` if the process is not known.
+    /// A server that is alone.
+    pub fn alone(address: SocketAddr, pid: Option<u32>) -> Target {
+        Target {
+            address,
+            pid,
+            others: [None; 2],
+        }
+    }
+
+    /// Processor time used so far, of all members of an ensemble; `None` if the process is not known.
     pub fn cpu(&self) -> Result<Option<Cpu>> {
-        self.pid.map(Cpu::of).transpose()
+        let Some(pid) = self.pid else {
+            return Ok(None);
+        };
+        let mut cpu = Cpu::of(pid)?;
+        for other in self.others.into_iter().flatten() {
+            cpu = cpu + Cpu::of(other)?;
+        }
+        Ok(Some(cpu))
     }
 
     /// Resident bytes; `None` if the process is not known.
@@ -77,6 +97,8 @@ pub struct Launcher {
 pub struct Home {
     pub kind: Kind,
     pub data: PathBuf,
+    /// More lines for its configuration file alone.
+    extra: String,
     snap_count: u64,
     launcher: Launcher,
 }
@@ -92,6 +114,7 @@ impl Launcher {
         Ok(Home {
             kind,
             data,
+            extra: String::new(),
             snap_count,
             launcher: self.clone(),
         })
@@ -110,10 +133,17 @@ impl Home {
             Kind::Address { address, .. } => address,
             _ => free_address()?,
         };
+        self.start_at(address)
+    }
+
+    /// Starts a process at `address`.
+    fn start_at(&self, address: SocketAddr) -> Result<Child> {
         let config = self.data.join("zoo.cfg");
         std::fs::write(&config, self.config(address))?;
         let command = match self.kind {
-            Kind::Address { address, pid } => return Ok(Child::foreign(Target { address, pid })),
+            Kind::Address { address, pid } => {
+                return Ok(Child::foreign(Target::alone(address, pid)));
+            }
             Kind::Java => java::command(&self.launcher, &config)?,
             Kind::Grevy => {
                 let mut command = Command::new(&self.launcher.grevy);
@@ -149,6 +179,7 @@ impl Home {
             address.port(),
             self.snap_count,
         );
+        text.push_str(&self.extra);
         for line in &self.launcher.config {
             text.push_str(line);
             text.push('\n');

@@ -5,6 +5,7 @@ use crate::client::Client;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::machine::{Options, Ticket};
+use crate::security::Security;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub struct Connector {
     chroot: String,
     identities: Vec<(String, Vec<u8>)>,
     connect_timeout: Option<Duration>,
+    security: Security,
 }
 
 impl Connector {
@@ -44,6 +46,7 @@ impl Connector {
             chroot,
             identities: Vec::new(),
             connect_timeout: None,
+            security: Security::default(),
         })
     }
 
@@ -72,6 +75,13 @@ impl Connector {
     /// is `user:password`.
     pub fn auth(mut self, scheme: &str, secret: &[u8]) -> Self {
         self.identities.push((scheme.to_owned(), secret.to_vec()));
+        self
+    }
+
+    /// Speaks TLS with the servers, whose ports must be such as expect it (`secureClientPort`).
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
+        self.security.tls = Some(tls);
         self
     }
 
@@ -119,7 +129,7 @@ impl Connector {
         let runtime = tokio::runtime::Handle::current();
         // Keyed at random, once a process and differently for each call.
         let seed = RandomState::new().hash_one(0);
-        let (driver, status) = Driver::new(self.options, seed);
+        let (driver, status) = Driver::new(self.options, self.security, seed);
         let client = Client::new(runtime, driver, status, self.chroot);
         for (scheme, secret) in self.identities {
             // A refusal shows as the end of the session.

@@ -6,6 +6,7 @@ use crate::link::{Event, Link, takes_writes};
 use crate::machine::{
     Action, Failure, NodeEvent, Options, Request, Session, SessionState, Ticket, Time, WatcherId,
 };
+use crate::security::Security;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub(crate) struct Driver {
     session: Session<oneshot::Sender<Outcome>>,
     start: Instant,
     link: Link,
+    security: Security,
     probe: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
     watchers: HashMap<WatcherId, UnboundedSender<News>>,
     status: watch::Sender<Status>,
@@ -76,7 +78,7 @@ enum Happened {
 }
 
 impl Driver {
-    pub fn new(options: Options, seed: u64) -> (Self, watch::Receiver<Status>) {
+    pub fn new(options: Options, security: Security, seed: u64) -> (Self, watch::Receiver<Status>) {
         let session = Session::new(options, seed, Time(0));
         let (status, receiver) = watch::channel(Status {
             state: SessionState::Disconnected,
@@ -87,7 +89,8 @@ impl Driver {
         let driver = Self {
             session,
             start: Instant::now(),
-            link: Link::new(),
+            link: Link::new(security.clone()),
+            security,
             probe: None,
             watchers: HashMap::new(),
             status,
@@ -201,7 +204,10 @@ impl Driver {
             match action {
                 Action::Connect(server) => self.link.open(server),
                 Action::Disconnect => self.link.close(),
-                Action::Probe(server) => self.probe = Some(Box::pin(takes_writes(server))),
+                Action::Probe(server) => {
+                    let security = self.security.clone();
+                    self.probe = Some(Box::pin(takes_writes(server, security)));
+                }
                 // Whoever asked may have stopped waiting.
                 Action::Reply(reply, outcome) => drop(reply.send(outcome)),
                 Action::Event(watcher, event) => self.tell(watcher, News::Event(event)),

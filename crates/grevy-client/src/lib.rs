@@ -11,6 +11,9 @@ mod error;
 mod link;
 mod protected;
 mod retry;
+mod security;
+#[cfg(feature = "tls")]
+mod tls;
 mod transaction;
 mod watch;
 
@@ -21,6 +24,8 @@ pub use connector::Connector;
 pub use error::{Error, Operation};
 pub use machine::{NodeEvent, SessionState, Ticket, WatcherType};
 pub use retry::RetryPolicy;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 pub use transaction::{OpResult, ReadResult, Reads, Transaction};
 pub use watch::{Notice, OneshotWatch, Watch};
 

@@ -1,6 +1,7 @@
 //! One connection to a server: opening it, and moving bytes.
 
 use crate::address::HostPort;
+use crate::security::{Security, Socket};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -18,14 +19,11 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a server may take to say whether it is read-only.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A stream of bytes to a server.
-trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
-
 type Opening = Pin<Box<dyn Future<Output = io::Result<Box<dyn Socket>>> + Send>>;
 
 /// The present connection, if there is one.
 pub(crate) struct Link {
+    security: Security,
     transport: Transport,
     output: Vec<u8>,
     /// Everything before it has been written.
@@ -47,8 +45,9 @@ pub(crate) enum Event<'a> {
 }
 
 impl Link {
-    pub fn new() -> Self {
+    pub fn new(security: Security) -> Self {
         Self {
+            security,
             transport: Transport::Closed,
             output: Vec::new(),
             written: 0,
@@ -59,9 +58,10 @@ impl Link {
     /// Starts to open a connection, instead of any other.
     pub fn open(&mut self, server: HostPort) {
         self.close();
+        let security = self.security.clone();
         self.transport = Transport::Opening(Box::pin(async move {
             let stream = dial(&server).await?;
-            Ok(Box::new(stream) as Box<dyn Socket>)
+            security.secure(stream, &server.host).await
         }));
     }
 
@@ -132,9 +132,10 @@ impl Link {
 
 /// Asks with the four-letter word `isro` whether a server takes writes; one that cannot be asked
 /// does not.
-pub(crate) async fn takes_writes(server: HostPort) -> bool {
+pub(crate) async fn takes_writes(server: HostPort, security: Security) -> bool {
     let ask = async {
-        let mut stream = dial(&server).await?;
+        let stream = dial(&server).await?;
+        let mut stream = security.secure(stream, &server.host).await?;
         stream.write_all(b"isro").await?;
         let mut answer = [0; 2];
         stream.read_exact(&mut answer).await?;

@@ -80,6 +80,13 @@ impl Client {
     /// Deletes a znode, whatever its version, though nobody waits for it: the request is queued
     /// now, and made again as long as its outcome is unknown and the session lasts. Meant for
     /// znodes that only this session would delete, with names that do not come again.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// client.delete_in_background("/locks/printer/_c_1-lock-0000000001");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn delete_in_background(&self, path: &str) {
         let mut answer = self.delete(path, None);
         let client = self.clone();

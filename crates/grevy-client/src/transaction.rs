@@ -1,7 +1,7 @@
 //! Several operations in one request.
 
 use crate::answer::{Answer, finish};
-use crate::client::{Client, CreateOptions, Created};
+use crate::client::{Client, CreateOptions};
 use crate::error::{Error, Operation};
 use crate::machine::{Effect, Request};
 use crate::watch::strip;
@@ -44,7 +44,12 @@ enum Write {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpResult {
     /// A znode was created.
-    Created(Created),
+    Created {
+        /// Where, with its number if it is sequential.
+        path: String,
+        /// Its metadata; `None` from servers before 3.7.
+        stat: Option<Stat>,
+    },
     /// A znode was deleted.
     Deleted,
     /// A znode's data was set; its new metadata.
@@ -77,6 +82,13 @@ impl Transaction {
     }
 
     /// See [`Client::check`].
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// client.check("/leader", 3).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn check(&mut self, path: &str, version: i32) -> &mut Self {
         self.add(Write::Check(path.to_owned(), version))
     }
@@ -257,12 +269,16 @@ fn read_results(record: &[u8], chroot: &str) -> Result<Result<Vec<OpResult>, Err
         }
         let op = OpCode::from_wire(header.op).ok_or(DecodeError::UnknownValue(header.op))?;
         results.push(match op {
+            OpCode::Create => OpResult::Created {
+                path: strip(chroot, &Cow::decode(&mut reader)?).to_owned(),
+                stat: None,
+            },
             OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl => {
                 let response = Create2Response::decode(&mut reader)?;
-                OpResult::Created(Created {
+                OpResult::Created {
                     path: strip(chroot, &response.path).to_owned(),
-                    stat: response.stat,
-                })
+                    stat: Some(response.stat),
+                }
             }
             OpCode::Delete => OpResult::Deleted,
             OpCode::SetData => OpResult::DataSet(Stat::decode(&mut reader)?),

@@ -132,6 +132,7 @@ impl Node {
             self.notify(header.zxid, change, watches, clients);
         });
         self.applied = header.zxid;
+        self.tally.apply(header.time, self.peer.leads());
         self.pending.applied(header.zxid);
         if tree.config().digest {
             self.digests.applied(header.zxid, || tree.digest());
@@ -295,7 +296,7 @@ impl Node {
         }) else {
             return true;
         };
-        self.digest_mismatches += 1;
+        self.tally.digest_mismatches += 1;
         let why = alloc::format!(
             "the state after transaction {zxid} has the digest {:x}, and the leader's has {:x}",
             tree.digest(),
@@ -303,7 +304,7 @@ impl Node {
         );
         let is_due = |last: Time| now.time - last >= DISTRUST_INTERVAL;
         if self.peer.leads() || !self.distrusted.is_none_or(is_due) {
-            if self.digest_mismatches == 1 {
+            if self.tally.digest_mismatches == 1 {
                 self.note(why);
             }
             return true;

@@ -3,7 +3,7 @@
 
 use crate::clients::Clients;
 use crate::connection::{ClientId, CloseReason};
-use crate::forwarding::{Kind, Waiting};
+use crate::forwarding::{Kind, SyncOf, Waiting};
 use crate::node::{ForLearners, Node, Queued};
 use crate::output::{Output, Service};
 use crate::session_clock::Owner;
@@ -49,9 +49,9 @@ impl Node {
         self.follow_up(now);
     }
 
-    /// [`Output::Dial`] has led to nothing.
-    pub fn dial_failed(&mut self, now: Now, leader: ServerId) {
-        self.peer.dial_failed(now.time, leader);
+    /// [`Output::Dial`] or [`Output::DialMaster`] has led to nothing.
+    pub fn dial_failed(&mut self, now: Now, server: ServerId) {
+        self.peer.dial_failed(now.time, server);
         self.follow_up(now);
     }
 
@@ -81,12 +81,17 @@ impl Node {
                 self.peer.heard(now.time, link);
                 if from_learner {
                     self.handle_request(now, tree, link, &request);
+                } else if self.relays_for(link) {
+                    self.relay_request(link, request);
                 }
             }
             Packet::Revalidate { session, timeout } => {
                 self.peer.heard(now.time, link);
                 if from_learner {
+                    self.tally.revalidations += 1;
                     self.revalidate(now, clients, link, session, timeout);
+                } else if self.relays_for(link) {
+                    self.relay_revalidation(link, session, timeout);
                 }
             }
             Packet::Ping { heard: None, zxid } => {
@@ -102,22 +107,40 @@ impl Node {
                 self.peer.ping_answered(now.time, link);
                 if self.peer.serves_learner(link) {
                     self.sessions_heard(now, &heard);
+                } else if self.peer.serves_observer(link) {
+                    self.relay_heard(&heard);
                 }
             }
             Packet::Revalidated { session, valid } => {
                 if from_leader {
-                    self.revalidated(now, clients, session, valid);
+                    self.session_judged(now, clients, session, valid);
                 }
             }
             Packet::Sync => {
-                if from_leader && let Some((session, client)) = self.forwarding.sync_answered() {
-                    let after = self.peer.committed();
-                    self.answered_syncs.push_back((after, session, client));
+                if from_leader {
+                    self.sync_answered();
                 }
             }
-            packet => self.peer.handle_packet(now.time, link, packet),
+            packet => {
+                if from_leader {
+                    self.tally.receive(&packet);
+                }
+                self.peer.handle_packet(now.time, link, packet);
+            }
         }
         self.follow_up(now);
+    }
+
+    /// The leader has answered the oldest sync: everything before it is committed.
+    fn sync_answered(&mut self) {
+        match self.forwarding.sync_answered() {
+            Some(SyncOf::Client(session, client)) => {
+                let after = self.peer.committed();
+                self.answered_syncs.push_back((after, session, client));
+            }
+            Some(SyncOf::Observer(link)) => self.peer.send(link, Packet::Sync),
+            None => {}
+        }
     }
 
     /// A request of a learner's client.
@@ -250,6 +273,7 @@ impl Node {
                 Zab::Notify { to, message } => Output::Notify { to, message },
                 Zab::DialAll => Output::DialAll,
                 Zab::Dial { leader, timeout } => Output::Dial { leader, timeout },
+                Zab::DialMaster { master, timeout } => Output::DialMaster { master, timeout },
                 Zab::Send { link, packet } => Output::Send { link, packet },
                 Zab::SendSnapshot { link, zxid } => Output::SendSnapshot { link, zxid },
                 Zab::Hangup { link, why } => Output::Hangup { link, why },
@@ -333,6 +357,7 @@ impl Node {
     /// What was asked of the last leader, or of this one, is to be asked of the next.
     fn lose_leader(&mut self) {
         self.answered_syncs.clear();
+        self.revalidations.clear();
         self.snapshot_for_learners = ForLearners::No;
         self.syncs = 0;
         for queued in &mut self.queue {
@@ -348,7 +373,16 @@ impl Node {
     /// Begins to serve.
     pub(crate) fn open_service(&mut self) {
         self.service = Service::Open;
+        if self.refuses_clients() {
+            self.outputs.push_back(Output::Service(Service::Closed));
+            return self.drop_clients();
+        }
         self.outputs.push_back(Output::Service(Service::Open));
+    }
+
+    /// Whether this server has nothing but the ensemble to do.
+    pub(crate) fn refuses_clients(&self) -> bool {
+        !self.config.leader_serves && self.peer.is_member() && self.peer.leads()
     }
 
     /// Clients have waited long enough: they should try other servers.

@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::quorum::{Forwarded, Packet};
 use grevy_proto::{ErrorCode, Id, OpCode, SessionId, Xid, Zxid};
+use grevy_zab::LinkId;
 
 /// A request that is not over.
 #[derive(Debug)]
@@ -67,12 +68,21 @@ impl Waiting {
     }
 }
 
+/// Whose a sync is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SyncOf {
+    /// A client's of this server.
+    Client(SessionId, ClientId),
+    /// An observer's that this follower serves.
+    Observer(LinkId),
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Forwarding {
     sessions: BTreeMap<SessionId, VecDeque<Waiting>>,
     /// Whose syncs the leader has not answered, oldest first: its answers carry no name.
-    syncs: VecDeque<(SessionId, ClientId)>,
+    syncs: VecDeque<SyncOf>,
     count: usize,
     /// Sessions whose oldest request may be one that waits for nothing but its turn.
     due: Vec<SessionId>,
@@ -87,7 +97,8 @@ impl Forwarding {
     /// Takes up a request, to be sent with [`Waiting::packet`].
     pub fn push(&mut self, session: SessionId, waiting: Waiting) {
         if matches!(waiting.kind, Kind::Sync { .. }) && waiting.sent.is_some() {
-            self.syncs.push_back((session, waiting.client));
+            let client = waiting.client;
+            self.syncs.push_back(SyncOf::Client(session, client));
         }
         self.sessions.entry(session).or_default().push_back(waiting);
         self.count += 1;
@@ -133,8 +144,13 @@ impl Forwarding {
     }
 
     /// The leader has answered the oldest sync. Returns whose it is.
-    pub fn sync_answered(&mut self) -> Option<(SessionId, ClientId)> {
+    pub fn sync_answered(&mut self) -> Option<SyncOf> {
         self.syncs.pop_front()
+    }
+
+    /// A sync of an observer's was passed on.
+    pub fn push_relayed_sync(&mut self, observer: LinkId) {
+        self.syncs.push_back(SyncOf::Observer(observer));
     }
 
     /// The session's oldest request, if that is a sync of this connection's.
@@ -224,7 +240,8 @@ mod tests {
         forwarding.push(S, sync);
         forwarding.push(S, write(2));
         assert!(forwarding.take_write(S, Xid(3)).is_none());
-        assert_eq!(forwarding.sync_answered(), Some((S, ClientId(1))));
+        let expected = SyncOf::Client(S, ClientId(1));
+        assert_eq!(forwarding.sync_answered(), Some(expected));
         assert!(forwarding.take_sync(S, ClientId(1)).is_none());
         assert!(forwarding.take_write(S, Xid(1)).is_some());
         assert_eq!(forwarding.take_sync(S, ClientId(1)), Some("/".into()));

@@ -80,7 +80,8 @@ impl Node {
         &self.local.clock
     }
 
-    pub(crate) fn has_local_sessions(&self) -> bool {
+    /// Whether sessions begin as local ones.
+    pub fn has_local_sessions(&self) -> bool {
         self.config.local_sessions && self.peer.is_member()
     }
 

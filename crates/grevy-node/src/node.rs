@@ -21,8 +21,10 @@ use crate::local_sessions::LocalSessions;
 use crate::output::{Output, Service};
 use crate::read_only::ReadOnly;
 use crate::reaper::Reaper;
+use crate::relaying::Revalidations;
 use crate::session_clock::SessionClock;
 use crate::stopping::Stopping;
+use crate::tally::Tally;
 use crate::time::{Now, Time};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -112,6 +114,8 @@ pub struct Node {
     pub(crate) answered_syncs: VecDeque<(Zxid, SessionId, ClientId)>,
     /// Clients that resume a session, until the leader has said whether it is open.
     pub(crate) revalidating: BTreeMap<SessionId, Vec<Connect>>,
+    /// What of that the leader was asked, and what observers asked through this follower.
+    pub(crate) revalidations: Revalidations,
     /// When the leader was last told which sessions were heard.
     pub(crate) reported: Time,
     /// Sessions that were heard since and are not attached to a connection any more.
@@ -127,9 +131,8 @@ pub struct Node {
     /// Learners wait for a snapshot.
     pub(crate) snapshot_for_learners: ForLearners,
     pub(crate) digests: DigestLog,
-    /// How often the state after a transaction differed from the leader's.
-    pub(crate) digest_mismatches: u64,
-    /// When that last made this learner ask for a snapshot.
+    pub(crate) tally: Tally,
+    /// When a state that differed from the leader's last made this learner ask for a snapshot.
     pub(crate) distrusted: Option<Time>,
     random: u64,
     pub(crate) outputs: VecDeque<Output>,
@@ -189,6 +192,7 @@ impl Node {
             forwarding: Forwarding::default(),
             answered_syncs: VecDeque::new(),
             revalidating: BTreeMap::new(),
+            revalidations: Revalidations::default(),
             reported: now.time,
             also_heard: Vec::new(),
             last_session: mix(config.seed).cast_signed() & crate::sessions::LOW,
@@ -199,7 +203,7 @@ impl Node {
             snapshot_running: false,
             snapshot_for_learners: ForLearners::No,
             digests: DigestLog::default(),
-            digest_mismatches: 0,
+            tally: Tally::default(),
             distrusted: None,
             random: config.seed | 1,
             outputs: VecDeque::new(),
@@ -247,7 +251,17 @@ impl Node {
 
     /// How often the state after a transaction differed from what the leader said it would be.
     pub fn digest_mismatches(&self) -> u64 {
-        self.digest_mismatches
+        self.tally.digest_mismatches
+    }
+
+    /// Has a leader count the traffic of its observers anew (`orst`).
+    pub fn reset_observer_traffic(&mut self) {
+        self.peer.reset_observer_traffic();
+    }
+
+    /// What it has counted.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Requests that were taken up and not answered.

@@ -75,6 +75,15 @@ pub enum Output {
         /// How long all tries may take together.
         timeout: Duration,
     },
+    /// Connect to the follower's port for observers, then report
+    /// [`Node::link_dialled`](crate::Node::link_dialled) or
+    /// [`Node::dial_failed`](crate::Node::dial_failed).
+    DialMaster {
+        /// Whom to connect to.
+        master: ServerId,
+        /// How long all tries may take together.
+        timeout: Duration,
+    },
     /// Send a packet.
     Send {
         /// Where to.

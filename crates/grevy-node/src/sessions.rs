@@ -25,7 +25,8 @@ pub(crate) const LOW: i64 = (1 << 56) - 1;
 impl Node {
     /// A client asks for a session.
     pub fn open_session(&mut self, now: Now, tree: &Tree, clients: &impl Clients, ask: Connect) {
-        if self.failure.is_some() || self.service == Service::Closed || self.is_stopping() {
+        let is_closed = self.service == Service::Closed || self.refuses_clients();
+        if self.failure.is_some() || is_closed || self.is_stopping() {
             clients.with(ask.client, |c| c.close(CloseReason::NotServing));
             return;
         }
@@ -103,10 +104,10 @@ impl Node {
         if self.service == Service::Open
             && let Some(link) = self.peer.leader_link()
         {
-            let packet = Packet::Revalidate {
-                session: ask.session,
-                timeout: i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX),
-            };
+            let session = ask.session;
+            let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
+            self.revalidations.push_own(session, timeout);
+            let packet = Packet::Revalidate { session, timeout };
             self.peer.send(link, packet);
         }
     }

@@ -284,6 +284,7 @@ impl Node {
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
         let configuration = configuration(&txn).map(Arc::new);
         self.queued = header.zxid;
+        self.tally.proposed += 1;
         self.queue.push_back(Queued::Txn {
             header,
             txn,

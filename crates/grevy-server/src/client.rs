@@ -11,7 +11,7 @@ use crate::stats::Batch;
 use bytes::Buf as _;
 use grevy_node::connection::CloseReason;
 use grevy_node::{Action, ClientId, Connection, View};
-use grevy_proto::Id;
+use grevy_proto::{Id, SessionId};
 use parking_lot::{Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::future::Future;
@@ -376,6 +376,9 @@ impl Serve {
         }
         if let Some(ask) = connect {
             shared.metrics.connection_requests.add(1);
+            if ask.session != SessionId::NONE {
+                shared.metrics.client_revalidations.add(1);
+            }
             shared.with_node(|node, port| {
                 node.open_session(now, &shared.tree.read(), port, ask);
             });

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 mod date;
 pub mod deadlines;
+pub mod ensemble;
 pub mod four_letter;
 pub mod inspect;
 pub mod listener;

@@ -83,7 +83,7 @@ impl Place {
         }
         Ok(Self {
             files,
-            peer: setup::peer_config(config, membership),
+            peer: setup::peer_config(config, membership, random()),
             members,
             settings,
             roster,

@@ -9,11 +9,14 @@ use grevy_proto::ServerId;
 use grevy_storage::{Compression, Dirs, LogOptions, Store};
 use grevy_tree::TreeConfig;
 use grevy_zab::membership::MembershipError;
-use grevy_zab::{ElectionConfig, Memberships, PeerConfig, Timing};
+use grevy_zab::{ElectionConfig, Limits, Memberships, PeerConfig, Timing};
 use std::time::Duration;
 
 /// `myid` of a standalone server that has none, as the Java server counts its sessions.
 const STANDALONE_ID: i64 = 1;
+
+/// What a transaction has beside what its request brought, in bytes, generously.
+const RECORD_OVERHEAD: usize = 512;
 
 /// The node's settings. `seed`: any number.
 pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
@@ -32,6 +35,7 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
         reap_never_used: types.never_used_container_age.unwrap_or(Duration::ZERO),
         max_pending_requests: (limits.outstanding as usize).max(1),
         may_shrink_to_one: !config.quorum.standalone,
+        leader_serves: config.quorum.leader_serves,
         read_only: config.quorum.read_only_mode,
         local_sessions: config.quorum.local_sessions,
         upgrade_local_sessions: config.quorum.local_sessions_upgrading,
@@ -43,6 +47,9 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
     node.prepare.enforce_quota = limits.enforce_quota;
     node.prepare.close_session_paths = config.storage.close_session_paths;
     node.prepare.reconfig = config.quorum.reconfig;
+    node.prepare.request_bytes = limits.max_buffer as usize;
+    let extra = (limits.max_buffer_extra as usize).saturating_sub(RECORD_OVERHEAD);
+    node.prepare.expansion_bytes = node.prepare.expansion_bytes.min(extra);
     node
 }
 
@@ -108,8 +115,8 @@ pub fn dirs(config: &Config) -> Dirs {
 /// `FastLeaderElection.finalizeWait`.
 const FINALIZE_WAIT: Duration = Duration::from_millis(200);
 
-/// How a member of an ensemble takes part.
-pub fn peer_config(config: &Config, membership: &Membership) -> PeerConfig {
+/// How a member of an ensemble takes part. `seed`: any number.
+pub fn peer_config(config: &Config, membership: &Membership, seed: u64) -> PeerConfig {
     let quorum = &config.quorum;
     let (init, sync) = (membership.init_limit, membership.sync_limit);
     PeerConfig {
@@ -119,6 +126,15 @@ pub fn peer_config(config: &Config, membership: &Membership) -> PeerConfig {
             init,
             sync,
             connect: membership.connect_limit,
+        },
+        limits: Limits {
+            epoch_wait: quorum.epoch_wait,
+            snapshots: quorum.max_snap_syncs as usize,
+            diffs: quorum.max_diff_syncs as usize,
+            observer_election_delay: quorum.observer_election_delay,
+            silence: quorum.peer_timeout,
+            seed,
+            ..Limits::default()
         },
         election: ElectionConfig {
             min_interval: quorum.min_notification_interval,

@@ -9,6 +9,7 @@ use crate::clients::{ClientMap, Port};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadlines::Deadlines;
+use crate::ensemble::{EnsembleWatch, outlook};
 use crate::log_queue::{LogItem, LogQueue};
 use crate::metrics::{Counter, ServerMetrics};
 use crate::peers::node::{Peers, discard};
@@ -17,7 +18,6 @@ use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
 use crate::timer::Alarm;
 use grevy_node::{CloseReason, Node, NodeConfig, Output, Part, Service, Status, Watches};
-use grevy_proto::Zxid;
 use grevy_storage::Store;
 use grevy_tree::Tree;
 use grevy_tree::watch::{WatchTable, WatcherId};
@@ -43,6 +43,8 @@ pub struct Shared {
     pub auth_failures: Counter,
     /// Syncs of the log that took longer than `fsync.warningthresholdms`; likewise.
     pub slow_syncs: Counter,
+    /// What the server goes through as a member of an ensemble.
+    pub ensemble: EnsembleWatch,
     /// What became of snapshots.
     pub snapshots: SnapshotBoard,
     /// ZooKeeper's trace mask (`gtmk`, `stmk`), which nothing goes by here.
@@ -92,22 +94,27 @@ impl Shared {
     pub fn with_node<R>(&self, f: impl FnOnce(&mut Node, &Port<'_>) -> R) -> R {
         let port = Port::new(&self.clients, &self.stats);
         let mut node = self.node.lock();
+        let before = *node.tally();
         let result = f(&mut node, &port);
         if node.has_committed() {
             let now = self.clock.now();
             let mut tree = self.tree.write();
-            let before = tree.last_zxid();
             node.apply_committed(now, &mut tree, &self.watches, &port);
+        }
+        if *node.tally() != before {
+            let (leads, now) = (node.peer().leads(), self.clock.now());
             self.metrics
-                .commits
-                .add(transactions(before, tree.last_zxid()));
+                .count(&before, node.tally(), leads, now.wall_ms);
         }
         let mut after = After::default();
         while let Some(output) = node.poll() {
+            self.ensemble
+                .output(&node, &output, &self.clock, &self.metrics);
             self.carry_out(output, &mut after);
         }
         if self.peers.is_some() {
             self.alarm.set(node.next_timeout());
+            self.ensemble.settled(&node, &self.clock, &self.metrics);
         }
         drop(node);
         port.deliver();
@@ -118,7 +125,6 @@ impl Shared {
     fn carry_out(&self, output: Output, after: &mut After) {
         match output {
             Output::Append { zxid, entry } => {
-                self.metrics.proposals.add(1);
                 self.metrics.log_entries.add(1);
                 self.log.push(LogItem::Append { zxid, entry });
             }
@@ -134,8 +140,7 @@ impl Shared {
             }
             Output::DropClients => after.drops_clients = true,
             Output::Became(part) => {
-                say(&part);
-                // What was received of the last leader is of no use.
+                // What was received of the last leader is of no use. The log is told elsewhere.
                 if let (Part::Looking { .. }, Some(peers)) = (&part, &self.peers) {
                     after.forgotten = peers.take_received();
                 }
@@ -224,11 +229,20 @@ impl Shared {
 
     /// Why the server does not serve, if it does not.
     pub fn not_serving(&self) -> Option<String> {
-        match self.node.lock().status() {
+        let node = self.node.lock();
+        match node.status() {
             Status::Serving | Status::ReadOnly => None,
             Status::Stopping => Some("it is about to end".to_owned()),
-            Status::Joining => Some("it has no leader yet".to_owned()),
-            Status::StorageFailed(why) => Some(why.clone()),
+            Status::Joining => Some(outlook(node.peer())),
+            Status::StorageFailed(why) => Some(why),
+        }
+    }
+
+    /// Why the server cannot serve before it is restarted, if that is so.
+    pub fn broken(&self) -> Option<String> {
+        match self.node.lock().status() {
+            Status::Serving | Status::ReadOnly | Status::Stopping | Status::Joining => None,
+            Status::StorageFailed(why) => Some(why),
         }
     }
 
@@ -271,22 +285,6 @@ struct After {
     forgotten: Option<Received>,
 }
 
-/// Tells the operator what the server is.
-fn say(part: &Part) {
-    match part {
-        Part::Looking { why } => info!("looking for a leader: {why}"),
-        Part::PreparingToLead => info!("elected, and preparing to lead"),
-        Part::Joining { leader } => info!("joining server {}, which leads", leader.0),
-        Part::Leading { epoch } => info!("leading in epoch {}", epoch.0),
-        Part::Following { leader, epoch } => {
-            info!("following server {} in epoch {}", leader.0, epoch.0);
-        }
-        Part::Observing { leader, epoch } => {
-            info!("observing server {} in epoch {}", leader.0, epoch.0);
-        }
-    }
-}
-
 /// The parts of [`Shared`] that differ from server to server.
 pub struct Parts {
     /// How the server is set up.
@@ -310,24 +308,21 @@ pub struct Parts {
 /// ZooKeeper's trace mask at the start: client requests, server packets, sessions, warnings.
 const TRACE_MASK: i64 = 306;
 
-/// How many transactions were applied on the way from one zxid to another.
-fn transactions(from: Zxid, to: Zxid) -> u64 {
-    match from.epoch() == to.epoch() {
-        true => u64::from(to.counter().saturating_sub(from.counter())),
-        false => u64::from(to.counter()),
-    }
-}
-
 impl From<Parts> for Shared {
     fn from(parts: Parts) -> Self {
+        let metrics = ServerMetrics::default();
+        if parts.node.peer().is_member() {
+            metrics.looking.add(1);
+        }
         let newcomers = Deadlines::new(parts.config.clients.sessionless_timeout);
         Self {
             node_config: Arc::new(parts.node_config),
             clock: parts.clock,
             stats: Stats::default(),
-            metrics: ServerMetrics::default(),
+            metrics,
             auth_failures: Counter::default(),
             slow_syncs: Counter::default(),
+            ensemble: EnsembleWatch::new(parts.clock.time()),
             snapshots: SnapshotBoard::default(),
             trace_mask: AtomicI64::new(TRACE_MASK),
             watches: WatchLock(Mutex::new(WatchTable::new(parts.tree.config().hash_seed))),

@@ -3,7 +3,7 @@
 use crate::random::Random;
 use grevy_proto::ServerId;
 use grevy_zab::membership::Role;
-use grevy_zab::{ElectionConfig, Membership, PeerConfig, Quorum, Timing};
+use grevy_zab::{ElectionConfig, Limits, Membership, PeerConfig, Quorum, Timing};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -104,6 +104,7 @@ impl Ensemble {
                 sync: tick * self.sync_ticks,
                 connect: tick * self.sync_ticks,
             },
+            limits: Limits::default(),
             election: ElectionConfig {
                 min_interval: Duration::from_millis(200),
                 max_interval: Duration::from_secs(2),

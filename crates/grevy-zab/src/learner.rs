@@ -11,6 +11,7 @@ use crate::common::{Common, Epochs, Fall};
 use crate::history::{Entry, follows};
 use crate::membership::Membership;
 use crate::output::{LinkId, Output, Part};
+use crate::peer::report::Phase as Reported;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -35,6 +36,8 @@ pub(crate) enum Manner {
 #[derive(Debug)]
 pub(crate) struct Learner {
     pub leader: ServerId,
+    /// The follower to connect to instead; `None`: the leader itself.
+    master: Option<ServerId>,
     /// The epoch and the end of the history that the leader was elected with.
     advertised: (i64, Zxid),
     manner: Manner,
@@ -87,17 +90,20 @@ enum Phase {
 impl Learner {
     pub fn new(
         leader: ServerId,
+        master: Option<ServerId>,
         advertised: (i64, Zxid),
         manner: Manner,
         common: &mut Common,
     ) -> Self {
         common.output(Output::Became(Part::Joining { leader }));
-        common.output(Output::Dial {
-            leader,
-            timeout: common.timing.connect,
+        let timeout = common.timing.connect;
+        common.output(match master {
+            Some(master) => Output::DialMaster { master, timeout },
+            None => Output::Dial { leader, timeout },
         });
         Self {
             leader,
+            master,
             advertised,
             manner,
             link: None,
@@ -116,8 +122,31 @@ impl Learner {
         self.link
     }
 
+    /// Whom it connects to.
+    pub fn dials(&self) -> ServerId {
+        self.master.unwrap_or(self.leader)
+    }
+
+    /// Whether it follows, with all that is committed.
+    pub fn follows(&self) -> bool {
+        self.serves() && self.manner == Manner::Follow
+    }
+
     pub fn serves(&self) -> bool {
         self.phase == Phase::Serving
+    }
+
+    /// The phase, as operators know it.
+    pub fn report_phase(&self) -> Reported {
+        match self.phase {
+            Phase::Dialling | Phase::Introduced | Phase::Promising | Phase::Promised => {
+                Reported::Discovery
+            }
+            Phase::Synchronising | Phase::Settling | Phase::Entering | Phase::Entered => {
+                Reported::Synchronisation
+            }
+            Phase::Serving => Reported::Broadcast,
+        }
     }
 
     /// The epoch that was agreed on, once it is.
@@ -417,7 +446,7 @@ impl Learner {
         self.phase = Phase::Entered;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
         if let Some(link) = self.link {
-            let timeout = common.timing.sync;
+            let timeout = common.silence();
             common.output(Output::LinkTimeout { link, timeout });
         }
         let committed = self.committed;

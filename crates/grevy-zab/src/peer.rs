@@ -4,6 +4,8 @@
 //! Inputs are method calls with the time, outputs are taken with [`Peer::poll`]. Transactions are
 //! bytes that nobody looks into here.
 
+pub mod report;
+
 use crate::common::{Common, Epochs, Fall, Timing};
 use crate::election::{
     Candidate, Election, ElectionConfig, ElectionOutput, Standing, Vote, answer,
@@ -11,10 +13,11 @@ use crate::election::{
 use crate::history::{Entry, History};
 use crate::leader::{Leader, ProposeError};
 use crate::learner::{Learner, Manner};
+use crate::limits::Limits;
 use crate::membership::{Membership, Memberships};
 use crate::output::{LinkId, Output, Part};
 use crate::time::Time;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -26,6 +29,8 @@ use grevy_proto::{Epoch, ServerId, Zxid};
 /// Connections that may wait for this server to become their leader.
 const MAX_PARKED: usize = 64;
 
+const NO_OBSERVERS: &str = "this server does not follow, and serves no observers";
+
 /// How a server takes part.
 #[derive(Debug, Clone)]
 pub struct PeerConfig {
@@ -33,6 +38,8 @@ pub struct PeerConfig {
     pub id: ServerId,
     /// The time limits of the ensemble.
     pub timing: Timing,
+    /// Further limits.
+    pub limits: Limits,
     /// The pauses of elections.
     pub election: ElectionConfig,
     /// Committed transactions that are kept for learners (`commitLogCount`).
@@ -66,6 +73,8 @@ enum Role {
     Draining {
         /// The newest that was heard from each server meanwhile.
         heard: BTreeMap<ServerId, Notification>,
+        /// Not before this.
+        until: Time,
     },
     Looking(Election),
     Leading(Leader),
@@ -80,6 +89,10 @@ pub struct Peer {
     common: Common,
     election: ElectionConfig,
     role: Role,
+    /// The observers of a follower, if it serves any.
+    relay: Option<Leader>,
+    /// Followers that an observer will try next, then the leader itself (`None`).
+    masters: Vec<Option<ServerId>>,
     /// The round of the last election.
     round: i64,
     /// What this server tells others while it does not look for a leader.
@@ -89,6 +102,8 @@ pub struct Peer {
     connected: BTreeMap<ServerId, bool>,
     /// Connections of learners that found their leader before it knew.
     parked: BTreeMap<LinkId, Option<Packet>>,
+    /// Connections of observers that found this server before it followed.
+    parked_observers: BTreeMap<LinkId, Option<Packet>>,
     part: Part,
 }
 
@@ -139,6 +154,7 @@ impl Peer {
                 sync: zero,
                 connect: zero,
             },
+            limits: Limits::default(),
             election: ElectionConfig {
                 min_interval: zero,
                 max_interval: zero,
@@ -156,7 +172,7 @@ impl Peer {
         };
         let members = Memberships::new(Membership::alone(id));
         let mut peer = Self::new(config, members, History::new(last, 0), epochs);
-        peer.role = Role::Leading(Leader::alone(&mut peer.common));
+        peer.role = Role::Leading(Leader::alone(&peer.common));
         peer.part = Part::Leading {
             epoch: last.epoch(),
         };
@@ -169,6 +185,8 @@ impl Peer {
             common: Common {
                 me: config.id,
                 timing: config.timing,
+                limits: config.limits,
+                random: config.limits.seed | 1,
                 members,
                 epochs,
                 ordered: epochs,
@@ -185,7 +203,10 @@ impl Peer {
             election: config.election,
             role: Role::Draining {
                 heard: BTreeMap::new(),
+                until: Time(0),
             },
+            relay: None,
+            masters: Vec::new(),
             round: 0,
             vote: Vote {
                 leader: config.id,
@@ -196,6 +217,7 @@ impl Peer {
             standing: Standing::Normal,
             connected: BTreeMap::new(),
             parked: BTreeMap::new(),
+            parked_observers: BTreeMap::new(),
             part: Part::Looking {
                 why: "the server starts".into(),
             },
@@ -208,8 +230,12 @@ impl Peer {
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         let output = self.common.outputs.pop_front()?;
-        if let Output::Became(part) = &output {
-            self.part = part.clone();
+        match (&output, &mut self.role) {
+            (Output::Became(part), _) => self.part = part.clone(),
+            (Output::Send { link, packet }, Role::Leading(leader)) => {
+                leader.count_sent(*link, packet);
+            }
+            _ => {}
         }
         Some(output)
     }
@@ -282,12 +308,28 @@ impl Peer {
         self.common.timing.tick > core::time::Duration::ZERO
     }
 
-    /// The learners of a leader: their connections, who they are, whether they observe.
+    /// Whether this follower serves the observer that is connected.
+    pub fn serves_observer(&self, link: LinkId) -> bool {
+        self.relay.as_ref().is_some_and(|relay| relay.serves(link))
+    }
+
+    /// The learners of a leader, or of a follower: their connections, who they are, whether they
+    /// observe.
     pub fn learners(&self) -> Vec<(LinkId, ServerId, bool)> {
-        match &self.role {
-            Role::Leading(leader) => leader.learners().collect(),
-            _ => Vec::new(),
-        }
+        let serving = match &self.role {
+            Role::Leading(leader) => Some(leader),
+            _ => self.relay.as_ref(),
+        };
+        serving.map_or(Vec::new(), |serving| serving.learners().collect())
+    }
+
+    /// The leader, or the follower that serves observers, with what it needs.
+    fn serving(&mut self) -> Option<(&mut Leader, &mut Common)> {
+        let serving = match &mut self.role {
+            Role::Leading(leader) => Some(leader),
+            _ => self.relay.as_mut(),
+        };
+        Some((serving?, &mut self.common))
     }
 
     /// Who is behind a connection to this leader, if it has said so.
@@ -301,7 +343,9 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due next.
     pub fn next_timeout(&self) -> Option<Time> {
         match &self.role {
-            Role::Draining { .. } | Role::Learning(_) | Role::Retired => None,
+            Role::Draining { until, .. } if self.common.is_settled() => Some(*until),
+            Role::Learning(_) => self.relay.as_ref().and_then(Leader::next_timeout),
+            Role::Draining { .. } | Role::Retired => None,
             Role::Looking(election) => election.next_timeout(),
             Role::Leading(leader) => leader.next_timeout(),
         }
@@ -313,11 +357,23 @@ impl Peer {
     /// A message came on the election port.
     pub fn handle_notification(&mut self, now: Time, from: ServerId, message: &Notification) {
         match &mut self.role {
-            Role::Draining { heard } => {
+            Role::Draining { heard, .. } => {
                 heard.insert(from, message.clone());
             }
             Role::Looking(election) => election.handle_notification(now, from, message),
-            Role::Leading(_) | Role::Learning(_) => self.answer(from, message),
+            Role::Leading(leader)
+                if message.state == PeerState::Looking
+                    && leader.is_left_by(from, now, &self.common) =>
+            {
+                let text = format!("server {} looks for a leader again", from.0);
+                self.look(now, text);
+            }
+            Role::Leading(leader) => {
+                let result = leader.hear(&self.common, from, message);
+                self.answer(from, message);
+                self.judge(now, result);
+            }
+            Role::Learning(_) => self.answer(from, message),
             Role::Retired => {}
         }
         self.advance(now);
@@ -384,6 +440,22 @@ impl Peer {
         }
     }
 
+    /// Somebody has connected to this server's port for observers.
+    pub fn observer_accepted(&mut self, now: Time, link: LinkId) {
+        let may_follow = !matches!(self.role, Role::Leading(_) | Role::Retired)
+            && self.common.limits.observer_masters
+            && self.common.is_voter(self.common.me);
+        match &mut self.relay {
+            Some(relay) => relay.link_accepted(&mut self.common, now, link),
+            None if may_follow && self.parked_observers.len() < MAX_PARKED => {
+                let timeout = self.common.timing.init;
+                self.common.output(Output::LinkTimeout { link, timeout });
+                self.parked_observers.insert(link, None);
+            }
+            None => self.common.hang_up(link, NO_OBSERVERS),
+        }
+    }
+
     /// The connection that [`Output::Dial`] asked for is there.
     pub fn link_dialled(&mut self, now: Time, link: LinkId) {
         match &mut self.role {
@@ -393,13 +465,13 @@ impl Peer {
         self.advance(now);
     }
 
-    /// [`Output::Dial`] has led to nothing.
-    pub fn dial_failed(&mut self, now: Time, leader: ServerId) {
+    /// [`Output::Dial`] or [`Output::DialMaster`] has led to nothing.
+    pub fn dial_failed(&mut self, now: Time, server: ServerId) {
         if let Role::Learning(learner) = &self.role
-            && learner.leader == leader
+            && learner.dials() == server
             && learner.link().is_none()
         {
-            let text = format!("server {} cannot be reached on its quorum port", leader.0);
+            let text = format!("server {} cannot be reached on its quorum port", server.0);
             self.look(now, text);
         }
         self.advance(now);
@@ -407,6 +479,10 @@ impl Peer {
 
     /// A packet came. Requests, and what is about sessions, are not for here.
     pub fn handle_packet(&mut self, now: Time, link: LinkId, packet: Packet) {
+        if let Some(first) = self.parked_observers.get_mut(&link) {
+            first.get_or_insert(packet);
+            return;
+        }
         let result = match &mut self.role {
             Role::Leading(leader) => {
                 leader.handle_packet(&mut self.common, now, link, packet);
@@ -418,7 +494,14 @@ impl Peer {
                     | Packet::InformAndActivate { zxid, leader, .. } => Some((*zxid, *leader)),
                     _ => None,
                 };
+                let before = self.common.history.committed();
+                let was_serving = learner.serves();
                 let result = learner.handle_packet(&mut self.common, packet);
+                if let Some(relay) = &mut self.relay
+                    && was_serving
+                {
+                    relay.relay_commits(&mut self.common, before, activated);
+                }
                 if let (Ok(()), Some((zxid, leader))) = (&result, activated) {
                     self.activated(now, zxid, leader);
                 }
@@ -430,7 +513,13 @@ impl Peer {
                 }
                 Ok(())
             }
-            Role::Learning(_) | Role::Retired => Ok(()),
+            Role::Learning(_) => {
+                if let Some(relay) = &mut self.relay {
+                    relay.handle_packet(&mut self.common, now, link, packet);
+                }
+                Ok(())
+            }
+            Role::Retired => Ok(()),
         };
         self.judge(now, result);
         self.advance(now);
@@ -439,28 +528,34 @@ impl Peer {
     /// The connection has ended.
     pub fn link_lost(&mut self, now: Time, link: LinkId) {
         self.parked.remove(&link);
+        self.parked_observers.remove(&link);
         match &mut self.role {
             Role::Leading(leader) => leader.link_lost(link),
             Role::Learning(learner) if learner.link() == Some(link) => {
                 self.look(now, "the connection to the leader ended".into());
             }
-            _ => {}
+            _ => {
+                if let Some(relay) = &mut self.relay {
+                    relay.link_lost(link);
+                }
+            }
         }
         self.advance(now);
     }
 
     /// A learner answered a ping.
     pub fn ping_answered(&mut self, now: Time, link: LinkId) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.heard(now, link, self.common.timing);
-            leader.ping_answered(&mut self.common, link);
+        if let Some((serving, common)) = self.serving() {
+            serving.heard(common, now, link);
+            serving.ping_answered(common, link);
         }
     }
 
-    /// A learner sent something that is not for here.
+    /// A learner sent a request, or a question about a session.
     pub fn heard(&mut self, now: Time, link: LinkId) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.heard(now, link, self.common.timing);
+        if let Some((serving, common)) = self.serving() {
+            serving.heard(common, now, link);
+            serving.count_request(link);
         }
     }
 
@@ -554,22 +649,22 @@ impl Peer {
 
     /// The snapshot that [`Output::TakeSnapshot`] asked for is of the state at `zxid`.
     pub fn snapshot_started(&mut self, zxid: Zxid) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.snapshot_started(&mut self.common, zxid);
+        if let Some((serving, common)) = self.serving() {
+            serving.snapshot_started(common, zxid);
         }
     }
 
     /// It is durable, or could not be written.
     pub fn snapshot_ready(&mut self, now: Time, written: bool) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.snapshot_ready(&mut self.common, now, written);
+        if let Some((serving, common)) = self.serving() {
+            serving.snapshot_ready(common, now, written);
         }
     }
 
     /// What [`Output::ReadLog`] asked for; `None`: the files do not have it.
     pub fn log_read(&mut self, now: Time, link: LinkId, entries: Option<Vec<Entry>>) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.log_read(&mut self.common, now, link, entries);
+        if let Some((serving, common)) = self.serving() {
+            serving.log_read(common, now, link, entries);
         }
     }
 
@@ -662,7 +757,15 @@ impl Peer {
                 Ok(())
             }
             Role::Leading(leader) => leader.handle_timeout(&mut self.common, now),
-            Role::Draining { .. } | Role::Learning(_) | Role::Retired => Ok(()),
+            Role::Draining { .. } => {
+                self.try_elect(now);
+                Ok(())
+            }
+            Role::Learning(_) => match &mut self.relay {
+                Some(relay) => relay.handle_timeout(&mut self.common, now),
+                None => Ok(()),
+            },
+            Role::Retired => Ok(()),
         };
         self.judge(now, result);
         self.advance(now);
@@ -682,9 +785,23 @@ impl Peer {
         if let Role::Retired = self.role {
             return;
         }
+        let until = match self.role {
+            // So that observers do not come all together.
+            Role::Learning(_) if !self.common.is_voter(self.common.me) => {
+                let limits = self.common.limits;
+                let mut delay = self.common.draw(limits.observer_election_delay);
+                if limits.observer_masters && self.masters.is_empty() {
+                    delay += self.common.draw(limits.observer_reconnect_delay);
+                }
+                now + delay
+            }
+            _ => now,
+        };
         let draining = Role::Draining {
             heard: BTreeMap::new(),
+            until,
         };
+        self.end_relay(&why);
         match core::mem::replace(&mut self.role, draining) {
             Role::Leading(leader) => leader.end(&mut self.common, &why),
             Role::Learning(learner) => learner.end(&mut self.common, &why),
@@ -694,9 +811,23 @@ impl Peer {
         self.try_elect(now);
     }
 
+    fn end_relay(&mut self, why: &str) {
+        if let Some(relay) = self.relay.take() {
+            relay.end(&mut self.common, why);
+        }
+    }
+
+    fn refuse_observers(&mut self, why: &str) {
+        while let Some((link, _)) = self.parked_observers.pop_first() {
+            self.common.hang_up(link, why);
+        }
+    }
+
     /// Takes no part any more: whoever follows this server, or waits for it, finds that out at
     /// once and can elect another leader.
     pub fn retire(&mut self, why: &str) {
+        self.end_relay(why);
+        self.refuse_observers(why);
         match core::mem::replace(&mut self.role, Role::Retired) {
             Role::Leading(leader) => leader.end(&mut self.common, why),
             Role::Learning(learner) => learner.end(&mut self.common, why),
@@ -709,10 +840,10 @@ impl Peer {
 
     /// Begins an election, once everything is on the disk.
     fn try_elect(&mut self, now: Time) {
-        let Role::Draining { heard } = &mut self.role else {
+        let Role::Draining { heard, until } = &mut self.role else {
             return;
         };
-        if !self.common.is_settled() {
+        if !self.common.is_settled() || now < *until {
             return;
         }
         let heard = core::mem::take(heard);
@@ -744,7 +875,9 @@ impl Peer {
             match output {
                 ElectionOutput::Send { to, vote } => self.notify(to, PeerState::Looking, vote),
                 ElectionOutput::DialAll => self.common.output(Output::DialAll),
-                ElectionOutput::Elected { vote, .. } => self.elected(now, vote),
+                ElectionOutput::Elected {
+                    vote, supporters, ..
+                } => self.elected(now, vote, supporters),
                 ElectionOutput::NewConfiguration {
                     membership,
                     restart,
@@ -764,22 +897,48 @@ impl Peer {
             self.succeed(now, successor);
         }
         self.refresh_vote();
-    }
-
-    fn elected(&mut self, now: Time, vote: Vote) {
-        self.round = vote.round;
-        self.vote = vote;
-        if vote.leader == self.common.me {
-            self.lead(now);
-        } else {
-            self.learn_from(vote.leader);
+        if let Role::Learning(learner) = &self.role
+            && self.relay.is_none()
+            && self.common.limits.observer_masters
+            && learner.follows()
+        {
+            let mut relay = Leader::relay(&self.common, now, learner.epoch());
+            for (link, packet) in core::mem::take(&mut self.parked_observers) {
+                relay.link_accepted(&mut self.common, now, link);
+                if let Some(packet) = packet {
+                    relay.handle_packet(&mut self.common, now, link, packet);
+                }
+            }
+            self.relay = Some(relay);
         }
     }
 
-    fn lead(&mut self, now: Time) {
+    fn elected(&mut self, now: Time, vote: Vote, supporters: BTreeSet<ServerId>) {
+        self.round = vote.round;
+        self.vote = vote;
+        if vote.leader == self.common.me {
+            self.lead(now, supporters);
+        } else {
+            self.learn_from(vote.leader);
+        }
+        self.tell_outcome();
+    }
+
+    /// Tells all voters how the election ended here: one that takes itself for elected learns
+    /// from it that it is not. Java servers leave it aside unless they look for a leader.
+    fn tell_outcome(&mut self) {
+        for voter in self.common.members.voters() {
+            if voter != self.common.me && !matches!(self.role, Role::Draining { .. }) {
+                self.notify(voter, self.state(), self.vote);
+            }
+        }
+    }
+
+    fn lead(&mut self, now: Time, electors: BTreeSet<ServerId>) {
         // Its state is the one that counts now.
         self.common.distrusted = false;
-        let mut leader = Leader::new(&mut self.common, now);
+        self.refuse_observers(NO_OBSERVERS);
+        let mut leader = Leader::new(&mut self.common, now, electors);
         while let Some((link, packet)) = self.parked.pop_first() {
             leader.link_accepted(&mut self.common, now, link);
             if let Some(packet) = packet {
@@ -799,8 +958,29 @@ impl Peer {
             _ => Manner::Observe,
         };
         let advertised = (self.vote.epoch, self.vote.zxid);
+        let master = match manner {
+            Manner::Observe if self.common.limits.observer_masters => self.next_master(leader),
+            _ => None,
+        };
         let common = &mut self.common;
-        self.role = Role::Learning(Learner::new(leader, advertised, manner, common));
+        let learner = Learner::new(leader, master, advertised, manner, common);
+        self.role = Role::Learning(learner);
+    }
+
+    /// The next follower for an observer to try, in an order that is drawn; `None`: the leader
+    /// itself, after all of them. Source: `QuorumPeer.findLearnerMaster`.
+    fn next_master(&mut self, leader: ServerId) -> Option<ServerId> {
+        if self.masters.is_empty() {
+            let voters = self.common.members.committed().quorum.voters();
+            let mut left: Vec<_> = voters.iter().copied().filter(|v| *v != leader).collect();
+            self.masters.push(None);
+            while !left.is_empty() {
+                let at = self.common.below(left.len());
+                self.masters.push(Some(left.swap_remove(at)));
+            }
+        }
+        // One that has been elected since is to be found on its quorum port.
+        self.masters.pop()?.filter(|master| *master != leader)
     }
 
     /// The configuration that `zxid` brought is in force, and `leader` leads in it.
@@ -834,7 +1014,7 @@ impl Peer {
                 round: self.round,
                 epoch: i64::from(self.common.epochs.current.0),
             };
-            self.elected(now, vote);
+            self.elected(now, vote, BTreeSet::new());
         }
     }
 
@@ -858,3 +1038,6 @@ impl Default for Epochs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,15 @@ impl Client {
     /// # Errors
     ///
     /// `Unimplemented` before 3.6.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// for path in client.get_ephemerals("/").await? {
+    ///     println!("{path} goes with this session");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_ephemerals(&self, prefix: &str) -> Answer<Vec<String>> {
         let record = PathOnly {
             path: prefix.into(),
@@ -95,6 +104,14 @@ impl Client {
     }
 
     /// As [`get_config`](Self::get_config), with a watch for its change.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// let (configuration, _, watch) = client.get_config_and_watch().await?;
+    /// watch.changed().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_config_and_watch(&self) -> Answer<(Vec<u8>, Stat, OneshotWatch)> {
         let operation = Operation::new(OpCode::GetData, CONFIG);
         let body = config(true).to_bytes();
@@ -115,6 +132,14 @@ impl Client {
     ///
     /// `ReconfigDisabled`, `ReconfigInProgress`, `NewConfigNoQuorum`, `BadArguments`,
     /// `BadVersion`, `NoAuth`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// let joining = ["server.4=d:2888:3888:observer;2181"];
+    /// client.reconfig(&joining, &["3"], None).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reconfig(
         &self,
         joining: &[&str],
@@ -134,6 +159,14 @@ impl Client {
     /// # Errors
     ///
     /// As those of [`reconfig`](Self::reconfig).
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// let members = ["server.1=a:2888:3888;2181", "server.2=b:2888:3888;2181"];
+    /// client.reconfig_members(&members, None).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reconfig_members(
         &self,
         members: &[&str],

@@ -116,12 +116,32 @@ impl Client {
     }
 
     /// What the session is doing.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// use grevy_client::SessionState;
+    ///
+    /// assert_eq!(client.state(), SessionState::Connected);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn state(&self) -> SessionState {
         self.shared.status.borrow().state
     }
 
     /// Waits until the state is another than `state`; returns it. Between two calls the state may
     /// have changed and changed back, which [`Notice::Resumed`](crate::Notice::Resumed) tells of.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// let mut state = client.state();
+    /// while !state.is_over() {
+    ///     state = client.state_other_than(state).await;
+    ///     println!("now {state}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn state_other_than(&self, state: SessionState) -> SessionState {
         let mut status = self.shared.status.clone();
         let changed = status.wait_for(|status| status.state != state).await;
@@ -134,6 +154,14 @@ impl Client {
     /// # Errors
     ///
     /// If the session is over.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// client.connected().await?;
+    /// assert!(client.state().is_connected());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connected(&self) -> Result<(), Error> {
         let mut state = self.state();
         while !state.is_connected() {
@@ -147,6 +175,13 @@ impl Client {
     }
 
     /// The session's number; 0 before a server has opened it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// println!("session {}", client.session_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn session_id(&self) -> SessionId {
         let status = self.shared.status.borrow();
         status
@@ -157,11 +192,29 @@ impl Client {
 
     /// What resumes the session, in this process or another; `None` before a server has opened
     /// it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// use grevy_client::Connector;
+    ///
+    /// if let Some(ticket) = client.ticket() {
+    ///     let connector = Connector::new("a:2181").map(|connector| connector.resume(ticket));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn ticket(&self) -> Option<Ticket> {
         self.shared.status.borrow().ticket.clone()
     }
 
     /// The negotiated session timeout; before that, the one that was asked for.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// println!("{:?} without a word end the session", client.session_timeout());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn session_timeout(&self) -> Duration {
         self.shared.status.borrow().timeout
     }

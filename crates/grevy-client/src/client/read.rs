@@ -34,6 +34,16 @@ impl Client {
 
     /// As [`exists`](Self::exists), with a watch for its creation, its deletion, and changes of
     /// its data.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// let (stat, watch) = client.exists_and_watch("/a").await?;
+    /// if stat.is_none() {
+    ///     watch.changed().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn exists_and_watch(&self, path: &str) -> Answer<(Option<Stat>, OneshotWatch)> {
         let operation = Operation::new(OpCode::Exists, path);
         match self.read_of(path, true) {
@@ -68,6 +78,14 @@ impl Client {
     }
 
     /// As [`get_data`](Self::get_data), with a watch for a change or the deletion.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// let (data, stat, watch) = client.get_data_and_watch("/a").await?;
+    /// let event = watch.changed().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_data_and_watch(&self, path: &str) -> Answer<(Vec<u8>, Stat, OneshotWatch)> {
         self.read_and_watch(OpCode::GetData, path, WatchKind::Data, |record, inbox| {
             let (data, stat) = data_and_stat(record)?;
@@ -94,6 +112,15 @@ impl Client {
 
     /// As [`get_children`](Self::get_children), with a watch for a child's creation or deletion,
     /// or the znode's own.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// let (names, _, watch) = client.get_children_and_watch("/workers").await?;
+    /// watch.changed().await?;
+    /// println!("no longer just {names:?}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_children_and_watch(&self, path: &str) -> Answer<(Vec<String>, Stat, OneshotWatch)> {
         self.read_and_watch(
             OpCode::GetChildren2,
@@ -111,6 +138,15 @@ impl Client {
     /// # Errors
     ///
     /// `NoNode`, `NoAuth`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// for entry in client.get_acl("/a").await?.0 {
+    ///     println!("{}: {:#b}", entry.id, entry.perms);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_acl(&self, path: &str) -> Answer<(Vec<Acl>, Stat)> {
         self.path_only(OpCode::GetAcl, path, |record| {
             let mut reader = Reader::new(record);
@@ -123,6 +159,13 @@ impl Client {
     /// # Errors
     ///
     /// `NoNode`, `NoAuth`; `Unimplemented` before 3.6.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// println!("{} znodes below", client.get_all_children_number("/a").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_all_children_number(&self, path: &str) -> Answer<i32> {
         self.path_only(OpCode::GetAllChildrenNumber, path, decode)
     }

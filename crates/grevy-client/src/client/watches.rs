@@ -21,9 +21,22 @@ pub enum AddWatchMode {
 impl Client {
     /// Watches a znode, which need not exist, until the watch is dropped.
     ///
+    /// Servers before 3.9 keep one kind of watch for each session and path, the newest: below
+    /// that, do not mix kinds on one path (ZOOKEEPER-4466).
+    ///
     /// # Errors
     ///
     /// `Unimplemented` before 3.6.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// use grevy_client::AddWatchMode;
+    ///
+    /// let mut watch = client.add_watch("/app", AddWatchMode::PersistentRecursive).await?;
+    /// let notice = watch.next().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn add_watch(&self, path: &str, mode: AddWatchMode) -> Answer<Watch> {
         let operation = Operation::new(OpCode::AddWatch, path);
         let (kind, wire) = match mode {
@@ -45,6 +58,15 @@ impl Client {
     }
 
     /// Whether the server has a watch of this session on exactly this path.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// use grevy_client::WatcherType;
+    ///
+    /// let is_watched = client.check_watches("/a", WatcherType::Any).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn check_watches(&self, path: &str, which: WatcherType) -> Answer<bool> {
         let operation = Operation::new(OpCode::CheckWatches, path);
         match self.server_path(path) {
@@ -75,8 +97,16 @@ impl Client {
     ///
     /// `NoWatcher` if there is none; `MarshallingError` for
     /// [`Persistent`](WatcherType::Persistent) and
-    /// [`PersistentRecursive`](WatcherType::PersistentRecursive) on servers that do not know
-    /// these types.
+    /// [`PersistentRecursive`](WatcherType::PersistentRecursive) from servers before 3.9.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// use grevy_client::WatcherType;
+    ///
+    /// client.remove_watches("/a", WatcherType::Any).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove_watches(&self, path: &str, which: WatcherType) -> Answer<()> {
         let operation = Operation::new(OpCode::RemoveWatches, path);
         match self.server_path(path) {

@@ -69,6 +69,16 @@ impl Client {
     /// # Errors
     ///
     /// `NoNode`, `BadVersion`, `InvalidAcl`, `NoAuth`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// use grevy_client::Acl;
+    ///
+    /// let (_, stat) = client.get_acl("/a").await?;
+    /// client.set_acl("/a", &[Acl::READ], Some(stat.aversion)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_acl(&self, path: &str, acl: &[Acl], aversion: Option<i32>) -> Answer<Stat> {
         let operation = Operation::new(OpCode::SetAcl, path);
         match self.server_path(path) {

@@ -20,6 +20,7 @@ mod receive;
 mod request;
 mod servers;
 mod session;
+mod submit;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -86,7 +86,7 @@ impl WatchKind {
         matches!(self, Self::Data | Self::Exists | Self::Child)
     }
 
-    /// By what removeWatches knows it. Servers before 3.9.4 do not know the types of persistent
+    /// By what removeWatches knows it. Servers before 3.9 do not know the types of persistent
     /// watches.
     pub fn watcher_type(self) -> WatcherType {
         match self {

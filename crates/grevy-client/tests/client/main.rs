@@ -4,5 +4,8 @@
 mod support;
 
 mod operations;
+mod read_only;
 mod reconnecting;
+#[cfg(feature = "tls")]
+mod tls;
 mod watching;

@@ -116,12 +116,12 @@ async fn a_transaction_is_done_or_not() {
         matches!(
             &results[..],
             [
-                OpResult::Created(a),
-                OpResult::Created(_),
+                OpResult::Created { path, stat: Some(_) },
+                OpResult::Created { .. },
                 OpResult::DataSet(_),
                 OpResult::Checked,
                 OpResult::Deleted,
-            ] if a.path == "/a"
+            ] if path == "/a"
         ),
         "{results:?}"
     );

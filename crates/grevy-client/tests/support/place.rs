@@ -28,6 +28,7 @@ impl Place {
         let text = format!(
             "dataDir={}\nclientPort=0\nclientPortAddress=127.0.0.1\ntickTime=100\n\
              minSessionTimeout=200\nmaxSessionTimeout=60000\nadmin.enableServer=false\n\
+             4lw.commands.whitelist=isro\n\
              extendedTypesEnabled=true\n",
             directory.join("data").display()
         );

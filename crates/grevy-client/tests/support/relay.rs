@@ -24,7 +24,8 @@ pub enum Network {
 
 /// A relay that passes bytes to a server and back.
 pub struct Relay {
-    address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
     state: watch::Sender<State>,
 }
 

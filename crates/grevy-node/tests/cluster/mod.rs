@@ -18,7 +18,7 @@ use grevy_proto::{Acl, Epoch, ErrorCode, OpCode, ServerId, SessionId, Xid, Zxid}
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Fed, Loader, Tree, TreeConfig};
 use grevy_zab::{
-    ElectionConfig, Entry, Epochs, LinkId, Membership, Memberships, PeerConfig, Recovered,
+    ElectionConfig, Entry, Epochs, Limits, LinkId, Membership, Memberships, PeerConfig, Recovered,
     Standing, Timing,
 };
 use std::cell::RefCell;
@@ -90,6 +90,7 @@ pub struct Cluster {
     /// What any server applied, by zxid.
     applied: BTreeMap<Zxid, Vec<u8>>,
     pub commit_log: usize,
+    pub limits: Limits,
 }
 
 fn tree_config() -> TreeConfig {
@@ -146,6 +147,10 @@ impl Cluster {
             next_xid: 1,
             applied: BTreeMap::new(),
             commit_log: 5,
+            limits: Limits {
+                seed,
+                ..Limits::default()
+            },
         }
     }
 
@@ -212,6 +217,7 @@ impl Cluster {
                 finalize_wait: Duration::from_millis(200),
                 reconfig: false,
             },
+            limits: self.limits,
             commit_log: self.commit_log,
             always_snapshot: false,
             read_log: true,
@@ -284,6 +290,11 @@ impl Cluster {
     pub fn is_stopped(&self, at: usize) -> bool {
         let run = self.servers[at].run.as_ref().unwrap();
         run.node.is_stopped() && run.orders.is_empty()
+    }
+
+    /// The server takes no part from here on, and nobody is told.
+    pub fn hang(&mut self, at: usize) {
+        self.servers[at].run = None;
     }
 
     /// Changes the server's state behind its back.
@@ -469,19 +480,8 @@ impl Cluster {
                 }
             }
             Output::DialAll => {}
-            Output::Dial { leader, .. } => {
-                let to = leader.0 as usize - 1;
-                if !self.is_up(to) || self.cut.contains(&(at, to)) {
-                    self.call(at, |node, now, _, _| node.dial_failed(now, leader));
-                    return;
-                }
-                let near = self.new_link();
-                let far = self.new_link();
-                self.run(at).links.insert(near, (to, far));
-                self.run(to).links.insert(far, (at, near));
-                self.call(to, |node, now, _, _| node.link_accepted(now, far));
-                self.call(at, |node, now, _, _| node.link_dialled(now, near));
-            }
+            Output::Dial { leader, .. } => self.dial(at, leader, Node::link_accepted),
+            Output::DialMaster { master, .. } => self.dial(at, master, Node::observer_accepted),
             Output::Send { link, packet } => {
                 self.send(at, link, Message::Bytes(packet.to_bytes()));
             }
@@ -511,6 +511,26 @@ impl Cluster {
             | Output::Expired(_) => {}
             Output::Broken(broken) => panic!("{broken}"),
         }
+    }
+
+    fn dial(&mut self, at: usize, server: ServerId, accept: fn(&mut Node, Now, LinkId)) {
+        let to = server.0 as usize - 1;
+        if !self.is_up(to) || self.cut.contains(&(at, to)) {
+            self.call(at, |node, now, _, _| node.dial_failed(now, server));
+            return;
+        }
+        let near = self.new_link();
+        let far = self.new_link();
+        self.run(at).links.insert(near, (to, far));
+        self.run(to).links.insert(far, (at, near));
+        self.call(to, |node, now, _, _| accept(node, now, far));
+        self.call(at, |node, now, _, _| node.link_dialled(now, near));
+    }
+
+    /// Which servers this one is connected to.
+    pub fn linked(&self, at: usize) -> BTreeSet<usize> {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.links.values().map(|(far, _)| *far).collect()
     }
 
     fn new_link(&mut self) -> LinkId {

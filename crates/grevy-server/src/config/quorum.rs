@@ -91,6 +91,8 @@ pub struct Quorum {
     pub observer_reconnect_delay: Duration,
     /// How long an observer waits before it takes part in an election.
     pub observer_election_delay: Duration,
+    /// How long another server may be silent, if less than the sync limit.
+    pub peer_timeout: Option<Duration>,
 }
 
 impl Quorum {
@@ -125,6 +127,7 @@ impl Quorum {
             force_snapshot_sync: reader.flag("forceSnapshotSync"),
             observer_reconnect_delay: reader.duration("observer.reconnectDelayMs"),
             observer_election_delay: reader.duration("observer.election.DelayMs"),
+            peer_timeout: Some(reader.duration("grevy.peerTimeoutMs")).filter(|t| !t.is_zero()),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The server as a whole. Source: `ServerStats`.
 
+use super::ensemble;
 use crate::shared::Shared;
 use crate::stats::Snapshot;
-use grevy_node::Node;
+use grevy_node::{Part, Status};
 use grevy_proto::Zxid;
 
 /// The server at one time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ServerReport {
-    /// What it is in its ensemble.
+    /// What it is: `leader`, `follower`, `observer` or `standalone`; `read-only` or `looking`
+    /// while it has no leader.
     pub mode: &'static str,
     /// Frames and latency.
     pub stats: Snapshot,
@@ -22,11 +24,6 @@ pub struct ServerReport {
     pub znodes: usize,
     /// How long it has run, in ms.
     pub uptime_ms: u64,
-}
-
-/// What the server is in its ensemble, as ZooKeeper calls it.
-pub fn mode(shared: &Shared) -> &'static str {
-    shared.look_at_node(Node::role)
 }
 
 /// The server now.
@@ -51,4 +48,23 @@ pub fn report(shared: &Shared) -> ServerReport {
 pub fn reset(shared: &Shared) {
     shared.stats.reset();
     shared.metrics.reset();
+}
+
+/// Whether the server has no leader, and serves those that are content with that.
+pub fn is_read_only(shared: &Shared) -> bool {
+    shared.look_at_node(|node| node.status() == Status::ReadOnly)
+}
+
+/// What `mntr` says of the server besides numbers, by ZooKeeper's names. Source:
+/// `dumpMonitorValues`.
+pub fn states(shared: &Shared) -> Vec<(&'static str, String)> {
+    let role = shared.look_at_node(grevy_node::Node::role);
+    let mut states = vec![("server_state", role.to_owned())];
+    if let Some(report) = ensemble::report(shared) {
+        states.push(("peer_state", report.peer_state()));
+        if let (Part::Observing { .. }, Some(leader)) = (&report.part, report.candidate) {
+            states.push(("observer_master_id", leader.0.to_string()));
+        }
+    }
+    states
 }

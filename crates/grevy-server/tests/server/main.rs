@@ -6,6 +6,7 @@ mod clients;
 mod documentation;
 mod ensemble;
 mod limits;
+mod member;
 mod place;
 mod sessions;
 mod template;

@@ -42,5 +42,6 @@ keys! {
     "leader.maxConcurrentSnapshotTimeout" Property, count(0), Unset, Accepted("ZooKeeper 3.6 removed it"), "How long a learner waits for its turn.";
     "forceSnapshotSync" Property, Flag, Value("false"), InEnsemble, "Whether learners are always sent a snapshot. For tests.";
     "observer.reconnectDelayMs" Property, ms(0), Value("0"), InEnsemble, "How long an observer waits before it connects again.";
-    "observer.election.DelayMs" Property, ms(0), Value("200"), InEnsemble, "How long an observer waits before it takes part in an election.";
+    "observer.election.DelayMs" Property, ms(0), Value("200"), InEnsemble, "How long an observer that lost its leader waits at most before it looks for the next.";
+    "grevy.peerTimeoutMs" Property, ms(0), Value("0"), InEnsemble, "Grevy's own: how long another server may be silent, if less than `syncLimit`; 0: off. Not below `tickTime` beside servers of ZooKeeper.";
 }

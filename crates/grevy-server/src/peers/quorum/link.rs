@@ -119,6 +119,11 @@ impl Link {
         self.dialled
     }
 
+    /// Bytes that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.out.lock().queued
+    }
+
     /// Queues a packet.
     pub fn push(&self, packet: &Packet) {
         let mut out = self.out.lock();

@@ -1,0 +1,77 @@
+"""Load on an ensemble, recorded, and the judgement of what became of it."""
+
+from harness.waiting import wait_until
+
+from . import checker, clients
+from .checker import Verdict
+from .committed import check_disks, committed
+from .disk import read_disk
+from .history import Finding, History
+
+JAVA_MAY = {"P8", "P15"}
+"""A Java leader that was deposed answers a sync without knowing it; a Java server may send a reply after an event that
+is newer.
+"""
+
+
+class Load:
+    """Clients at work on an ensemble, as a context; `judge` afterwards.
+
+    Each uses any of the servers; a server that is not there is passed over.
+    """
+
+    def __init__(self, ensemble, count=6, seed=0, **options):
+        self.ensemble, self.history = ensemble, History()
+        self.servers = {sid: (ensemble.port(sid), ensemble.kind(sid)) for sid in ensemble.ids}
+        self.clients = [
+            clients.Client(f"c{number}", self.servers, self.history, seed * 1000 + number, **options)
+            for number in range(count)
+        ]
+
+    def __enter__(self):
+        clients.prepare(self.ensemble.port(self.ensemble.await_leader()))
+        for client in self.clients:
+            client.start()
+        return self
+
+    def __exit__(self, *_):
+        for client in self.clients:
+            client.finish()
+        for client in self.clients:
+            client.join(30)
+
+    @property
+    def acknowledged(self) -> int:
+        return sum(client.acknowledged for client in self.clients)
+
+    def progress(self, count: int = 150, seconds: float = 30):
+        """Waits until so many more requests have been answered."""
+        self._replaced()
+        enough = self.acknowledged + count
+        wait_until(lambda: self.acknowledged >= enough or self._failure(), f"{count} more answers", seconds=seconds)
+        assert not self._failure(), self._failure()
+
+    def judge(self, least: dict[str, int] | None = None, java_may=frozenset()) -> Verdict:
+        """Waits until all servers have the same, and fails unless all is in order and enough has happened."""
+        excused = JAVA_MAY | set(java_may)
+        assert not self._failure(), self._failure()
+        self.ensemble.await_serving()
+        last = self.ensemble.await_same()
+        disks = {sid: read_disk(self.ensemble[sid].data, self.ensemble.kind(sid)) for sid in self.ensemble.ids}
+        whole = committed(disks, last)
+        verdict = checker.check(self.history, whole.txns)
+        verdict.findings += [*whole.wrong, *check_disks(disks, whole.txns)]
+        verdict.findings += [Finding("P29", line) for line in self.ensemble.tree_differences()]
+        assert not verdict.wrong(excused), verdict.report(excused)
+        for what, count in {"writes": 300, "reads": 100, "sessions": len(self.clients), **(least or {})}.items():
+            assert verdict.counts[what] >= count, f"too little has happened: {verdict.counts}"
+        print(dict(verdict.counts), len(whole.dropped), "never committed")
+        return verdict
+
+    def _failure(self):
+        return next((client.failure for client in self.clients if client.failure), None)
+
+    def _replaced(self):
+        """Notes which kinds of servers there are by now."""
+        for sid in self.ensemble.ids:
+            self.servers[sid] = (self.ensemble.port(sid), self.ensemble.kind(sid))
