@@ -157,7 +157,12 @@ impl Node {
                     true => self.clock.heard(session, now.time),
                     false => self.clock.open(session, timeout, now.time),
                 }
-                if let Some((client, _)) = origin {
+                if let Some((client, _)) = origin
+                    && !self.clock.is_open(session)
+                {
+                    // It took so long that its end is proposed already.
+                    clients.with(client, |c| c.session_refused(session));
+                } else if let Some((client, _)) = origin {
                     // The session of a client that is gone already will expire.
                     let opened = clients.with(client, |c| c.session_opened(session, now.time));
                     if opened == Some(true) {

@@ -24,6 +24,7 @@ pub mod p26;
 pub mod p27;
 pub mod p28;
 pub mod p29;
+pub mod p31;
 pub mod replay;
 
 use crate::counts::Counts;

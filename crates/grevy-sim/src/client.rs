@@ -33,6 +33,8 @@ pub struct Client {
     deaf: bool,
     /// It asks for nothing new: the run is ending.
     pub quiet: bool,
+    /// It does nothing but change the ensemble.
+    is_operator: bool,
 }
 
 /// The connection that it uses now.
@@ -77,6 +79,16 @@ impl Client {
             asleep_until: Time(0),
             deaf: false,
             quiet: false,
+            is_operator: false,
+        }
+    }
+
+    /// One that does nothing but change the ensemble.
+    pub fn operator(number: usize, random: Random) -> Self {
+        Self {
+            is_operator: true,
+            users: vec![workload::OPERATOR.to_owned()],
+            ..Self::new(number, random)
         }
     }
 
@@ -122,6 +134,13 @@ impl Client {
         let enough = ctx.counts.of("requests sent") >= ctx.options.requests;
         if !self.quiet && !enough && self.live_outstanding() < 2 * ctx.options.depth as usize {
             let burst = self.random.between(1, ctx.options.depth);
+            if self.is_operator {
+                if self.live_outstanding() == 0 && self.random.one_in(4) {
+                    let operation = workload::reconfigure(&mut self.random, &ctx.options);
+                    self.send(ctx, operation);
+                }
+                return;
+            }
             for _ in 0..burst {
                 let operation = workload::draw(&mut self.random, &ctx.options, &self.users);
                 let last = operation == Operation::CloseSession;
@@ -440,7 +459,7 @@ impl Client {
             Operation::CloseSession => {
                 ctx.counts.did("sessions closed");
                 self.session = 0;
-                self.users.clear();
+                self.users.retain(|user| user == workload::OPERATOR);
                 self.watches = ClientWatches::default();
                 self.drop_link(ctx, false);
             }

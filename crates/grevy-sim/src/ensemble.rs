@@ -28,6 +28,8 @@ pub struct Ensemble {
     pub read_log: bool,
     /// `reconfigEnabled`.
     pub reconfig: bool,
+    /// Whether somebody changes the ensemble while it runs.
+    pub changes: bool,
     /// `zookeeper.db.autocreate`: whether a server with an empty disk takes itself for new.
     pub create_db: bool,
 }
@@ -36,16 +38,19 @@ impl Ensemble {
     /// One of those that there are, mostly of three.
     pub fn draw(r: &mut Random) -> Self {
         let voters = *r.pick(&[3, 3, 3, 3, 5, 5, 1, 2, 4, 7]);
+        let grouped = voters >= 3 && r.one_in(6);
+        let reconfig = r.percent(70);
         Self {
             voters,
             observers: *r.pick(&[0, 0, 0, 1, 1, 2, 3]),
-            grouped: voters >= 3 && r.one_in(6),
+            grouped,
+            reconfig,
+            changes: reconfig && !grouped && r.percent(40),
             init_ticks: r.between(8, 20) as u32,
             sync_ticks: r.between(4, 8) as u32,
             commit_log: *r.pick(&[3, 3, 20, 500]),
             always_snapshot: r.one_in(10),
             read_log: r.percent(60),
-            reconfig: r.percent(70),
             create_db: r.percent(60),
         }
     }

@@ -122,7 +122,8 @@ pub fn inject(world: &mut World) {
         11 if server.is_up() => {
             ctx.counts.fault("pause");
             let mean = *random.pick(&[100_000, 1_000_000, 10_000_000]);
-            server.pause(ctx, random.around(mean));
+            // What it was to do meanwhile waits for the end, whatever is healed.
+            server.pause(ctx, random.around(mean).min(15_000_000));
         }
         12 => {
             ctx.counts.fault("power cut everywhere");

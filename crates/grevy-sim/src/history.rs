@@ -165,6 +165,8 @@ pub struct Attached {
     pub session: i64,
     /// Through which connection.
     pub link: LinkId,
+    /// The epoch in which that was.
+    pub epoch: i64,
 }
 
 /// A request reached the server.

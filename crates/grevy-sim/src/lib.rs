@@ -25,6 +25,7 @@ pub mod random;
 pub mod rot;
 pub mod run;
 pub mod scene;
+pub mod scenes;
 pub mod schedule;
 pub mod server;
 pub mod strangers;

@@ -97,6 +97,11 @@ pub struct Rot {
 }
 
 impl Rot {
+    /// Damage of that kind in a file.
+    pub fn new(kind: &'static str, path: PathBuf) -> Self {
+        Self { kind, path }
+    }
+
     /// A server has refused to start on it: does it say why?
     pub fn check_refusal(&self, ctx: &mut Context, why: &str) {
         ctx.counts.check("P30");
@@ -121,19 +126,18 @@ impl Rot {
 /// Damages the disk of a member of an ensemble, or empties it, as the dose allows: no more than
 /// a minority of the voters at a time, and each with all others holding a history.
 pub fn strike(servers: &mut [Server], at: usize, random: &mut Random, ctx: &mut Context) {
-    let Some(ensemble) = &ctx.options.ensemble else {
+    let Some(membership) = ctx.history.membership.clone() else {
         return;
     };
     let evidence = &ctx.history.ledger.servers;
     let is_struck = |s: &&Server| s.rot.is_some() || evidence[s.index].is_damaged;
-    let membership = ensemble.membership();
     // The others must be enough to decide, and to hold everything.
     let is_whole = |id: ServerId| {
         let other = &servers[id.0 as usize - 1];
         other.index != at && !is_struck(&other)
     };
     let others_are_enough = is_enough(&membership, is_whole);
-    let others = evidence[..ensemble.voters].iter().enumerate();
+    let others = evidence.iter().enumerate();
     let have_history = others
         .filter(|(other, _)| *other != at)
         .all(|(_, e)| e.durable > 0 && e.current > 0);
@@ -157,8 +161,7 @@ pub fn strike(servers: &mut [Server], at: usize, random: &mut Random, ctx: &mut 
             "s{at} {kind} in {}",
             path.display()
         );
-        server.rot = Some(Rot { kind, path });
-        server.faulted = true;
+        server.mark_rotten(kind, path);
     }
 }
 

@@ -25,6 +25,7 @@ use crate::options::Options;
 use crate::planted::Bug;
 use crate::random::Random;
 use crate::rot::Rot;
+use crate::workload::OPERATOR_DIGEST;
 use crate::world::{Context, Event};
 use connections::Socket;
 use grevy_node::{ClientId, Connection, Node, Now, Output, Service, Status, Time};
@@ -55,6 +56,8 @@ pub struct Server {
     pub clock: Clock,
     /// Until then it does nothing.
     pub paused_until: Option<Time>,
+    /// Nobody starts it.
+    pub stays_down: bool,
     /// The operation at which the power goes, if that was arranged.
     pub crash_at: Option<u64>,
     run: Option<Run>,
@@ -162,6 +165,15 @@ impl Server {
             output_high_water: options.output_limit / 2,
             output_limit: options.output_limit,
             seed: random.any(),
+            auth: grevy_node::auth::AuthConfig {
+                super_digest: Some(OPERATOR_DIGEST.to_owned()),
+                ..grevy_node::auth::AuthConfig::default()
+            },
+            prepare: grevy_tree::PrepareConfig {
+                reconfig: options.ensemble.as_ref().is_some_and(|e| e.reconfig),
+                ..grevy_tree::PrepareConfig::default()
+            },
+            may_shrink_to_one: true,
             ..grevy_node::NodeConfig::default()
         };
         let membership = options.ensemble.as_ref().map(|e| e.membership());
@@ -171,6 +183,7 @@ impl Server {
             incarnation: 0,
             clock: Clock::new(),
             paused_until: None,
+            stays_down: false,
             members: membership.map(Memberships::new),
             received: 0,
             crash_at: None,
@@ -254,6 +267,7 @@ impl Server {
                 ..grevy_storage::LogOptions::default()
             },
             create_db: options.ensemble.as_ref().is_none_or(|e| e.create_db),
+            member: options.ensemble.is_some(),
             ..OpenOptions::default()
         }
     }
@@ -650,6 +664,12 @@ impl Server {
         }
         self.rot = None;
         ctx.history.ledger.emptied(self.index);
+    }
+
+    /// A file of its disk has been damaged.
+    pub fn mark_rotten(&mut self, kind: &'static str, path: std::path::PathBuf) {
+        self.rot = Some(Rot::new(kind, path));
+        self.faulted = true;
     }
 
     /// Stops in good order, and is started again.

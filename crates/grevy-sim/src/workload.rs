@@ -1,5 +1,6 @@
 //! What clients ask for: a small world of paths, so that everything meets everything.
 
+use crate::ensemble::Ensemble;
 use crate::operation::{AclEntry, CreateCall, CreateOp, Operation, ReadKind};
 use crate::options::Options;
 use crate::random::Random;
@@ -7,7 +8,27 @@ use crate::random::Random;
 /// What servers of an ensemble set by themselves.
 pub const CONFIG: &str = "/zookeeper/config";
 
+/// Whoever may change the ensemble.
+pub const OPERATOR: &str = "super:super";
+/// The same, as servers know it.
+pub const OPERATOR_DIGEST: &str = "super:gG7s8t3oDEtIqF6DM9LlI/R+9Ss=";
+
 const USERS: [&str; 3] = ["ann:secret", "bob:hidden", "eve:none"];
+
+/// A change of the ensemble: somebody leaves, comes back, or gets another role.
+pub fn reconfigure(random: &mut Random, options: &Options) -> Operation {
+    let server = random.index(options.servers());
+    match random.one_in(3) {
+        true => Operation::Reconfig {
+            joining: None,
+            leaving: Some((server + 1).to_string()),
+        },
+        false => Operation::Reconfig {
+            joining: Some(Ensemble::line(server, random.one_in(4))),
+            leaving: None,
+        },
+    }
+}
 
 /// One request.
 pub fn draw(random: &mut Random, options: &Options, users: &[String]) -> Operation {

@@ -188,7 +188,10 @@ impl World {
         let servers = (0..number).map(|at| Server::new(at, &options, random.fork()));
         let servers: Vec<Server> = servers.collect();
         let clients = (0..options.clients).map(|n| Client::new(n, random.fork()));
-        let clients = clients.collect();
+        let mut clients: Vec<Client> = clients.collect();
+        if options.ensemble.as_ref().is_some_and(|e| e.changes) {
+            clients.push(Client::operator(clients.len(), random.fork()));
+        }
         let mut world = Self {
             ctx: Context {
                 schedule: Schedule::new(),
@@ -225,8 +228,18 @@ impl World {
     pub fn run(&mut self) {
         let end = Time(0) + self.ctx.options.duration;
         self.run_until(end);
+        self.end();
+    }
+
+    /// Lets so much time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run_until(self.ctx.schedule.now() + time);
+    }
+
+    /// Puts everything right, and sees that all recovers.
+    pub fn end(&mut self) {
         self.heal();
-        self.run_until(end + self.patience());
+        self.run_for(self.patience());
         crate::checkers::liveness::check(self);
         self.finish();
     }
@@ -256,7 +269,14 @@ impl World {
     fn heal(&mut self) {
         trace!(self.ctx.trace, self.ctx.schedule.now(), "all is healed");
         self.ctx.options.faults = Faults::NONE;
-        self.servers.iter_mut().for_each(Server::heal);
+        for server in &mut self.servers {
+            server.heal();
+            if std::mem::take(&mut server.stays_down) {
+                self.ctx
+                    .schedule
+                    .after_micros(1, Event::Start(server.index));
+            }
+        }
         partition::mend_all(&mut self.ctx);
         self.ctx.network.calm_down();
         self.clients.iter_mut().for_each(Client::calm_down);

@@ -1,6 +1,7 @@
 //! L1 to L4: some time after the last fault one server leads and all serve, nobody waits for a
 //! reply, no session is left that nobody keeps alive, and all servers are in the same state.
 
+use crate::server::Server;
 use crate::world::World;
 use std::collections::BTreeSet;
 
@@ -21,7 +22,13 @@ fn judge(world: &mut World) -> Result<(), (&'static str, String)> {
         ..
     } = world;
     let mut leaders = 0;
-    for server in servers.iter() {
+    // Who was removed need not serve.
+    let membership = ctx.history.membership.clone();
+    let is_member = |server: &&Server| {
+        let members = membership.as_ref().map(|m| &m.members);
+        members.is_none_or(|members| members.contains_key(&server.id()))
+    };
+    for server in servers.iter().filter(is_member) {
         let at = server.index;
         ctx.counts.check("L1");
         if !server.is_up() {
@@ -48,7 +55,7 @@ fn judge(world: &mut World) -> Result<(), (&'static str, String)> {
         .iter()
         .filter_map(|client| client.session())
         .collect();
-    for server in servers.iter() {
+    for server in servers.iter().filter(is_member) {
         ctx.counts.check("L3");
         let open = server.sessions();
         if let Some(left) = open.iter().find(|session| !kept.contains(session)) {
@@ -58,7 +65,8 @@ fn judge(world: &mut World) -> Result<(), (&'static str, String)> {
         }
     }
     ctx.counts.check("L4");
-    let states: Vec<_> = servers.iter().map(|server| server.state()).collect();
+    let members = servers.iter().filter(is_member);
+    let states: Vec<_> = members.map(Server::state).collect();
     match states.windows(2).all(|pair| pair[0] == pair[1]) {
         true => Ok(()),
         false => Err((

@@ -2,7 +2,7 @@
 //! were applied, one is the beginning of the other. A zxid is never given out twice.
 
 use super::p22::follows;
-use crate::checkers::p28;
+use crate::checkers::{p28, p31};
 use crate::history::Committed;
 use crate::model::txn::{Change, Entry};
 use crate::world::Context;
@@ -75,6 +75,11 @@ fn commit(ctx: &mut Context, server: usize, zxid: i64, entry: Arc<[u8]>) {
     trace!(ctx.trace, ctx.schedule.now(), "s{server} applied {zxid:x}");
     ctx.counts.did("transactions");
     ctx.history.ledger.holders.remove(&zxid);
+    if let Some(membership) = p31::brought_by(&entry) {
+        ctx.counts.check("P31");
+        ctx.counts.did("reconfigurations");
+        ctx.history.membership = Some(membership);
+    }
     ctx.history.committed.push(Committed { zxid, entry });
 }
 

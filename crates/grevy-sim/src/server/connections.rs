@@ -35,6 +35,8 @@ pub struct Socket {
     changed: Vec<u8>,
     /// Whether it has served a session.
     attached: bool,
+    /// Bytes that there was no room for.
+    left: usize,
 }
 
 /// A request with a record of its own.
@@ -74,6 +76,7 @@ impl Server {
                 rewriter: Rewriter::default(),
                 changed: Vec::new(),
                 attached: false,
+                left: 0,
             },
         );
         ctx.counts.did("connections accepted");
@@ -315,6 +318,7 @@ impl Server {
                 number: ctx.history.reached,
                 session: session.0,
                 link,
+                epoch: ctx.history.last() >> 32,
             });
         }
         if let Some(bug) = ctx.options.bug {
@@ -330,7 +334,8 @@ impl Server {
             None => connection.output(),
         };
         let now = ctx.schedule.now();
-        if !output.is_empty() && is_open && !node.peer().leads() {
+        // What could not be sent at once was said before.
+        if output.len() > socket.left && is_open && !node.peer().leads() {
             l04::answers(ctx, self.index, self.clock.local(now), *heard_leader);
         }
         let (sent, due) = ctx.network.send(link, End::Server, output, now);
@@ -338,6 +343,7 @@ impl Server {
             ctx.schedule.at(at, Event::Arrive(link, End::Client));
         }
         output.drain(..sent);
+        socket.left = output.len();
         if !output.is_empty() {
             return false;
         }

@@ -95,6 +95,13 @@ impl Server {
     }
 
     pub(super) fn log_epochs(&mut self, ctx: &mut Context, accepted: Epoch, current: Epoch) {
+        if ctx.options.bug == Some(Bug::SyncsHistoryLate) {
+            // Ahead of the history that they are to follow.
+            if let Err(why) = self.save_epochs(ctx, accepted, current) {
+                self.log_failed(ctx, &why);
+            }
+            return;
+        }
         self.log_push(ctx, Item::Epochs { accepted, current });
         if ctx.options.bug == Some(Bug::SavesEpochsLate) {
             let now = self.now_of(ctx);

@@ -11,7 +11,7 @@ use crate::planted::Bug;
 use crate::world::{Context, Event};
 use grevy_node::{Node, NodeConfig, Service};
 use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnHeader};
-use grevy_proto::{Acl, SessionId, Xid, Zxid};
+use grevy_proto::{Acl, Epoch, SessionId, Xid, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::testing::MemDisk;
 use grevy_storage::{Compression, DiskError, OpenOptions, Opened, RecoveryError, Store};
@@ -143,7 +143,7 @@ impl Server {
 
     /// Starts the server.
     pub fn start(&mut self, ctx: &mut Context) {
-        if self.is_up() {
+        if self.is_up() || self.stays_down {
             return;
         }
         ctx.incarnations += 1;
@@ -306,11 +306,18 @@ impl Server {
                     },
                     recent,
                     standing: match opened.recovered.start {
-                        _ if ctx.options.bug == Some(Bug::VotesWithoutHistory) => Standing::Normal,
+                        // A leader was about to fill it.
+                        Start::History { zxid, .. } if zxid.epoch() > opened.epochs.accepted() => {
+                            Standing::Abstaining
+                        }
                         Start::History { .. } => Standing::Normal,
                         Start::Empty => Standing::Empty,
                         Start::Unknown => Standing::Abstaining,
                     },
+                };
+                let recovered = match ctx.options.bug {
+                    Some(Bug::VotesWithoutHistory) => vouch(recovered),
+                    _ => recovered,
                 };
                 let peer = ensemble.peer_config(self.id(), ctx.options.tick);
                 let members = Memberships::clone(members);
@@ -368,5 +375,18 @@ impl Server {
             all.extend(records.into_iter().map(|r| (r.zxid, r.entry.into())));
         }
         all
+    }
+}
+
+/// The planted bug of that name.
+fn vouch(recovered: Recovered) -> Recovered {
+    let least = Epoch(1);
+    Recovered {
+        standing: Standing::Normal,
+        epochs: grevy_zab::Epochs {
+            accepted: recovered.epochs.accepted.max(least),
+            current: recovered.epochs.current.max(least),
+        },
+        ..recovered
     }
 }

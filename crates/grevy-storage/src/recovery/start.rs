@@ -209,7 +209,15 @@ impl Place<'_> {
                 survey.notes.push(Note::SnapshotSkipped { path, why });
                 continue;
             }
-            match self.load(survey, &candidate, &path, visitor)? {
+            let loaded = match self.load(survey, &candidate, &path, visitor) {
+                // What lies behind an older snapshot need not be there; a newer one was to be.
+                Err(error) if !tried.is_empty() => {
+                    tried.push((path, error.to_string()));
+                    return Err(RecoveryError::NoSnapshotLoads { tried });
+                }
+                other => other?,
+            };
+            match loaded {
                 Ok((info, replayed)) => {
                     return Ok(History {
                         snapshot: Some((path, candidate.zxid, info)),
@@ -353,9 +361,6 @@ impl Place<'_> {
                 });
             }
         }
-        if survey.is_half_healed(last) {
-            return Ok(Start::Unknown);
-        }
         Ok(Start::History {
             zxid: last,
             snapshot: history.snapshot.clone(),
@@ -492,17 +497,6 @@ impl Survey {
     /// Where there is a mark, both epoch files were ours; one that is not was set by Java since.
     fn java_since(&self) -> bool {
         self.mark.is_some() && self.current.is_some_and(|stored| stored.marked.is_none())
-    }
-
-    /// Whether the history that ends at `last` is one that a leader was handing to a server which
-    /// had lost its own, when a crash came between. Such a server promises nothing and is of no
-    /// epoch before it has all of the history; any other promises the epoch first.
-    fn is_half_healed(&self, last: Zxid) -> bool {
-        let (Some(accepted), Some(current)) = (self.accepted, self.current) else {
-            return false;
-        };
-        let promised = accepted.epoch >= last.epoch();
-        current.epoch == Epoch(0) && !promised && !self.java_since()
     }
 
     /// Marks a file for removal.
