@@ -132,7 +132,7 @@ impl Peer {
         peer.standing = match recovered.standing {
             // It may have begun with nothing just now, and been started again.
             Standing::Normal
-                if recovered.last <= Zxid::ZERO && recovered.epochs.current == Epoch(0) =>
+                if recovered.last <= Zxid::ZERO && recovered.epochs.accepted == Epoch(0) =>
             {
                 Standing::Empty
             }
@@ -682,9 +682,10 @@ impl Peer {
     /// The promises are durable.
     pub fn epochs_saved(&mut self, now: Time, epochs: Epochs) {
         self.common.epochs = epochs;
-        // Whoever has taken over a leader's history is no beginner any more. A promise alone says
-        // nothing of what was acknowledged before.
-        if self.standing == Standing::Empty && epochs.current > Epoch(0) {
+        // Whoever has promised an epoch is no beginner any more: it had heard of no history, and
+        // a new ensemble would not get over a crash otherwise, in which a leader had entered its
+        // first epoch.
+        if self.standing == Standing::Empty {
             self.standing = Standing::Normal;
         }
         match &mut self.role {

@@ -21,8 +21,8 @@ pub struct Candidate {
 pub enum Standing {
     /// It holds everything that it ever acknowledged.
     Normal,
-    /// It has no transaction and has taken over no leader's history (no currentEpoch above 0).
-    /// Perhaps the ensemble is new; perhaps the disk is, and what it acknowledged is gone. It votes
+    /// It has no transaction and never promised an epoch (no acceptedEpoch above 0). Perhaps
+    /// the ensemble is new; perhaps the disk is, and what it acknowledged is gone. It votes
     /// until it hears a voter tell of any history; from then on it abstains.
     Empty,
     /// It may have lost what it acknowledged. Its vote must not count, so it names nobody (zxid
