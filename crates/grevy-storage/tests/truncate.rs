@@ -262,8 +262,6 @@ fn a_damaged_snapshot_from_the_leader_is_not_passed_over() {
     opened.store.installed(&mut opened.log, z(3, 9)).unwrap();
     append(&mut opened.log, [z(5, 1)]);
     opened.log.commit().unwrap();
-    opened.epochs.set_accepted(Epoch(5)).unwrap();
-    opened.epochs.set_current(Epoch(5)).unwrap();
     disk.flip_bit(Path::new(LOGS).join("snapshot.300000009"), 800);
     let refused = look(&disk).map(drop);
     let Err(RecoveryError::NoSnapshotLoads { tried }) = refused else {
