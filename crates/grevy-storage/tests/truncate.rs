@@ -200,6 +200,7 @@ fn a_snapshot_from_the_leader_ends_older_histories() {
     opened.store.installed(&mut opened.log, z(5, 0)).unwrap();
     append(&mut opened.log, [z(5, 1)]);
     opened.log.commit().unwrap();
+    disk.crash(0);
     disk.lose(path("snapshot.500000000"));
     // Anything but (3, 3) followed by (5, 1).
     assert!(look(&disk).is_err());
@@ -262,6 +263,7 @@ fn a_damaged_snapshot_from_the_leader_is_not_passed_over() {
     opened.store.installed(&mut opened.log, z(3, 9)).unwrap();
     append(&mut opened.log, [z(5, 1)]);
     opened.log.commit().unwrap();
+    disk.crash(0);
     disk.flip_bit(Path::new(LOGS).join("snapshot.300000009"), 800);
     let refused = look(&disk).map(drop);
     let Err(RecoveryError::NoSnapshotLoads { tried }) = refused else {

@@ -240,6 +240,7 @@ impl Place<'_> {
             }
         }
         if !tried.is_empty() {
+            tried.splice(0..0, unfit);
             return Err(RecoveryError::NoSnapshotLoads { tried });
         }
         let logs = self.logs(survey);
@@ -369,6 +370,10 @@ impl Place<'_> {
         let marked = survey.mark.filter(|_| !survey.java_since());
         let marked = marked.map(|mark| (mark.zxid, mark_file));
         for (reached, witness) in marked.into_iter().chain(history.passed_over.clone()) {
+            if reached > last && !history.unfit.is_empty() {
+                let tried = history.unfit.clone();
+                return Err(RecoveryError::NoSnapshotLoads { tried });
+            }
             if reached > last {
                 return Err(RecoveryError::TooShort {
                     last,
