@@ -154,7 +154,7 @@ def test_a_full_disk_is_left_out_until_there_is_room(new_ensemble, new_server):
                 client.ok(Op.CREATE, records.create(f"/large-{number}", bytes(100_000)))
             wait_until(lambda: ensemble.mode(1) is None, "the one with the full disk has given up")
             assert ensemble.log_says(1, full.reason)
-            load.progress()
+            load.progress(400)
             if ensemble[1].alive():
                 ensemble.stop(1)
             full.make_room()

@@ -13,7 +13,7 @@ from harness.records import Op, Xid
 from . import linear
 from . import transactions as t
 from .history import WRITES, Connection, Finding, History, Replied, Sent
-from .model import SESSION_EXPIRED, SESSION_MOVED, States, Tree, outcome, parent_of
+from .model import CONNECTION_LOSS, SESSION_EXPIRED, SESSION_MOVED, States, Tree, outcome, parent_of
 from .transactions import Txn, text
 from .watches import Triggers, check_watches
 
@@ -239,8 +239,12 @@ class _Check:
                 if (end := self.closed_at.get(session)) and entry.zxid >= end and sent.op != Op.CLOSE_SESSION:
                     if entry.err == 0:
                         self.found("P18", f"{sent} was served to a session that {text(end)} had ended", connection)
-                if sent.op == Op.SYNC and entry.err == 0:
-                    synced = max(synced, self._acknowledged_before(sent.time))
+                if sent.op == Op.SYNC:
+                    # Who has lost the leader may say so instead of closing the connection.
+                    if entry.err == 0:
+                        synced = max(synced, self._acknowledged_before(sent.time))
+                    elif entry.err != CONNECTION_LOSS:
+                        self.found("P8", f"{sent} was answered with {entry}", connection)
                 elif sent.op in WRITES:
                     if txn := self.by_request.get((session, sent.xid)):
                         least = max(least, txn.zxid)

@@ -72,7 +72,8 @@ impl Place {
         let me = roster.get(settings.me).cloned().unwrap_or_default();
         let everywhere = settings.listen_everywhere;
         let tries = config.quorum.election_bind_tries;
-        let sockets = Sockets::bind(&me, everywhere, tries)
+        let observers = settings.observer_port;
+        let sockets = Sockets::bind(&me, observers, everywhere, tries)
             .map_err(|(address, error)| StartError::PeerPort { address, error })?;
         let files = match config.quorum.reconfig {
             true => ConfigFiles::new(membership),

@@ -132,9 +132,10 @@ pub fn peer_config(config: &Config, membership: &Membership, seed: u64) -> PeerC
             snapshots: quorum.max_snap_syncs as usize,
             diffs: quorum.max_diff_syncs as usize,
             observer_election_delay: quorum.observer_election_delay,
+            observer_masters: quorum.observer_master_port.is_some(),
+            observer_reconnect_delay: quorum.observer_reconnect_delay,
             silence: quorum.peer_timeout,
             seed,
-            ..Limits::default()
         },
         election: ElectionConfig {
             min_interval: quorum.min_notification_interval,
@@ -177,6 +178,7 @@ pub fn peer_settings(config: &Config, membership: &Membership) -> Settings {
         several_addresses: quorum.multi_address,
         init_limit: membership.init_limit,
         connect_pause: quorum.leader_connect_pause,
+        observer_port: quorum.observer_master_port,
     }
 }
 

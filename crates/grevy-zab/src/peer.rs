@@ -4,6 +4,7 @@
 //! Inputs are method calls with the time, outputs are taken with [`Peer::poll`]. Transactions are
 //! bytes that nobody looks into here.
 
+mod observers;
 pub mod report;
 
 use crate::common::{Common, Epochs, Fall, Timing};
@@ -25,11 +26,10 @@ use alloc::vec::Vec;
 use grevy_proto::election::{Notification, PeerState};
 use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, Zxid};
+use observers::NO_OBSERVERS;
 
 /// Connections that may wait for this server to become their leader.
 const MAX_PARKED: usize = 64;
-
-const NO_OBSERVERS: &str = "this server does not follow, and serves no observers";
 
 /// How a server takes part.
 #[derive(Debug, Clone)]
@@ -308,11 +308,6 @@ impl Peer {
         self.common.timing.tick > core::time::Duration::ZERO
     }
 
-    /// Whether this follower serves the observer that is connected.
-    pub fn serves_observer(&self, link: LinkId) -> bool {
-        self.relay.as_ref().is_some_and(|relay| relay.serves(link))
-    }
-
     /// The learners of a leader, or of a follower: their connections, who they are, whether they
     /// observe.
     pub fn learners(&self) -> Vec<(LinkId, ServerId, bool)> {
@@ -437,22 +432,6 @@ impl Peer {
                 self.common.output(Output::LinkTimeout { link, timeout });
                 self.parked.insert(link, None);
             }
-        }
-    }
-
-    /// Somebody has connected to this server's port for observers.
-    pub fn observer_accepted(&mut self, now: Time, link: LinkId) {
-        let may_follow = !matches!(self.role, Role::Leading(_) | Role::Retired)
-            && self.common.limits.observer_masters
-            && self.common.is_voter(self.common.me);
-        match &mut self.relay {
-            Some(relay) => relay.link_accepted(&mut self.common, now, link),
-            None if may_follow && self.parked_observers.len() < MAX_PARKED => {
-                let timeout = self.common.timing.init;
-                self.common.output(Output::LinkTimeout { link, timeout });
-                self.parked_observers.insert(link, None);
-            }
-            None => self.common.hang_up(link, NO_OBSERVERS),
         }
     }
 
@@ -812,18 +791,6 @@ impl Peer {
         self.try_elect(now);
     }
 
-    fn end_relay(&mut self, why: &str) {
-        if let Some(relay) = self.relay.take() {
-            relay.end(&mut self.common, why);
-        }
-    }
-
-    fn refuse_observers(&mut self, why: &str) {
-        while let Some((link, _)) = self.parked_observers.pop_first() {
-            self.common.hang_up(link, why);
-        }
-    }
-
     /// Takes no part any more: whoever follows this server, or waits for it, finds that out at
     /// once and can elect another leader.
     pub fn retire(&mut self, why: &str) {
@@ -898,20 +865,7 @@ impl Peer {
             self.succeed(now, successor);
         }
         self.refresh_vote();
-        if let Role::Learning(learner) = &self.role
-            && self.relay.is_none()
-            && self.common.limits.observer_masters
-            && learner.follows()
-        {
-            let mut relay = Leader::relay(&self.common, now, learner.epoch());
-            for (link, packet) in core::mem::take(&mut self.parked_observers) {
-                relay.link_accepted(&mut self.common, now, link);
-                if let Some(packet) = packet {
-                    relay.handle_packet(&mut self.common, now, link, packet);
-                }
-            }
-            self.relay = Some(relay);
-        }
+        self.begin_relay(now);
     }
 
     fn elected(&mut self, now: Time, vote: Vote, supporters: BTreeSet<ServerId>) {
@@ -966,22 +920,6 @@ impl Peer {
         let common = &mut self.common;
         let learner = Learner::new(leader, master, advertised, manner, common);
         self.role = Role::Learning(learner);
-    }
-
-    /// The next follower for an observer to try, in an order that is drawn; `None`: the leader
-    /// itself, after all of them. Source: `QuorumPeer.findLearnerMaster`.
-    fn next_master(&mut self, leader: ServerId) -> Option<ServerId> {
-        if self.masters.is_empty() {
-            let voters = self.common.members.committed().quorum.voters();
-            let mut left: Vec<_> = voters.iter().copied().filter(|v| *v != leader).collect();
-            self.masters.push(None);
-            while !left.is_empty() {
-                let at = self.common.below(left.len());
-                self.masters.push(Some(left.swap_remove(at)));
-            }
-        }
-        // One that has been elected since is to be found on its quorum port.
-        self.masters.pop()?.filter(|master| *master != leader)
     }
 
     /// The configuration that `zxid` brought is in force, and `leader` leads in it.

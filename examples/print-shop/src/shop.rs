@@ -9,13 +9,15 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
 
 const WORKERS: usize = 4;
 /// Handed out a second, unless the configuration says otherwise.
 const PACE: &[u8] = b"5";
 
-/// Runs the shop until Ctrl-C.
+/// Runs the shop until Ctrl-C, or SIGTERM.
 pub async fn run() -> Result<(), AnyError> {
+    let mut terminate = signal(SignalKind::terminate())?;
     let mut children = vec![start_servers()?];
     let client = Client::connect(SERVERS).await?;
     set_up(&client).await?;
@@ -33,6 +35,7 @@ pub async fn run() -> Result<(), AnyError> {
     tokio::select! {
         result = report(&client) => result?,
         result = tokio::signal::ctrl_c() => result?,
+        _ = terminate.recv() => {}
     }
     stop(children).await;
     Ok(())

@@ -25,6 +25,11 @@ const MAX_PING_INTERVAL: Duration = Duration::from_secs(10);
 /// clients of a lost server spread out.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// An attempt takes no more than this part of the session timeout, however few servers there are:
+/// one that takes a connection and forgets it, as Java servers may do while they start, must not
+/// cost the session.
+const LEAST_SHARES: u32 = 3;
+
 /// No server gets less time than this to answer an attempt.
 const LEAST_ATTEMPT: Duration = Duration::from_millis(500);
 
@@ -261,7 +266,8 @@ impl<T> Session<T> {
 
     /// Asks for a connection to the next server.
     fn try_next(&mut self, now: Time) {
-        let share = u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
+        let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        let share = servers.max(LEAST_SHARES);
         if let Some(server) = self.servers.next() {
             self.actions.push_back(Action::Connect(server.clone()));
             self.phase = Phase::Opening {

@@ -218,6 +218,16 @@ fn waiting_ends_when_every_server_was_tried() {
 }
 
 #[test]
+fn a_server_that_forgets_us_does_not_cost_the_session() {
+    for (servers, patience) in [(&["a"][..], 2_000_000), (&["a", "b", "c", "d"], 1_500_000)] {
+        let mut driver = Driver::new(servers, |_| ());
+        driver.session.handle_opened();
+        driver.pass_to_timeout();
+        assert_eq!(driver.now, Time(patience));
+    }
+}
+
+#[test]
 fn a_session_moves_with_its_identities_and_watches() {
     let mut driver = Driver::connected();
     driver

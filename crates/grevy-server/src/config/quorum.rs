@@ -55,8 +55,6 @@ pub struct Quorum {
     pub observers_sync: bool,
     /// The port on which followers serve observers.
     pub observer_master_port: Option<u16>,
-    /// How many bytes of committed proposals a follower keeps for observers.
-    pub observer_master_size_limit: u32,
     /// Whether a server line may name several addresses.
     pub multi_address: bool,
     /// How long looking for a reachable address may take; none to take them unchecked.
@@ -109,7 +107,6 @@ impl Quorum {
             local_sessions_upgrading: reader.flag("localSessionsUpgradingEnabled"),
             observers_sync,
             observer_master_port: reader.port("observerMasterPort").filter(|&port| port > 0),
-            observer_master_size_limit: reader.count("observerMaster.sizeLimit"),
             multi_address: reader.flag("multiAddress.enabled"),
             reachability_timeout: check.then_some(check_timeout),
             read_only_mode: reader.flag("readonlymode.enabled"),

@@ -17,6 +17,15 @@ use grevy_zab::LinkId;
 use quorum::{Dial, Received};
 use std::time::Duration;
 
+/// Which port a connection came in through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The quorum port.
+    Quorum,
+    /// The port on which followers serve observers.
+    Observers,
+}
+
 /// How the ports are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -39,6 +48,8 @@ pub struct Settings {
     /// The pause between two tries to connect to a leader
     /// (`leaderConnectDelayDuringRetryMs`).
     pub connect_pause: Duration,
+    /// The port on which followers serve observers, if they do (`observerMasterPort`).
+    pub observer_port: Option<u16>,
 }
 
 /// What is heard of other servers.
@@ -52,8 +63,8 @@ pub trait Events: Send + Sync {
     fn link_dialled(&self, dial: Dial, link: LinkId);
     /// A leader could not be reached.
     fn dial_failed(&self, dial: Dial);
-    /// Packets came. `accepted`: they are the first of a learner that has connected.
-    fn link_packets(&self, link: LinkId, accepted: bool, packets: Vec<Packet>);
+    /// Packets came. `accepted`: they are the first of a learner that has connected there.
+    fn link_packets(&self, link: LinkId, accepted: Option<Door>, packets: Vec<Packet>);
     /// The snapshot behind a SNAP packet was read to its end.
     fn snapshot_received(&self, link: LinkId, received: Received);
     /// A link that was heard of before has ended, and was not hung up.

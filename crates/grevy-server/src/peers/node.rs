@@ -1,9 +1,9 @@
 //! Between the node and the connections with other servers: what it wants done goes out, what
 //! is heard comes in.
 
-use super::Events;
 use super::ports::Command;
 use super::quorum::{Dial, Link, Links, Received};
+use super::{Door, Events};
 use crate::log_queue::{LogItem, LogQueue};
 use crate::shared::Shared;
 use grevy_node::Output;
@@ -14,6 +14,7 @@ use grevy_zab::LinkId;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{error, info};
 
@@ -50,14 +51,8 @@ impl Peers {
         match output {
             Output::Notify { to, message } => self.command(Command::Notify { to, message }),
             Output::DialAll => self.command(Command::Hurry),
-            Output::Dial { leader, timeout } => {
-                let number = self.dialled.fetch_add(1, Ordering::Relaxed) + 1;
-                self.command(Command::Dial(Dial {
-                    number,
-                    leader,
-                    timeout,
-                }));
-            }
+            Output::Dial { leader, timeout } => self.dial(leader, timeout, Door::Quorum),
+            Output::DialMaster { master, timeout } => self.dial(master, timeout, Door::Observers),
             Output::Send { link, packet } => {
                 self.with(link, touched, |link| link.push(&packet));
             }
@@ -102,6 +97,16 @@ impl Peers {
             // The rest does not concern other servers.
             _ => {}
         }
+    }
+
+    fn dial(&self, leader: ServerId, timeout: Duration, door: Door) {
+        let number = self.dialled.fetch_add(1, Ordering::Relaxed) + 1;
+        self.command(Command::Dial(Dial {
+            number,
+            leader,
+            timeout,
+            door,
+        }));
     }
 
     /// Ends all connections.
@@ -176,11 +181,13 @@ impl Events for Shared {
         });
     }
 
-    fn link_packets(&self, link: LinkId, accepted: bool, packets: Vec<Packet>) {
+    fn link_packets(&self, link: LinkId, accepted: Option<Door>, packets: Vec<Packet>) {
         let now = self.clock.now();
         self.with_node(|node, port| {
-            if accepted {
-                node.link_accepted(now, link);
+            match accepted {
+                Some(Door::Quorum) => node.link_accepted(now, link),
+                Some(Door::Observers) => node.observer_accepted(now, link),
+                None => {}
             }
             let tree = self.tree.read();
             for packet in packets {

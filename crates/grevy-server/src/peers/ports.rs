@@ -5,7 +5,7 @@ use super::election::Election;
 use super::listen;
 use super::quorum::{Depot, Dial, Links, Quorum};
 use super::roster::{Member, Roster};
-use super::{Events, Settings};
+use super::{Door, Events, Settings};
 use grevy_proto::election::Notification;
 use grevy_proto::{HostPort, ServerId};
 use grevy_zab::Membership;
@@ -52,22 +52,24 @@ pub enum Command {
 pub struct Sockets {
     election: Vec<TcpListener>,
     quorum: Vec<TcpListener>,
+    observers: Vec<TcpListener>,
 }
 
 impl Sockets {
-    /// Listens on both ports, as `me` has them. Tries again every second, `tries` times in all;
+    /// Listens on both ports, as `me` has them, and on that for `observers`. Tries again every second, `tries` times in all;
     /// for ever, if that is `None` (`electionPortBindRetry`).
     ///
     /// # Errors
     /// Which address cannot be listened on, and why.
     pub fn bind(
         me: &Member,
+        observers: Option<u16>,
         everywhere: bool,
         tries: Option<u32>,
     ) -> Result<Self, (HostPort, io::Error)> {
         let mut tried = 1;
         loop {
-            match Self::try_bind(me, everywhere) {
+            match Self::try_bind(me, observers, everywhere) {
                 Err((address, error)) if tries.is_none_or(|tries| tried < tries) => {
                     warn!("cannot listen on {address} for other servers yet: {error}");
                     std::thread::sleep(BIND_PAUSE);
@@ -78,10 +80,19 @@ impl Sockets {
         }
     }
 
-    fn try_bind(me: &Member, everywhere: bool) -> Result<Self, (HostPort, io::Error)> {
+    fn try_bind(
+        me: &Member,
+        observers: Option<u16>,
+        everywhere: bool,
+    ) -> Result<Self, (HostPort, io::Error)> {
         Ok(Self {
             election: listen::bind(&me.election, everywhere)?,
             quorum: listen::bind(&me.quorum, everywhere)?,
+            // Only voters ever follow.
+            observers: match observers.filter(|_| me.votes) {
+                Some(port) => listen::bind(&me.at(port), everywhere)?,
+                None => Vec::new(),
+            },
         })
     }
 }
@@ -140,7 +151,10 @@ impl Ports {
                 Command::Hurry => election.hurry(),
                 Command::Dial(dial) => {
                     let leader = roster.get(dial.leader);
-                    let addresses = leader.map(|leader| leader.quorum.clone());
+                    let addresses = leader.map(|leader| match dial.door {
+                        Door::Quorum => leader.quorum.clone(),
+                        Door::Observers => leader.at(settings.observer_port.unwrap_or(0)),
+                    });
                     quorum.dial(dial, addresses.unwrap_or_default());
                 }
                 Command::Configure {
@@ -156,9 +170,8 @@ impl Ports {
                         // The addresses may be in use until the present sockets are closed.
                         listening.abort();
                         own.clone_from(&here);
-                        let everywhere = settings.listen_everywhere;
-                        let again =
-                            listen_again(election.clone(), quorum.clone(), here, everywhere);
+                        let settings = settings.clone();
+                        let again = listen_again(election.clone(), quorum.clone(), here, settings);
                         listening = tokio::spawn(again);
                     }
                 }
@@ -189,17 +202,27 @@ async fn listen(election: Election, quorum: Quorum, sockets: Sockets) {
         accepting.spawn(election.clone().accept(socket));
     }
     for socket in sockets.quorum {
-        accepting.spawn(quorum.clone().accept(socket));
+        accepting.spawn(quorum.clone().accept(socket, Door::Quorum));
+    }
+    for socket in sockets.observers {
+        accepting.spawn(quorum.clone().accept(socket, Door::Observers));
     }
     while accepting.join_next().await.is_some() {}
 }
 
 /// The same where the configuration has this server now.
-async fn listen_again(election: Election, quorum: Quorum, own: Option<Member>, everywhere: bool) {
+async fn listen_again(
+    election: Election,
+    quorum: Quorum,
+    own: Option<Member>,
+    settings: Arc<Settings>,
+) {
     let own = own.unwrap_or_default();
+    let (observers, everywhere) = (settings.observer_port, settings.listen_everywhere);
     loop {
         let here = own.clone();
-        let bound = tokio::task::spawn_blocking(move || Sockets::try_bind(&here, everywhere));
+        let bound =
+            tokio::task::spawn_blocking(move || Sockets::try_bind(&here, observers, everywhere));
         match bound.await {
             Ok(Ok(sockets)) => {
                 info!("listening for other servers at new addresses");

@@ -53,6 +53,19 @@ impl Roster {
 }
 
 impl Member {
+    /// Where another port of it is: at the hosts of its quorum port.
+    pub fn at(&self, port: u16) -> Vec<HostPort> {
+        let mut addresses: Vec<HostPort> = Vec::new();
+        for quorum in &self.quorum {
+            let host = quorum.host.clone();
+            let address = HostPort { host, port };
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
+
     fn add(&mut self, address: &PeerAddress) {
         let at = |port| HostPort {
             host: address.host.clone(),

@@ -1,6 +1,7 @@
 //! The election port over real sockets, with servers that are made of bytes.
 
 use super::*;
+use crate::peers::Door;
 use crate::peers::quorum::{Dial, Received};
 use grevy_proto::Zxid;
 use grevy_proto::election::{PeerState, split_message};
@@ -31,7 +32,7 @@ impl Events for Heard {
 
     fn link_dialled(&self, _: Dial, _: LinkId) {}
     fn dial_failed(&self, _: Dial) {}
-    fn link_packets(&self, _: LinkId, _: bool, _: Vec<Packet>) {}
+    fn link_packets(&self, _: LinkId, _: Option<Door>, _: Vec<Packet>) {}
     fn snapshot_received(&self, _: LinkId, _: Received) {}
     fn link_lost(&self, _: LinkId) {}
 }
@@ -62,6 +63,7 @@ impl Subject {
             several_addresses: false,
             init_limit: LONG,
             connect_pause: LONG,
+            observer_port: None,
         };
         let election = Election::new(Arc::new(settings), Arc::new(Heard(sender)));
         let mut all = members.to_vec();

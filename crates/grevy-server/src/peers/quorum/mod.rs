@@ -16,7 +16,7 @@ pub use snapshot_in::{Depot, ReceiveError, Received};
 use super::complaints::Complaints;
 use super::connect;
 use super::listen;
-use super::{Events, Settings};
+use super::{Door, Events, Settings};
 use grevy_proto::HostPort;
 use grevy_proto::ServerId;
 use grevy_proto::quorum::Packet;
@@ -57,10 +57,12 @@ pub struct Quorum {
 pub struct Dial {
     /// Counts the orders.
     pub number: u64,
-    /// Whom to connect to.
+    /// Whom to connect to: a leader, or a follower that serves observers.
     pub leader: ServerId,
     /// How long all tries may take together.
     pub timeout: Duration,
+    /// Through which of its ports.
+    pub door: Door,
 }
 
 impl Quorum {
@@ -82,14 +84,14 @@ impl Quorum {
     }
 
     /// Accepts connections until the task is dropped.
-    pub async fn accept(self, listener: TcpListener) {
+    pub async fn accept(self, listener: TcpListener, door: Door) {
         let complaints = self.complaints.clone();
-        let serve = |stream, address| self.clone().admit(stream, address);
+        let serve = |stream, address| self.clone().admit(stream, address, door);
         listen::accept(listener, complaints, serve).await;
     }
 
     /// Nobody hears of a connection before a learner has introduced itself on it.
-    async fn admit(self, stream: TcpStream, address: SocketAddr) {
+    async fn admit(self, stream: TcpStream, address: SocketAddr, door: Door) {
         let first = self.settings.init_limit;
         let introduced = match tokio::time::timeout(first, introduction(stream)).await {
             Ok(introduced) => introduced,
@@ -104,7 +106,7 @@ impl Quorum {
             )),
             Ok(Some((stream, received))) => {
                 let (link, reader) = self.links.add(stream, address, false, first);
-                tokio::spawn(self.task(link, received).run(reader));
+                tokio::spawn(self.task(link, Some(door), received).run(reader));
             }
             Err(why) => self.complaints.warn(format_args!(
                 "closing a connection from {address} to the quorum port: {why}"
@@ -121,7 +123,7 @@ impl Quorum {
                     let patience = quorum.settings.init_limit;
                     let (link, reader) = quorum.links.add(stream, address, true, patience);
                     quorum.events.link_dialled(dial, link.id());
-                    tokio::spawn(quorum.task(link, Vec::new()).run(reader));
+                    tokio::spawn(quorum.task(link, None, Vec::new()).run(reader));
                 }
                 Err(error) => {
                     tracing::warn!(
@@ -159,14 +161,14 @@ impl Quorum {
         }
     }
 
-    fn task(&self, link: Arc<Link>, received: Vec<u8>) -> Task {
+    fn task(&self, link: Arc<Link>, accepted: Option<Door>, received: Vec<u8>) -> Task {
         Task {
             link,
             links: self.links.clone(),
             events: self.events.clone(),
             depot: self.depot.clone(),
             received,
-            known: false,
+            accepted,
         }
     }
 }

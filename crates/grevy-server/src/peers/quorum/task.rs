@@ -3,7 +3,7 @@
 use super::link::Link;
 use super::links::Links;
 use super::snapshot_in::{Depot, Incoming};
-use crate::peers::Events;
+use crate::peers::{Door, Events};
 use bytes::Buf as _;
 use grevy_proto::Zxid;
 use grevy_proto::quorum::{Packet, PacketError};
@@ -24,8 +24,9 @@ pub(super) struct Task {
     pub(super) depot: Depot,
     /// Received and not handled.
     pub(super) received: Vec<u8>,
-    /// Whether the node has heard of the link. Of those that this server dialled it has.
-    pub(super) known: bool,
+    /// Where it was accepted, until the node has heard of it. Of those that this server dialled
+    /// it has.
+    pub(super) accepted: Option<Door>,
 }
 
 /// The packets at the start of what was received.
@@ -98,8 +99,7 @@ impl Task {
             let batch = self.batch();
             self.received.drain(..batch.used);
             if !batch.packets.is_empty() && !self.link.is_hung_up() {
-                let accepted = !self.known && !self.link.is_dialled();
-                self.known = true;
+                let accepted = self.accepted.take();
                 self.events
                     .link_packets(self.link.id(), accepted, batch.packets);
             }

@@ -47,8 +47,8 @@ impl Events for Heard {
         self.say(Event::Failed(dial.number));
     }
 
-    fn link_packets(&self, link: LinkId, accepted: bool, packets: Vec<Packet>) {
-        self.say(Event::Packets(link, accepted, packets));
+    fn link_packets(&self, link: LinkId, accepted: Option<Door>, packets: Vec<Packet>) {
+        self.say(Event::Packets(link, accepted.is_some(), packets));
     }
 
     fn snapshot_received(&self, link: LinkId, received: Received) {
@@ -112,6 +112,7 @@ impl Subject {
             several_addresses: false,
             init_limit,
             connect_pause: Duration::ZERO,
+            observer_port: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -119,7 +120,7 @@ impl Subject {
         let (sender, events) = unbounded_channel();
         let events_to = Arc::new(Heard(sender));
         let quorum = Quorum::new(Arc::new(settings), events_to, Arc::default(), depot);
-        tokio::spawn(quorum.clone().accept(listener));
+        tokio::spawn(quorum.clone().accept(listener, Door::Quorum));
         Self {
             quorum,
             events,
@@ -216,6 +217,7 @@ fn dial(number: u64) -> Dial {
         number,
         leader: ServerId(2),
         timeout: LONG,
+        door: Door::Quorum,
     }
 }
 
