@@ -35,6 +35,8 @@ pub struct Replaced {
     pub base: i64,
     /// What is left of it in any case.
     pub floor: i64,
+    /// The snapshot that takes its place, if one does.
+    pub snapshot: Option<i64>,
 }
 
 /// All servers' histories.
@@ -91,12 +93,18 @@ impl Ledger {
         }
     }
 
-    /// A snapshot is about to take the place of a server's history.
-    pub fn installing(&mut self, server: usize, zxid: i64) {
+    /// A snapshot of the server `from` is about to take the place of a server's history.
+    pub fn installing(&mut self, server: usize, zxid: i64, from: usize) {
         self.rewriting(server, zxid);
+        let source = &self.servers[from];
+        let known = source.known.range(..=zxid);
+        let known = known.map(|(zxid, entry)| (*zxid, entry.clone())).collect();
+        let base = source.base.min(zxid);
         let evidence = &mut self.servers[server];
-        evidence.known.clear();
-        evidence.base = zxid;
+        (evidence.known, evidence.base) = (known, base);
+        if let Some(replaced) = &mut evidence.replaced {
+            replaced.snapshot = Some(zxid);
+        }
         for (_, holders) in self.holders.iter_mut() {
             holders.remove(&server);
         }
@@ -112,19 +120,26 @@ impl Ledger {
                     known: evidence.known.clone(),
                     base: evidence.base,
                     floor: to,
+                    snapshot: None,
                 });
             }
         }
     }
 
-    /// It has been done: the history on the disk ends at `to`.
-    pub fn rewritten(&mut self, server: usize, to: i64) {
+    /// It has been done: the history on the disk ends at `to`. Everything up to `committed` is
+    /// committed.
+    pub fn rewritten(&mut self, server: usize, to: i64, committed: i64) {
         let evidence = &mut self.servers[server];
         evidence.rewriting -= 1;
         if evidence.rewriting == 0 {
             evidence.replaced = None;
         }
         evidence.durable = to;
+        for zxid in evidence.known.range(committed + 1..).map(|(zxid, _)| *zxid) {
+            if zxid <= to {
+                self.holders.entry(zxid).or_default().insert(server);
+            }
+        }
     }
 
     /// A server has recovered a history that ends at `last`, from the snapshot `loaded` and the
@@ -140,8 +155,8 @@ impl Ledger {
         let evidence = &mut self.servers[server];
         evidence.rewriting = 0;
         if let Some(replaced) = evidence.replaced.take() {
-            if loaded == evidence.base {
-                evidence.known.clear();
+            if replaced.snapshot == Some(loaded) {
+                evidence.known.split_off(&(loaded + 1));
             } else {
                 evidence.base = replaced.base;
                 evidence.known = replaced.known;

@@ -267,14 +267,17 @@ impl Store {
             Ok(false) => return Err(TruncateError::NoWayThere),
             Err(error) => return Err(TruncateError::Log(LogError::Disk(error))),
         }
-        self.remove_snapshots_above(to).map_err(LogError::Disk)?;
+        self.remove_snapshots(|at| at > to)
+            .map_err(LogError::Disk)?;
         Ok(log.end_at(to)?)
     }
 
     /// Makes a snapshot that came from the leader (SNAP), and is in place, the base of the
-    /// history: transactions above it are dropped, and the log goes on behind it.
+    /// history: transactions above it are dropped, and the log goes on behind it. Other snapshots
+    /// are removed, for nothing leads from an older one to what follows, and if this one were lost
+    /// or damaged one day, that could not be told where a new epoch begins.
     pub fn installed(&self, log: &mut Log, zxid: Zxid) -> Result<(), LogError> {
-        self.remove_snapshots_above(zxid)?;
+        self.remove_snapshots(|at| at != zxid)?;
         log.end_at(zxid)
     }
 
@@ -309,11 +312,11 @@ impl Store {
         Ok(false)
     }
 
-    fn remove_snapshots_above(&self, zxid: Zxid) -> Result<(), DiskError> {
+    fn remove_snapshots(&self, goes: impl Fn(Zxid) -> bool) -> Result<(), DiskError> {
         let dir = self.dirs.snapshots();
         for name in self.disk.list(&dir)? {
             match Name::parse(&name) {
-                Name::Snapshot(at, _) | Name::UnnamedSnapshot(at) if at > zxid => {
+                Name::Snapshot(at, _) | Name::UnnamedSnapshot(at) if goes(at) => {
                     self.disk.remove(&dir.join(&name))?;
                 }
                 _ => {}

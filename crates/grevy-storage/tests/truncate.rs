@@ -200,6 +200,7 @@ fn a_snapshot_from_the_leader_ends_older_histories() {
     opened.store.installed(&mut opened.log, z(5, 0)).unwrap();
     append(&mut opened.log, [z(5, 1)]);
     opened.log.commit().unwrap();
+    disk.crash(0);
     disk.lose(path("snapshot.500000000"));
     // Anything but (3, 3) followed by (5, 1).
     assert!(look(&disk).is_err());
@@ -252,4 +253,22 @@ fn a_history_without_a_promise_is_one_that_was_not_complete() {
     assert_eq!(model.last(), z(3, 6));
     assert_eq!(opened.epochs.accepted(), Epoch(0));
     assert_eq!(opened.epochs.current(), Epoch(0));
+}
+
+/// A snapshot from the leader has no log before it, and behind it a new epoch began.
+#[test]
+fn a_damaged_snapshot_from_the_leader_is_not_passed_over() {
+    let (disk, mut opened) = scene();
+    snapshot(&opened.store, z(3, 9)).unwrap();
+    opened.store.installed(&mut opened.log, z(3, 9)).unwrap();
+    append(&mut opened.log, [z(5, 1)]);
+    opened.log.commit().unwrap();
+    disk.crash(0);
+    disk.flip_bit(Path::new(LOGS).join("snapshot.300000009"), 800);
+    let refused = look(&disk).map(drop);
+    let Err(RecoveryError::NoSnapshotLoads { tried }) = refused else {
+        panic!("{refused:?}");
+    };
+    let (newest, _) = tried.first().unwrap();
+    assert!(newest.ends_with("snapshot.300000009"), "{tried:?}");
 }

@@ -281,7 +281,9 @@ impl Server {
             tree.drop_orphan_ephemerals();
             self.replace_tree(ctx, tree);
         }
-        ctx.history.ledger.rewritten(self.index, to.0);
+        let committed = ctx.history.last();
+        let ledger = &mut ctx.history.ledger;
+        ledger.rewritten(self.index, to.0, committed);
         let now = self.now_of(ctx);
         self.with_node(ctx, |node, _, _| node.truncated(now, to));
         Ok(())
@@ -302,7 +304,9 @@ impl Server {
             run.store.installed(log, zxid).map_err(|e| e.to_string())?;
         }
         ctx.counts.did("snapshots installed");
-        ctx.history.ledger.rewritten(self.index, zxid.0);
+        let committed = ctx.history.last();
+        let ledger = &mut ctx.history.ledger;
+        ledger.rewritten(self.index, zxid.0, committed);
         self.replace_tree(ctx, received.tree);
         let now = self.now_of(ctx);
         self.with_node(ctx, |node, _, _| node.snapshot_installed(now, zxid));

@@ -37,7 +37,9 @@ impl Server {
             }
             Output::InstallSnapshot { zxid } => {
                 trace!(ctx.trace, at, "s{server} install snapshot {zxid}");
-                ctx.history.ledger.installing(server, zxid.0);
+                let received = self.run.as_ref().and_then(|run| run.received.as_ref());
+                let from = received.map_or(server, |received| received.from);
+                ctx.history.ledger.installing(server, zxid.0, from);
                 self.log_install(ctx, zxid);
             }
             Output::ReadLog { link, after, until } => {

@@ -26,6 +26,8 @@ pub struct Received {
     pub(super) zxid: Zxid,
     pub(super) sealed: SealedSnapshot,
     pub(super) tree: Tree,
+    /// Whose it was.
+    pub(super) from: usize,
 }
 
 /// Why it leads to nothing.
@@ -99,7 +101,7 @@ impl Receiving {
         }
     }
 
-    fn finish(self, digests: bool) -> Result<Received, Failure> {
+    fn finish(self, digests: bool, from: usize) -> Result<Received, Failure> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -111,6 +113,7 @@ impl Receiving {
             zxid: self.zxid,
             sealed,
             tree,
+            from,
         })
     }
 }
@@ -128,8 +131,8 @@ impl Server {
         let Some(receiving) = end.receiving.take() else {
             return false;
         };
-        let zxid = receiving.zxid;
-        match receiving.finish(ctx.options.digest) {
+        let (zxid, from) = (receiving.zxid, end.other);
+        match receiving.finish(ctx.options.digest, from) {
             Ok(received) => {
                 ctx.counts.did("snapshots received");
                 trace!(
