@@ -27,7 +27,7 @@ pub(crate) enum Manner {
     Follow,
     /// Without one.
     Observe,
-    /// Like an observer that does not say who it is, until its lost history has been replaced:
+    /// Like an observer under a number that no member has, until its lost history has been replaced:
     /// it must not count for anything before (P30).
     Heal,
 }
@@ -170,7 +170,10 @@ impl Learner {
                 true => Epoch(0),
                 false => common.epochs.accepted,
             },
-            server: (!heals).then_some(common.me),
+            server: Some(match heals {
+                true => nobody(common.me),
+                false => common.me,
+            }),
             config_version: common.members.committed().version,
         };
         common.send(link, Packet::LearnerInfo(info));
@@ -519,6 +522,12 @@ impl PartialOrd for Phase {
     fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
         (*self as u8).partial_cmp(&(*other as u8))
     }
+}
+
+/// The number under which a server heals. Java servers count by the number alone, so it must be
+/// nobody's; one that says none at all they take for a server before 3.4.
+fn nobody(server: ServerId) -> ServerId {
+    ServerId(-1000 - server.0)
 }
 
 /// No leader may take back what this server knows to be committed: one that would has lost it.
