@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Runs start here, so that a failure can be had again.
 const FIRST: u64 = 1;
 /// At least so many, however slow the machine is.
-const AT_LEAST: u64 = 6;
+const AT_LEAST: u64 = 9;
 const AT_MOST: u64 = 60;
 
 /// Runs worlds for some time, none of which may break a rule.
@@ -68,14 +68,8 @@ fn ensembles_hold() {
     let total = worlds_hold(draw, Duration::from_secs(15));
     assert_done(
         &total,
-        &[
-            "events",
-            "leaders",
-            "notifications",
-            "truncations",
-            "snapshots installed",
-        ],
-        &["power cut", "pause", "kill of all", "isolated leader"],
+        &["events", "leaders", "notifications", "snapshots installed"],
+        &["power cut", "kill of all", "isolated leader"],
     );
 }
 
