@@ -385,7 +385,7 @@ def test_what_was_never_committed_is_told_from_what_was():
     disks = {
         1: Disk("grevy", first[:8] + second, [], 2, 2),
         2: Disk("grevy", first[:8] + second, [], 2, 2),
-        3: Disk("grevy", first + second[5:], [snapshot], 2, 2),
+        3: Disk("grevy", first + second[5:], [snapshot], 2, 2, jumps=(snapshot.zxid,)),
     }
     whole = committed(disks, second[-1].zxid)
     assert not whole.wrong and not check_disks(disks, whole.txns)

@@ -134,6 +134,7 @@ class Client(threading.Thread):
                     self._forget()
                 return
             talk.idle(self._random.expovariate(1 / self._pause))
+        talk.send(Op.CLOSE_SESSION, ())
         talk.until(0)
 
     def _forget(self):

@@ -44,7 +44,10 @@ def committed(disks: dict[int, Disk], last: int) -> Committed:
 
 
 def check_disks(disks: dict[int, Disk], history: list[Txn]) -> list[Finding]:
-    """Whether every server, started from its disk, would have the state that the history makes (P29, P25)."""
+    """Whether every server, started from its disk, would have the state that the history makes (P25, P26, P29).
+
+    What came after the history's end, such as the end of a session, is left out.
+    """
     wrong = []
     reference = Tree()
     for txn in history:
@@ -59,7 +62,7 @@ def check_disks(disks: dict[int, Disk], history: list[Txn]) -> list[Finding]:
 
         if (disk.current_epoch or 0) > (disk.accepted_epoch or 0):
             found("P25", f"is in epoch {disk.current_epoch}, promised {disk.accepted_epoch}")
-        tree = _recovered(disk)
+        tree = _recovered(disk, reference.zxid)
         if tree.zxid != reference.zxid:
             found("P26", f"has {text(tree.zxid)} as its last, not {text(reference.zxid)}")
             continue
@@ -96,6 +99,7 @@ def _gather(disks, wrong) -> dict[int, Txn]:
             elif txn.zxid != before + 1 and not _starts_epoch(txn.zxid, before) and not _bridged(disk, txn.zxid - 1):
                 wrong.append(Finding("P22", f"in the log of server {sid} {text(before)} is followed by {text(txn.zxid)}"))
             before = txn.zxid
+        for txn in [*disk.former, *disk.txns]:
             known = found.setdefault(txn.zxid, txn)
             if txn.body == CloseSession(None):
                 # Java servers before 3.6 do not write what is deleted.
@@ -111,7 +115,7 @@ def _ends_of_epochs(disks, wrong) -> dict[int, int]:
     """For each epoch but the last its last committed zxid, as somebody's log shows it."""
     ends = {}
     for sid, disk in disks.items():
-        for before, after in pairwise(disk.ordered()):
+        for before, after in pairwise(disk.ever()):
             if after.zxid >> 32 == before.zxid >> 32 or _jumped(disk, before.zxid, after.zxid):
                 continue
             known = ends.setdefault(before.zxid >> 32, before.zxid)
@@ -132,17 +136,17 @@ def _bridged(disk, zxid: int) -> bool:
 
 def _jumped(disk, before: int, after: int) -> bool:
     """Whether a snapshot may have been put between two records that follow one another in a log."""
-    return any(before < snapshot.zxid < after for snapshot in disk.snapshots)
+    return any(before < zxid < after for zxid in disk.jumps)
 
 
-def _recovered(disk: Disk) -> Tree:
-    """The state that a server makes of its disk: the newest snapshot, and what the log has after it."""
+def _recovered(disk: Disk, last: int) -> Tree:
+    """The state that a server makes of its disk: the newest snapshot, and what the log has after it, up to `last`."""
     tree = Tree()
-    if disk.snapshots:
-        newest = disk.snapshots[-1]
+    if usable := [snapshot for snapshot in disk.snapshots if snapshot.zxid <= last]:
+        newest = usable[-1]
         tree = Tree.of(newest.zxid, newest.nodes, newest.sessions)
     after = tree.zxid
     for txn in disk.ordered():
-        if txn.zxid > after:
+        if after < txn.zxid <= last:
             tree.apply(txn)
     return tree

@@ -1,6 +1,8 @@
 """Everything that a server has on its disk, read by nobody's code but this."""
 
+import contextlib
 import gzip
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -36,21 +38,57 @@ class Disk(NamedTuple):
     accepted_epoch: int | None
     current_epoch: int | None
 
+    former: tuple = ()
+    """Transactions of logs that it has deleted, as it may when it gets a snapshot of the leader's."""
+    jumps: tuple = ()
+    """The zxids of all snapshots that it ever had."""
+
     def ordered(self) -> list[Txn]:
-        """Each transaction once, by zxid."""
-        return [txn for _, txn in sorted({txn.zxid: txn for txn in self.txns}.items())]
+        """What the server recovers: each transaction once, by zxid."""
+        return _ordered(self.txns)
+
+    def ever(self) -> list[Txn]:
+        """All that it ever had, each transaction once, by zxid."""
+        return _ordered([*self.former, *self.txns])
 
 
-def read_disk(data: Path, kind: str) -> Disk:
+def read_disk(data: Path, kind: str, archive: "Archive | None" = None) -> Disk:
     folder = data / "version-2"
-    txns = [decode(entry) for log in _files(folder, "log.") for entry in read_log(log)]
     snapshots = []
     for path in _files(folder, "snapshot."):
         try:
             snapshots.append(read_snapshot(path))
         except (Malformed, ValueError, EOFError, struct.error):
             continue
-    return Disk(kind, txns, snapshots, _epoch(folder / "acceptedEpoch"), _epoch(folder / "currentEpoch"))
+    former = archive.files("log.") if archive else []
+    jumps = {_zxid(path) for path in [*(archive.files("snapshot.") if archive else []), *_files(folder, "snapshot.")]}
+    return Disk(
+        kind,
+        _txns(_files(folder, "log.")),
+        snapshots,
+        _epoch(folder / "acceptedEpoch"),
+        _epoch(folder / "currentEpoch"),
+        tuple(_txns(former)),
+        tuple(sorted(jumps)),
+    )
+
+
+class Archive:
+    """Keeps the files that a server deletes, for the checker of histories."""
+
+    def __init__(self, data: Path, folder: Path):
+        self._source, self._folder = data / "version-2", folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(self):
+        """Gives all files that are there now a second name, under which they survive."""
+        for path in [*self._source.glob("log.*"), *self._source.glob("snapshot.*")]:
+            # A file may go at any moment, may have been kept before, or be on another file system.
+            with contextlib.suppress(OSError):
+                os.link(path, self._folder / f"{path.name}.{path.stat().st_ino}")
+
+    def files(self, prefix: str) -> list[Path]:
+        return _files(self._folder, prefix)
 
 
 def read_log(path: Path) -> list[bytes]:
@@ -118,7 +156,19 @@ class _Reader(Reader):
 
 def _files(folder: Path, prefix: str) -> list[Path]:
     named = [path for path in folder.glob(f"{prefix}*") if path.suffix != ".tmp"]
-    return sorted(named, key=lambda path: int(path.name.split(".")[1], 16))
+    return sorted(named, key=_zxid)
+
+
+def _zxid(path: Path) -> int:
+    return int(path.name.split(".")[1], 16)
+
+
+def _txns(logs: list[Path]) -> list[Txn]:
+    return [decode(entry) for log in logs for entry in read_log(log)]
+
+
+def _ordered(txns) -> list[Txn]:
+    return [txn for _, txn in sorted({txn.zxid: txn for txn in txns}.items())]
 
 
 def _epoch(path: Path) -> int | None:

@@ -1,11 +1,13 @@
 """Load on an ensemble, recorded, and the judgement of what became of it."""
 
+import threading
+
 from harness.waiting import wait_until
 
 from . import checker, clients
 from .checker import Verdict
 from .committed import check_disks, committed
-from .disk import read_disk
+from .disk import Archive, read_disk
 from .history import Finding, History
 
 JAVA_MAY = {"P8", "P15"}
@@ -28,7 +30,14 @@ class Load:
             for number in range(count)
         ]
 
+        self._archives = {
+            sid: Archive(server.data, server.folder / "archive") for sid, server in ensemble.servers.items()
+        }
+        self._ended = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_files, daemon=True)
+
     def __enter__(self):
+        self._keeper.start()
         clients.prepare(self.ensemble.port(self.ensemble.await_leader()))
         for client in self.clients:
             client.start()
@@ -39,6 +48,8 @@ class Load:
             client.finish()
         for client in self.clients:
             client.join(30)
+        self._ended.set()
+        self._keeper.join()
 
     @property
     def acknowledged(self) -> int:
@@ -57,7 +68,10 @@ class Load:
         assert not self._failure(), self._failure()
         self.ensemble.await_serving()
         last = self.ensemble.await_same()
-        disks = {sid: read_disk(self.ensemble[sid].data, self.ensemble.kind(sid)) for sid in self.ensemble.ids}
+        disks = {
+            sid: read_disk(server.data, server.kind, self._archives[sid])
+            for sid, server in self.ensemble.servers.items()
+        }
         whole = committed(disks, last)
         verdict = checker.check(self.history, whole.txns)
         verdict.findings += [*whole.wrong, *check_disks(disks, whole.txns)]
@@ -67,6 +81,11 @@ class Load:
             assert verdict.counts[what] >= count, f"too little has happened: {verdict.counts}"
         print(dict(verdict.counts), len(whole.dropped), "never committed")
         return verdict
+
+    def _keep_files(self):
+        while not self._ended.wait(0.2):
+            for archive in self._archives.values():
+                archive.keep()
 
     def _failure(self):
         return next((client.failure for client in self.clients if client.failure), None)

@@ -281,6 +281,7 @@ impl Node {
         }
         let leads = self.keeps_time();
         let serves = self.service == Service::Open && !self.is_stopping();
+        let reads = self.service == Service::ReadOnly;
         let stops = match self.stopping {
             Stopping::Finishing(deadline) => Some(deadline),
             Stopping::No | Stopping::Done => None,
@@ -293,7 +294,7 @@ impl Node {
             self.local.clock.next_deadline().filter(|_| serves),
             (self.service == Service::Paused).then(|| self.paused_since + self.patience()),
             self.read_only_due(),
-            self.read_only.clock.next_deadline(),
+            self.read_only.clock.next_deadline().filter(|_| reads),
         ];
         own.into_iter().flatten().min()
     }

@@ -2,26 +2,19 @@
 
 use grevy_sim::counts::Counts;
 use grevy_sim::{Options, run};
-use std::time::{Duration, Instant};
 
 /// Runs start here, so that a failure can be had again.
 const FIRST: u64 = 1;
-/// At least so many, however slow the machine is.
-const AT_LEAST: u64 = 9;
-const AT_MOST: u64 = 60;
 
-/// Runs worlds for some time, none of which may break a rule.
-fn worlds_hold(draw: fn(u64) -> Options, time: Duration) -> Counts {
-    let start = Instant::now();
+/// Runs so many worlds, none of which may break a rule.
+fn worlds_hold(draw: fn(u64) -> Options, runs: u64) -> Counts {
     let mut total = Counts::default();
     let mut void = 0;
-    let mut runs = 0;
-    while runs < AT_LEAST || (runs < AT_MOST && start.elapsed() < time) {
-        let outcome = run(draw(FIRST + runs));
+    for run_number in 0..runs {
+        let outcome = run(draw(FIRST + run_number));
         assert!(outcome.violations.is_empty(), "{}", outcome.failure());
         void += u64::from(outcome.void.is_some());
         total.add(&outcome.counts);
-        runs += 1;
     }
     println!("{total}");
     assert!(
@@ -43,7 +36,7 @@ fn assert_done(total: &Counts, done: &[&str], faults: &[&str]) {
 #[test]
 fn servers_hold() {
     // The numbers of servers that run alone.
-    let total = worlds_hold(|n| Options::draw(4 * n), Duration::from_secs(10));
+    let total = worlds_hold(|n| Options::draw(4 * n), 12);
     assert_done(
         &total,
         &[
@@ -65,7 +58,7 @@ fn servers_hold() {
 #[test]
 fn ensembles_hold() {
     let draw = |n| Options::draw(4 * (n / 3) + n % 3 + 1);
-    let total = worlds_hold(draw, Duration::from_secs(15));
+    let total = worlds_hold(draw, 12);
     assert_done(
         &total,
         &["events", "leaders", "notifications", "snapshots installed"],
