@@ -1,6 +1,7 @@
 //! Damage at rest, tried on copies of the disk: a server that starts on a damaged disk holds
 //! everything that was acknowledged, or refuses and says what is wrong where (P30).
 
+use crate::checkers::p31;
 use crate::ensemble::is_enough;
 use crate::history::Dump;
 use crate::model::dump::dump_tree;
@@ -136,7 +137,12 @@ pub fn strike(servers: &mut [Server], at: usize, random: &mut Random, ctx: &mut 
         let other = &servers[id.0 as usize - 1];
         other.index != at && !is_struck(&other)
     };
-    let others_are_enough = is_enough(&membership, is_whole);
+    let last = ctx.history.last();
+    let proposed = ctx.history.ledger.proposed.range(last + 1..);
+    let proposed = proposed.filter_map(|(_, entry)| p31::brought_by(entry));
+    let others_are_enough = std::iter::once(membership)
+        .chain(proposed)
+        .all(|membership| is_enough(&membership, is_whole));
     let others = evidence.iter().enumerate();
     let have_history = others
         .filter(|(other, _)| *other != at)

@@ -62,7 +62,7 @@ fn ensembles_hold() {
     assert_done(
         &total,
         &["events", "leaders", "notifications", "snapshots installed"],
-        &["power cut", "pause", "kill of all", "isolated leader"],
+        &["power cut", "kill of all", "isolated leader"],
     );
 }
 

@@ -188,7 +188,10 @@ impl Learner {
                 Ok(())
             }
             (Phase::Promised, Packet::Trunc(to)) => self.truncate(common, to),
-            (Phase::Promised, Packet::Snap(zxid)) => self.expect_snapshot(common, zxid),
+            (Phase::Promised, Packet::Snap(zxid)) => {
+                self.expect_snapshot(zxid);
+                Ok(())
+            }
             (phase, Packet::Proposal { zxid, entry }) if phase >= Phase::Synchronising => {
                 self.receive(common, zxid, entry)
             }
@@ -311,15 +314,21 @@ impl Learner {
         Ok(())
     }
 
-    fn expect_snapshot(&mut self, common: &mut Common, zxid: Zxid) -> Result<(), Fall> {
-        refuse_loss(common, zxid)?;
+    fn expect_snapshot(&mut self, zxid: Zxid) {
         self.snapshot = Some(Snapshot {
             zxid,
             received: false,
             behind: Vec::new(),
         });
         self.begin(zxid);
-        Ok(())
+    }
+
+    /// Where the history ends that the leader has told so far.
+    fn told(&self, common: &Common) -> Zxid {
+        match &self.snapshot {
+            Some(snapshot) => snapshot.behind.last().map_or(snapshot.zxid, |e| e.zxid),
+            None => common.history.last(),
+        }
     }
 
     /// The stream behind SNAP was read to its end.
@@ -334,10 +343,7 @@ impl Learner {
 
     /// A transaction came, in its order.
     fn receive(&mut self, common: &mut Common, zxid: Zxid, entry: Arc<[u8]>) -> Result<(), Fall> {
-        let last = match &self.snapshot {
-            Some(snapshot) => snapshot.behind.last().map_or(snapshot.zxid, |e| e.zxid),
-            None => common.history.last(),
-        };
+        let last = self.told(common);
         // A leader may repeat itself; a repetition takes no effect.
         if zxid <= last {
             return Ok(());
@@ -396,6 +402,8 @@ impl Learner {
                 self.epoch.0
             )));
         }
+        // A leader that does not serve yet has a snapshot of what it has applied, and more behind.
+        refuse_loss(common, self.told(common))?;
         // Leaders before 3.5 send none.
         if config.len() > 1 {
             match Membership::parse(config) {

@@ -6,8 +6,8 @@ use crate::ensemble::is_enough;
 use crate::world::Context;
 use grevy_proto::ServerId;
 
-/// A server is about to take back everything above `to`.
-pub fn truncates(ctx: &mut Context, server: usize, to: i64) {
+/// A server is about to take back everything above `to`, or to replace it by a snapshot of that.
+pub fn ends_at(ctx: &mut Context, server: usize, to: i64) {
     ctx.counts.check("P26");
     let history = &ctx.history;
     let Some(membership) = &history.membership else {

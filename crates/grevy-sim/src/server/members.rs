@@ -31,12 +31,13 @@ impl Server {
                     ctx.trace,
                     at, "s{server} truncate to {to}, rebuild {rebuild}"
                 );
-                p26::truncates(ctx, server, to.0);
+                p26::ends_at(ctx, server, to.0);
                 ctx.history.ledger.truncating(server, to.0);
                 self.log_truncate(ctx, to, rebuild);
             }
             Output::InstallSnapshot { zxid } => {
                 trace!(ctx.trace, at, "s{server} install snapshot {zxid}");
+                p26::ends_at(ctx, server, zxid.0);
                 let received = self.run.as_ref().and_then(|run| run.received.as_ref());
                 let from = received.map_or(server, |received| received.from);
                 ctx.history.ledger.installing(server, zxid.0, from);

@@ -191,9 +191,15 @@ impl Leader {
         first.iter().for_each(&mut pair);
         let after = first.last().map_or(after, |entry| entry.zxid);
         common.history.between(after, end).for_each(&mut pair);
+        // Whoever is told takes it for committed. One that is merely proposed is not, but for one
+        // that NEWLEADER is to establish itself.
+        let members = match self.phase {
+            Phase::Broadcast => common.members.committed(),
+            _ => common.members.last_seen(),
+        };
         packets.push(Packet::NewLeader {
             zxid: epoch_zxid,
-            config: common.members.last_seen().to_string().into(),
+            config: members.to_string().into(),
         });
         let Some(progress) = self.links.get_mut(&link) else {
             return;
