@@ -6,14 +6,18 @@ use crate::forwarding::{Kind, Waiting};
 use crate::node::{Node, Queued, millis};
 use crate::output::Service;
 use crate::reply;
-use crate::time::Now;
+use crate::time::{Now, Time};
 use crate::watches::Watches;
+use core::time::Duration;
 use grevy_proto::acl::perms;
 use grevy_proto::event::EventType;
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
-use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Zxid};
+use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Xid, Zxid};
 use grevy_tree::watch::WatcherId;
 use grevy_tree::{Change, Tree};
+
+/// How soon a learner's state is replaced again because of its digest.
+const DISTRUST_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 impl Node {
     /// Whether [`Node::apply_committed`] has something to do.
@@ -21,14 +25,18 @@ impl Node {
         if self.starting || self.owes_snapshot() {
             return true;
         }
-        self.service == Service::Open && (self.has_applicable() || self.has_answered_sync())
+        if self.service == Service::ReadOnly {
+            return self.read_only.has_asked();
+        }
+        self.service == Service::Open
+            && (self.has_applicable() || self.has_answered_sync() || self.forwarding.has_due())
     }
 
     fn has_applicable(&self) -> bool {
         match self.queue.front() {
             Some(Queued::Txn { header, .. }) => header.zxid <= self.peer.committed(),
             Some(Queued::Sync { number, .. }) => *number <= self.peer.syncs_released(),
-            Some(Queued::Refused { .. }) => true,
+            Some(Queued::Refused { .. } | Queued::LocalClose { .. } | Queued::Lost { .. }) => true,
             None => false,
         }
     }
@@ -50,11 +58,17 @@ impl Node {
         if self.owes_snapshot() {
             self.take_snapshot(tree);
         }
+        if self.service == Service::ReadOnly {
+            self.answer_read_only(now, tree, watches, clients);
+        }
         if !self.starting && self.service != Service::Open {
             return;
         }
         loop {
             self.complete_syncs(now, tree, watches, clients);
+            for session in self.forwarding.take_due() {
+                self.refuse_due(session, now, tree, watches, clients);
+            }
             if !self.has_applicable() {
                 break;
             }
@@ -69,7 +83,9 @@ impl Node {
                     origin,
                 } => {
                     self.apply(now, header, &txn, origin, tree, watches, clients);
-                    self.compare_digest(header.zxid, digest, tree);
+                    if !self.compare_digest(now, header.zxid, digest, tree) {
+                        return;
+                    }
                 }
                 Queued::Sync { client, path, .. } => {
                     let view = self.view(now, tree, watches);
@@ -81,11 +97,21 @@ impl Node {
                     let view = self.view(now, tree, watches);
                     clients.with(client, |c| c.complete(code, |_| {}, view));
                 }
+                Queued::LocalClose { client, session } => {
+                    self.local.clock.remove(session);
+                    let view = self.view(now, tree, watches);
+                    clients.with(client, |c| {
+                        c.complete(ErrorCode::Ok, |_| {}, view);
+                        c.close(CloseReason::SessionClosed(session));
+                    });
+                }
+                Queued::Lost { session, client } => self.lose_request(clients, session, client),
             }
         }
         if self.starting {
-            self.start_service(now, tree, watches, clients);
+            self.start_service(now, tree, clients);
         }
+        self.try_stop(now);
     }
 
     #[expect(
@@ -106,6 +132,7 @@ impl Node {
             self.notify(header.zxid, change, watches, clients);
         });
         self.applied = header.zxid;
+        self.tally.apply(header.time, self.peer.leads());
         self.pending.applied(header.zxid);
         if tree.config().digest {
             self.digests.applied(header.zxid, || tree.digest());
@@ -118,12 +145,24 @@ impl Node {
             }
             Some((waiting.client, waiting.op))
         });
+        if self.starting && origin.is_none() && header.cxid != Xid(0) && !is_moved(txn) {
+            self.moved_meanwhile(clients, session);
+        }
         let view = self.view(now, tree, watches);
         match (txn, origin) {
             (Txn::CreateSession(timeout), origin) => {
                 let timeout = millis(*timeout);
-                self.clock.open(session, timeout, now.time);
-                if let Some((client, _)) = origin {
+                self.upgraded(session, now.time);
+                match self.clock.knows(session) {
+                    true => self.clock.heard(session, now.time),
+                    false => self.clock.open(session, timeout, now.time),
+                }
+                if let Some((client, _)) = origin
+                    && !self.clock.is_open(session)
+                {
+                    // It took so long that its end is proposed already.
+                    clients.with(client, |c| c.session_refused(session));
+                } else if let Some((client, _)) = origin {
                     // The session of a client that is gone already will expire.
                     let opened = clients.with(client, |c| c.session_opened(session, now.time));
                     if opened == Some(true) {
@@ -138,6 +177,7 @@ impl Node {
                         c.close(CloseReason::SessionClosed(session));
                     });
                 }
+                self.global_ended(session);
                 if let Some(client) = self.clock.remove(session) {
                     let reason = CloseReason::SessionExpired(session);
                     clients.with(client, |c| c.close(reason));
@@ -162,6 +202,19 @@ impl Node {
         self.count_towards_snapshot(tree);
     }
 
+    /// The history that is being taken over has a request of the session that did not come in
+    /// here: the session has gone elsewhere, and nobody who begins to lead knows where it is at
+    /// home. What its connection here has asked for, and may ask for yet, came before that (P1).
+    fn moved_meanwhile(&mut self, clients: &impl Clients, session: SessionId) {
+        if let Some(client) = self.clock.client(session) {
+            let heard = clients.with(client, |c| {
+                c.close(CloseReason::SessionMoved(session));
+                c.heard()
+            });
+            self.client_closed(client, Some(session), heard.unwrap_or_default());
+        }
+    }
+
     /// Answers a request that a lost leader did not live to answer, while a later one of the
     /// same session is in the history. What it has put into the history is known by then; a sync
     /// asks for no more than that.
@@ -175,9 +228,15 @@ impl Node {
     ) {
         let view = self.view(now, tree, watches);
         clients.with(passed.client, |c| match &passed.kind {
+            // A client without a session has asked for nothing else, and tries again.
+            _ if passed.op == OpCode::CreateSession => c.close_newcomer(),
             Kind::Sync { path } => c.complete(ErrorCode::Ok, |out| path.encode(out), view),
             Kind::Write { .. } => c.complete(ErrorCode::ConnectionLoss, |_| {}, view),
             Kind::Refusal(code) => c.complete(*code, |_| {}, view),
+            Kind::LocalClose(session) => {
+                c.complete(ErrorCode::Ok, |_| {}, view);
+                c.close(CloseReason::SessionClosed(*session));
+            }
         });
     }
 
@@ -190,9 +249,11 @@ impl Node {
         watches: &impl Watches,
         clients: &impl Clients,
     ) {
-        while let Some((client, code)) = self.forwarding.take_refusal(session) {
-            let view = self.view(now, tree, watches);
-            clients.with(client, |c| c.complete(code, |_| {}, view));
+        while let Some(waiting) = self.forwarding.take_refusal(session) {
+            if let Kind::LocalClose(session) = waiting.kind {
+                self.local.clock.remove(session);
+            }
+            self.complete_passed(&waiting, now, tree, watches, clients);
         }
     }
 
@@ -218,40 +279,54 @@ impl Node {
         }
     }
 
-    /// Notices when the state is not the leader's.
-    fn compare_digest(&mut self, zxid: Zxid, digest: Option<TxnDigest>, tree: &Tree) {
-        if let Some(digest) = digest
-            && digest.version == DIGEST_VERSION
-            && tree.config().digest
-            && digest.digest != tree.digest()
-        {
-            self.digest_mismatches += 1;
-            if self.digest_mismatches == 1 {
-                self.note(alloc::format!(
-                    "the state after transaction {zxid} has the digest {:x}, and the leader's \
-                     has {:x}; compare the servers",
-                    tree.digest(),
-                    digest.digest
-                ));
+    /// Whether the state is the leader's, as far as that can be told. A learner whose state is
+    /// not stops serving and has it replaced by the leader's: it must not go on to answer from
+    /// it (P29). That happens once in a while only, in case it does not help.
+    fn compare_digest(
+        &mut self,
+        now: Now,
+        zxid: Zxid,
+        digest: Option<TxnDigest>,
+        tree: &Tree,
+    ) -> bool {
+        let Some(digest) = digest.filter(|digest| {
+            digest.version == DIGEST_VERSION
+                && tree.config().digest
+                && digest.digest != tree.digest()
+        }) else {
+            return true;
+        };
+        self.tally.digest_mismatches += 1;
+        let why = alloc::format!(
+            "the state after transaction {zxid} has the digest {:x}, and the leader's has {:x}",
+            tree.digest(),
+            digest.digest
+        );
+        let is_due = |last: Time| now.time - last >= DISTRUST_INTERVAL;
+        if self.peer.leads() || !self.distrusted.is_none_or(is_due) {
+            if self.tally.digest_mismatches == 1 {
+                self.note(why);
             }
+            return true;
         }
+        self.distrusted = Some(now.time);
+        self.drop_clients();
+        self.peer.distrust(now.time, &why);
+        self.follow_up(now);
+        false
     }
 
     /// Everything that is committed has been applied: from here on clients are served.
-    fn start_service(
-        &mut self,
-        now: Now,
-        tree: &mut Tree,
-        watches: &impl Watches,
-        clients: &impl Clients,
-    ) {
+    fn start_service(&mut self, now: Now, tree: &mut Tree, clients: &impl Clients) {
         self.starting = false;
         if self.peer.is_member() {
             let members = self.peer.members().committed();
             let text = alloc::string::ToString::to_string(members);
             tree.set_config(text.as_bytes(), Zxid(members.version), now.wall_ms);
         }
-        let gone = self.clock.restart(crate::node::timeouts(tree), now.time);
+        let upgrading = self.upgrading(tree);
+        let open = crate::node::timeouts(tree).chain(upgrading);
+        let gone = self.clock.restart(open, now.time);
         for (session, client) in gone {
             let reason = CloseReason::SessionExpired(session);
             clients.with(client, |c| c.close(reason));
@@ -259,16 +334,16 @@ impl Node {
         self.pending = grevy_tree::prepare::Pending::new(self.config.seed);
         self.reported = now.time;
         self.open_service();
+        self.settle_upgrades(tree, now);
         // What clients asked for meanwhile was not in the history that was taken over.
         for (session, waiting) in self.forwarding.take_all() {
-            match waiting.kind {
-                Kind::Write { .. } | Kind::Sync { .. } => {
-                    self.submit_again(now, tree, session, waiting);
-                }
-                Kind::Refusal(_) => self.forwarding.push(session, waiting),
+            if clients.with(waiting.client, |c| c.closing().is_some()) == Some(false) {
+                self.submit_again(now, tree, clients, session, waiting);
             }
-            self.refuse_due(session, now, tree, watches, clients);
         }
+        // One that the same leader may still get is not asked for again.
+        self.settle_upgrades(tree, now);
+        self.restart_local(now, tree, clients);
         self.revalidate_again(now, clients);
         self.follow_up(now);
     }
@@ -305,5 +380,14 @@ impl Node {
             watches,
             config: &self.config,
         }
+    }
+}
+
+/// Whether a request was refused because its session was at home elsewhere.
+fn is_moved(txn: &Txn) -> bool {
+    match txn {
+        Txn::Error(code) => *code == ErrorCode::SessionMoved.wire(),
+        Txn::Multi(parts) => parts.iter().any(is_moved),
+        _ => false,
     }
 }

@@ -43,7 +43,21 @@ pub struct NodeConfig {
     pub output_limit: usize,
     /// Whether an ensemble may be left with one voter (`standaloneEnabled=false`).
     pub may_shrink_to_one: bool,
-    /// Where the node's own randomness starts.
+    /// Whether a leader serves clients (`leaderServes`).
+    pub leader_serves: bool,
+    /// Whether sessions begin as local ones (`localSessionsEnabled`); in an ensemble only.
+    pub local_sessions: bool,
+    /// Whether a local session becomes one of the ensemble's when it needs to
+    /// (`localSessionsUpgradingEnabled`).
+    pub upgrade_local_sessions: bool,
+    /// Whether reads are served without a leader (`readonlymode.enabled`); in an ensemble only.
+    pub read_only: bool,
+    /// A number that no other run of this server has: ids of sessions that only
+    /// this server knows are made of it. Of
+    /// its bits the low 25 count.
+    pub run: u32,
+    /// Where the node's own randomness starts, and with it the ids of sessions: another number
+    /// for each start of the server.
     pub seed: u64,
 }
 
@@ -68,6 +82,11 @@ impl Default for NodeConfig {
             output_high_water: 1 << 20,
             output_limit: 32 << 20,
             may_shrink_to_one: false,
+            leader_serves: true,
+            local_sessions: false,
+            upgrade_local_sessions: false,
+            read_only: false,
+            run: 0,
             seed: 0,
         }
     }

@@ -80,6 +80,15 @@ pub struct Connect {
     pub password_matches: bool,
     /// The negotiated timeout.
     pub timeout: Duration,
+    /// Whether a server without a leader will do.
+    pub read_only: bool,
+}
+
+impl Connect {
+    /// Whether a new session is asked for.
+    pub(crate) fn is_new(&self) -> bool {
+        self.session == SessionId::NONE
+    }
 }
 
 /// A request that has to go through the node.
@@ -138,8 +147,13 @@ pub enum CloseReason {
     },
     /// The client does not read what it is sent.
     OutputLimit(usize),
+    /// The server has no leader, which will not do for the client or its session.
+    ReadOnly,
     /// The server stops, or cannot write to its storage.
     NotServing,
+    /// A leader was lost, and a request with it, so that nobody knows what became of it. No later
+    /// one of this connection may take effect.
+    RequestLost,
 }
 
 impl fmt::Display for CloseReason {
@@ -179,7 +193,14 @@ impl fmt::Display for CloseReason {
             Self::OutputLimit(bytes) => {
                 write!(f, "the client does not read: {bytes} bytes wait for it")
             }
+            Self::ReadOnly => {
+                f.write_str("this server has no leader and serves new read-only sessions alone")
+            }
             Self::NotServing => f.write_str("this server is not serving"),
+            Self::RequestLost => f.write_str(
+                "a leader was lost before it answered; the client has to find out which of its \
+                 requests took effect",
+            ),
         }
     }
 }
@@ -429,6 +450,7 @@ impl Connection {
             session: request.session,
             password_matches: request.password == Some(&request.session.password()),
             timeout,
+            read_only: request.read_only == Some(true),
         })
     }
 
@@ -582,11 +604,20 @@ impl Connection {
     /// The node has opened or resumed the session. Returns whether the connection takes it; one
     /// that is closing does not.
     pub fn session_opened(&mut self, session: SessionId, now: Time) -> bool {
+        self.open(session, now, false)
+    }
+
+    /// The same, at a server without a leader.
+    pub fn session_opened_read_only(&mut self, session: SessionId, now: Time) -> bool {
+        self.open(session, now, true)
+    }
+
+    fn open(&mut self, session: SessionId, now: Time, read_only: bool) -> bool {
         if !matches!(self.state, State::Opening) {
             return false;
         }
         let timeout = i32::try_from(self.timeout_ms).unwrap_or(i32::MAX);
-        self.send_connect_response(&ConnectResponse::accept(session, timeout));
+        self.send_connect_response(&ConnectResponse::accept(session, timeout), read_only);
         let op = OpCode::CreateSession;
         self.stats
             .count_reply(op, Xid(0), Zxid::ZERO, self.heard, now);
@@ -596,21 +627,28 @@ impl Connection {
         true
     }
 
+    /// The session that was asked for cannot be opened now.
+    pub(crate) fn close_newcomer(&mut self) {
+        if matches!(self.state, State::Opening) {
+            self.close(CloseReason::NotServing);
+        }
+    }
+
     /// The node does not know the session, or its password was wrong.
     pub fn session_refused(&mut self, session: SessionId) {
         if !matches!(self.state, State::Opening) {
             return;
         }
-        self.send_connect_response(&ConnectResponse::refuse());
+        self.send_connect_response(&ConnectResponse::refuse(), false);
         self.stats.sent += 1;
         self.close(CloseReason::SessionRefused(session));
     }
 
-    fn send_connect_response(&mut self, response: &ConnectResponse) {
+    fn send_connect_response(&mut self, response: &ConnectResponse, read_only: bool) {
         frame(&mut self.output, |out| {
             response.encode(out);
             if self.read_only_byte {
-                false.encode(out);
+                read_only.encode(out);
             }
         });
     }

@@ -2,13 +2,14 @@
 //! the sessions and the broadcast. Source: `LearnerHandler`, `Learner`, `Follower`, `Observer`.
 
 use crate::clients::Clients;
-use crate::forwarding::{Kind, Waiting};
+use crate::connection::{ClientId, CloseReason};
+use crate::forwarding::{Kind, SyncOf, Waiting};
 use crate::node::{ForLearners, Node, Queued};
 use crate::output::{Output, Service};
 use crate::session_clock::Owner;
 use crate::time::Now;
 use crate::writes::{Ask, configuration};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::election::Notification;
@@ -48,15 +49,14 @@ impl Node {
         self.follow_up(now);
     }
 
-    /// [`Output::Dial`] has led to nothing.
-    pub fn dial_failed(&mut self, now: Now, leader: ServerId) {
-        self.peer.dial_failed(now.time, leader);
+    /// [`Output::Dial`] or [`Output::DialMaster`] has led to nothing.
+    pub fn dial_failed(&mut self, now: Now, server: ServerId) {
+        self.peer.dial_failed(now.time, server);
         self.follow_up(now);
     }
 
     /// The connection has ended, or its other end was silent for too long.
     pub fn link_lost(&mut self, now: Now, link: LinkId) {
-        self.clock.learner_lost(link);
         self.peer.link_lost(now.time, link);
         self.follow_up(now);
     }
@@ -74,18 +74,24 @@ impl Node {
             return;
         }
         let from_leader = self.peer.leader_link() == Some(link);
-        let from_learner = self.peer.serves_learner(link);
+        // Of a leader that is about to end nothing is taken up: the next one is asked again.
+        let from_learner = self.peer.serves_learner(link) && !self.is_stopping();
         match packet {
             Packet::Request(request) => {
                 self.peer.heard(now.time, link);
                 if from_learner {
                     self.handle_request(now, tree, link, &request);
+                } else if self.relays_for(link) {
+                    self.relay_request(link, request);
                 }
             }
             Packet::Revalidate { session, timeout } => {
                 self.peer.heard(now.time, link);
                 if from_learner {
+                    self.tally.revalidations += 1;
                     self.revalidate(now, clients, link, session, timeout);
+                } else if self.relays_for(link) {
+                    self.relay_revalidation(link, session, timeout);
                 }
             }
             Packet::Ping { heard: None, zxid } => {
@@ -99,24 +105,42 @@ impl Node {
                 heard: Some(heard), ..
             } => {
                 self.peer.ping_answered(now.time, link);
-                if from_learner {
+                if self.peer.serves_learner(link) {
                     self.sessions_heard(now, &heard);
+                } else if self.peer.serves_observer(link) {
+                    self.relay_heard(&heard);
                 }
             }
             Packet::Revalidated { session, valid } => {
                 if from_leader {
-                    self.revalidated(now, clients, session, valid);
+                    self.session_judged(now, clients, session, valid);
                 }
             }
             Packet::Sync => {
-                if from_leader && let Some((session, client)) = self.forwarding.sync_answered() {
-                    let after = self.peer.committed();
-                    self.answered_syncs.push_back((after, session, client));
+                if from_leader {
+                    self.sync_answered();
                 }
             }
-            packet => self.peer.handle_packet(now.time, link, packet),
+            packet => {
+                if from_leader {
+                    self.tally.receive(&packet);
+                }
+                self.peer.handle_packet(now.time, link, packet);
+            }
         }
         self.follow_up(now);
+    }
+
+    /// The leader has answered the oldest sync: everything before it is committed.
+    fn sync_answered(&mut self) {
+        match self.forwarding.sync_answered() {
+            Some(SyncOf::Client(session, client)) => {
+                let after = self.peer.committed();
+                self.answered_syncs.push_back((after, session, client));
+            }
+            Some(SyncOf::Observer(link)) => self.peer.send(link, Packet::Sync),
+            None => {}
+        }
     }
 
     /// A request of a learner's client.
@@ -134,7 +158,8 @@ impl Node {
                 // The end of a session may come from anywhere.
                 let op = op.unwrap_or(OpCode::Error);
                 let is_free = matches!(op, OpCode::CreateSession | OpCode::CloseSession);
-                let admitted = match is_free || self.clock.admit(*session, Owner::Learner(link)) {
+                let owner = Owner::Learner(self.learner(link));
+                let admitted = match is_free || self.clock.admit(*session, owner) {
                     true => Ok(()),
                     false => Err(ErrorCode::SessionMoved),
                 };
@@ -248,12 +273,10 @@ impl Node {
                 Zab::Notify { to, message } => Output::Notify { to, message },
                 Zab::DialAll => Output::DialAll,
                 Zab::Dial { leader, timeout } => Output::Dial { leader, timeout },
+                Zab::DialMaster { master, timeout } => Output::DialMaster { master, timeout },
                 Zab::Send { link, packet } => Output::Send { link, packet },
                 Zab::SendSnapshot { link, zxid } => Output::SendSnapshot { link, zxid },
-                Zab::Hangup { link, why } => {
-                    self.clock.learner_lost(link);
-                    Output::Hangup { link, why }
-                }
+                Zab::Hangup { link, why } => Output::Hangup { link, why },
                 Zab::LinkTimeout { link, timeout } => Output::LinkTimeout { link, timeout },
                 Zab::SaveEpochs { accepted, current } => Output::SaveEpochs { accepted, current },
                 Zab::ReadLog { link, after, until } => Output::ReadLog { link, after, until },
@@ -268,6 +291,7 @@ impl Node {
             };
             self.outputs.push_back(output);
         }
+        self.try_stop(now);
     }
 
     /// A transaction of the leader's is about to be logged. This server's own are known.
@@ -305,8 +329,8 @@ impl Node {
                 Queued::Txn { header, origin, .. } if header.zxid > to => {
                     // Its client is told when its turn comes.
                     let (client, _) = origin?;
-                    let code = ErrorCode::ConnectionLoss;
-                    Some(Queued::Refused { client, code })
+                    let session = header.session;
+                    Some(Queued::Lost { session, client })
                 }
                 other => Some(other),
             })
@@ -314,6 +338,7 @@ impl Node {
     }
 
     fn became(&mut self, now: Now, part: &Part) {
+        self.note_part(now.time, part);
         if part.serves() {
             self.starting = true;
             return;
@@ -332,6 +357,7 @@ impl Node {
     /// What was asked of the last leader, or of this one, is to be asked of the next.
     fn lose_leader(&mut self) {
         self.answered_syncs.clear();
+        self.revalidations.clear();
         self.snapshot_for_learners = ForLearners::No;
         self.syncs = 0;
         for queued in &mut self.queue {
@@ -347,7 +373,16 @@ impl Node {
     /// Begins to serve.
     pub(crate) fn open_service(&mut self) {
         self.service = Service::Open;
+        if self.refuses_clients() {
+            self.outputs.push_back(Output::Service(Service::Closed));
+            return self.drop_clients();
+        }
         self.outputs.push_back(Output::Service(Service::Open));
+    }
+
+    /// Whether this server has nothing but the ensemble to do.
+    pub(crate) fn refuses_clients(&self) -> bool {
+        !self.config.leader_serves && self.peer.is_member() && self.peer.leads()
     }
 
     /// Clients have waited long enough: they should try other servers.
@@ -357,9 +392,10 @@ impl Node {
         self.drop_clients();
     }
 
-    fn drop_clients(&mut self) {
+    pub(crate) fn drop_clients(&mut self) {
         self.forwarding = crate::forwarding::Forwarding::default();
         self.revalidating.clear();
+        self.drop_local_waiting();
         self.outputs.push_back(Output::DropClients);
     }
 
@@ -371,6 +407,7 @@ impl Node {
         &mut self,
         now: Now,
         tree: &Tree,
+        clients: &impl Clients,
         session: SessionId,
         waiting: Waiting,
     ) {
@@ -379,8 +416,16 @@ impl Node {
         }
         // The same leader again: a request may still be on its way to it.
         if matches!(waiting.kind, Kind::Write { .. }) && waiting.sent == Some(self.peer.reached()) {
-            let kind = Kind::Refusal(ErrorCode::ConnectionLoss);
-            return self.forwarding.push(session, Waiting { kind, ..waiting });
+            return self.lose_request(clients, session, waiting.client);
+        }
+        if let Kind::Write { record, .. } = &waiting.kind
+            && self.local.clock.knows(session)
+        {
+            let Waiting { client, op, .. } = waiting;
+            let record = record.clone();
+            if let Err(code) = self.upgrade(now, tree, session, client, op, &record) {
+                return self.refuse(client, session, op, code);
+            }
         }
         if !self.peer.leads() {
             return self.send_or_hold(now, session, waiting);
@@ -403,6 +448,28 @@ impl Node {
             }
             Kind::Sync { path } => self.sync(client, path),
             Kind::Refusal(code) => self.queue.push_back(Queued::Refused { client, code }),
+            Kind::LocalClose(session) => {
+                self.queue.push_back(Queued::LocalClose { client, session });
+            }
+        }
+    }
+
+    /// A request of the session is lost. It would not do to answer that and go on: clients count
+    /// on requests taking effect in their order, and on a lost one being the end of a connection
+    /// (P1).
+    pub(crate) fn lose_request(
+        &mut self,
+        clients: &impl Clients,
+        session: SessionId,
+        client: ClientId,
+    ) {
+        let heard = clients.with(client, |c| {
+            c.close(CloseReason::RequestLost);
+            c.heard()
+        });
+        if let Some(heard) = heard {
+            // What it has sent behind that is not taken up any more, either.
+            self.client_closed(client, Some(session), heard);
         }
     }
 
@@ -417,15 +484,16 @@ impl Node {
             })
     }
 
-    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`.
-    pub fn role(&self) -> String {
+    /// What operators call the server's part: `leader`, `follower`, `observer`, `standalone`,
+    /// `read-only`, or `looking`.
+    pub fn role(&self) -> &'static str {
         match self.peer.part() {
             _ if !self.peer.is_member() => "standalone",
+            _ if self.service == Service::ReadOnly => "read-only",
             Part::Leading { .. } => "leader",
             Part::Following { .. } => "follower",
             Part::Observing { .. } => "observer",
             _ => "looking",
         }
-        .to_string()
     }
 }

@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::quorum::{Forwarded, Packet};
 use grevy_proto::{ErrorCode, Id, OpCode, SessionId, Xid, Zxid};
+use grevy_zab::LinkId;
 
 /// A request that is not over.
 #[derive(Debug)]
@@ -37,9 +38,15 @@ pub(crate) enum Kind {
     Sync { path: Box<str> },
     /// Nothing but its turn: it cannot be.
     Refusal(ErrorCode),
+    /// Nothing but its turn: then this local session ends.
+    LocalClose(SessionId),
 }
 
 impl Waiting {
+    fn waits_for_nothing(&self) -> bool {
+        matches!(self.kind, Kind::Refusal(_) | Kind::LocalClose(_))
+    }
+
     /// What is sent to the leader; nothing for a refusal.
     pub fn packet(&self, session: SessionId) -> Option<Packet> {
         let (cxid, record, ids) = match &self.kind {
@@ -49,7 +56,7 @@ impl Waiting {
                 grevy_proto::Encode::to_bytes(path).into(),
                 Arc::from([]),
             ),
-            Kind::Refusal(_) => return None,
+            Kind::Refusal(_) | Kind::LocalClose(_) => return None,
         };
         Some(Packet::Request(Box::new(Forwarded {
             session,
@@ -61,13 +68,24 @@ impl Waiting {
     }
 }
 
+/// Whose a sync is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SyncOf {
+    /// A client's of this server.
+    Client(SessionId, ClientId),
+    /// An observer's that this follower serves.
+    Observer(LinkId),
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Forwarding {
     sessions: BTreeMap<SessionId, VecDeque<Waiting>>,
     /// Whose syncs the leader has not answered, oldest first: its answers carry no name.
-    syncs: VecDeque<(SessionId, ClientId)>,
+    syncs: VecDeque<SyncOf>,
     count: usize,
+    /// Sessions whose oldest request may be one that waits for nothing but its turn.
+    due: Vec<SessionId>,
 }
 
 impl Forwarding {
@@ -79,10 +97,29 @@ impl Forwarding {
     /// Takes up a request, to be sent with [`Waiting::packet`].
     pub fn push(&mut self, session: SessionId, waiting: Waiting) {
         if matches!(waiting.kind, Kind::Sync { .. }) && waiting.sent.is_some() {
-            self.syncs.push_back((session, waiting.client));
+            let client = waiting.client;
+            self.syncs.push_back(SyncOf::Client(session, client));
         }
         self.sessions.entry(session).or_default().push_back(waiting);
         self.count += 1;
+        self.note_due(session);
+    }
+
+    fn note_due(&mut self, session: SessionId) {
+        let first = self.sessions.get(&session).and_then(VecDeque::front);
+        if first.is_some_and(Waiting::waits_for_nothing) {
+            self.due.push(session);
+        }
+    }
+
+    /// Whether [`Forwarding::take_due`] has something to say.
+    pub fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Sessions for which [`Forwarding::take_refusal`] may have something.
+    pub fn take_due(&mut self) -> Vec<SessionId> {
+        core::mem::take(&mut self.due)
     }
 
     /// The request that the transaction `cxid` of `session` answers, behind those of the session
@@ -98,17 +135,22 @@ impl Forwarding {
         Some((before, self.take_first(session)?))
     }
 
-    /// The session's oldest request, if that is a refusal.
-    pub fn take_refusal(&mut self, session: SessionId) -> Option<(ClientId, ErrorCode)> {
-        match self.sessions.get(&session)?.front()?.kind {
-            Kind::Refusal(code) => Some((self.take_first(session)?.client, code)),
-            _ => None,
+    /// The session's oldest request, if that waits for nothing.
+    pub fn take_refusal(&mut self, session: SessionId) -> Option<Waiting> {
+        match self.sessions.get(&session)?.front()?.waits_for_nothing() {
+            true => self.take_first(session),
+            false => None,
         }
     }
 
     /// The leader has answered the oldest sync. Returns whose it is.
-    pub fn sync_answered(&mut self) -> Option<(SessionId, ClientId)> {
+    pub fn sync_answered(&mut self) -> Option<SyncOf> {
         self.syncs.pop_front()
+    }
+
+    /// A sync of an observer's was passed on.
+    pub fn push_relayed_sync(&mut self, observer: LinkId) {
+        self.syncs.push_back(SyncOf::Observer(observer));
     }
 
     /// The session's oldest request, if that is a sync of this connection's.
@@ -133,6 +175,15 @@ impl Forwarding {
         first
     }
 
+    /// Whether the session's createSession is among them.
+    pub fn opens(&self, session: SessionId) -> bool {
+        let is_opening = |waiting: &Waiting| {
+            waiting.op == OpCode::CreateSession && matches!(waiting.kind, Kind::Write { .. })
+        };
+        let queue = self.sessions.get(&session);
+        queue.is_some_and(|queue| queue.iter().any(is_opening))
+    }
+
     /// The connection has ended: nobody waits for its requests any more.
     pub fn forget(&mut self, session: SessionId, client: ClientId) {
         if let Some(queue) = self.sessions.get_mut(&session) {
@@ -142,12 +193,14 @@ impl Forwarding {
             if queue.is_empty() {
                 self.sessions.remove(&session);
             }
+            self.note_due(session);
         }
     }
 
     /// Takes everything out, in the order of each session, to be taken up by another leader.
     pub fn take_all(&mut self) -> Vec<(SessionId, Waiting)> {
         self.syncs.clear();
+        self.due.clear();
         self.count = 0;
         core::mem::take(&mut self.sessions)
             .into_iter()
@@ -187,7 +240,8 @@ mod tests {
         forwarding.push(S, sync);
         forwarding.push(S, write(2));
         assert!(forwarding.take_write(S, Xid(3)).is_none());
-        assert_eq!(forwarding.sync_answered(), Some((S, ClientId(1))));
+        let expected = SyncOf::Client(S, ClientId(1));
+        assert_eq!(forwarding.sync_answered(), Some(expected));
         assert!(forwarding.take_sync(S, ClientId(1)).is_none());
         assert!(forwarding.take_write(S, Xid(1)).is_some());
         assert_eq!(forwarding.take_sync(S, ClientId(1)), Some("/".into()));

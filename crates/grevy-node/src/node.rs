@@ -17,9 +17,14 @@ use crate::config::NodeConfig;
 use crate::connection::{ClientId, Connect};
 use crate::digest_log::DigestLog;
 use crate::forwarding::Forwarding;
+use crate::local_sessions::LocalSessions;
 use crate::output::{Output, Service};
+use crate::read_only::ReadOnly;
 use crate::reaper::Reaper;
+use crate::relaying::Revalidations;
 use crate::session_clock::SessionClock;
+use crate::stopping::Stopping;
+use crate::tally::Tally;
 use crate::time::{Now, Time};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -37,8 +42,12 @@ use grevy_zab::{Memberships, Part, Peer, PeerConfig, Recovered};
 pub enum Status {
     /// It does.
     Serving,
+    /// It has no leader, and serves reads to those whom that will do for.
+    ReadOnly,
     /// It looks for a leader, or is about to lead or to follow one.
     Joining,
+    /// It is about to end, and takes nothing up any more.
+    Stopping,
     /// A write or sync of its storage failed. Nothing more is acknowledged until a restart.
     StorageFailed(String),
 }
@@ -66,6 +75,16 @@ pub(crate) enum Queued {
         client: ClientId,
         code: ErrorCode,
     },
+    /// A client of this leader closes its local session.
+    LocalClose {
+        client: ClientId,
+        session: SessionId,
+    },
+    /// A request of this session is lost with its leader: the connection ends.
+    Lost {
+        session: SessionId,
+        client: ClientId,
+    },
 }
 
 /// The machine. See the module's text.
@@ -75,6 +94,7 @@ pub struct Node {
     pub(crate) failure: Option<String>,
     pub(crate) peer: Peer,
     pub(crate) service: Service,
+    pub(crate) stopping: Stopping,
     /// The part whose service begins once everything committed is applied.
     pub(crate) starting: bool,
     /// Since when clients are not served.
@@ -86,12 +106,16 @@ pub struct Node {
     /// The newest transaction that was applied.
     pub(crate) applied: Zxid,
     pub(crate) clock: SessionClock,
+    pub(crate) local: LocalSessions,
+    pub(crate) read_only: ReadOnly,
     pub(crate) forwarding: Forwarding,
     /// Syncs of this learner's clients that the leader has answered, each with what was
     /// committed then.
     pub(crate) answered_syncs: VecDeque<(Zxid, SessionId, ClientId)>,
     /// Clients that resume a session, until the leader has said whether it is open.
     pub(crate) revalidating: BTreeMap<SessionId, Vec<Connect>>,
+    /// What of that the leader was asked, and what observers asked through this follower.
+    pub(crate) revalidations: Revalidations,
     /// When the leader was last told which sessions were heard.
     pub(crate) reported: Time,
     /// Sessions that were heard since and are not attached to a connection any more.
@@ -107,8 +131,9 @@ pub struct Node {
     /// Learners wait for a snapshot.
     pub(crate) snapshot_for_learners: ForLearners,
     pub(crate) digests: DigestLog,
-    /// How often the state after a transaction differed from the leader's.
-    pub(crate) digest_mismatches: u64,
+    pub(crate) tally: Tally,
+    /// When a state that differed from the leader's last made this learner ask for a snapshot.
+    pub(crate) distrusted: Option<Time>,
     random: u64,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -154,6 +179,7 @@ impl Node {
             failure: None,
             peer,
             service: Service::Paused,
+            stopping: Stopping::No,
             starting: false,
             paused_since: now.time,
             pending: Pending::new(config.seed),
@@ -161,12 +187,15 @@ impl Node {
             queued: tree.last_zxid(),
             applied: tree.last_zxid(),
             clock: SessionClock::new(config.tick),
+            local: LocalSessions::new(config.tick),
+            read_only: ReadOnly::new(config.tick, now.time),
             forwarding: Forwarding::default(),
             answered_syncs: VecDeque::new(),
             revalidating: BTreeMap::new(),
+            revalidations: Revalidations::default(),
             reported: now.time,
             also_heard: Vec::new(),
-            last_session: 0,
+            last_session: mix(config.seed).cast_signed() & crate::sessions::LOW,
             syncs: 0,
             reaper: Reaper::new(&config, now.time),
             txns_until_snapshot: 0,
@@ -174,7 +203,8 @@ impl Node {
             snapshot_running: false,
             snapshot_for_learners: ForLearners::No,
             digests: DigestLog::default(),
-            digest_mismatches: 0,
+            tally: Tally::default(),
+            distrusted: None,
             random: config.seed | 1,
             outputs: VecDeque::new(),
             config,
@@ -192,7 +222,9 @@ impl Node {
     pub fn status(&self) -> Status {
         match (&self.failure, self.service) {
             (Some(why), _) => Status::StorageFailed(why.clone()),
+            (None, _) if self.is_stopping() => Status::Stopping,
             (None, Service::Open) => Status::Serving,
+            (None, Service::ReadOnly) => Status::ReadOnly,
             (None, _) => Status::Joining,
         }
     }
@@ -219,7 +251,17 @@ impl Node {
 
     /// How often the state after a transaction differed from what the leader said it would be.
     pub fn digest_mismatches(&self) -> u64 {
-        self.digest_mismatches
+        self.tally.digest_mismatches
+    }
+
+    /// Has a leader count the traffic of its observers anew (`orst`).
+    pub fn reset_observer_traffic(&mut self) {
+        self.peer.reset_observer_traffic();
+    }
+
+    /// What it has counted.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Requests that were taken up and not answered.
@@ -237,14 +279,29 @@ impl Node {
         if self.failure.is_some() {
             return None;
         }
-        let leads = self.peer.leads() && self.service == Service::Open;
+        let leads = self.keeps_time();
+        let serves = self.service == Service::Open && !self.is_stopping();
+        let reads = self.service == Service::ReadOnly;
+        let stops = match self.stopping {
+            Stopping::Finishing(deadline) => Some(deadline),
+            Stopping::No | Stopping::Done => None,
+        };
         let own = [
+            stops,
             self.peer.next_timeout(),
             leads.then(|| self.reaper.due()),
             self.clock.next_deadline().filter(|_| leads),
+            self.local.clock.next_deadline().filter(|_| serves),
             (self.service == Service::Paused).then(|| self.paused_since + self.patience()),
+            self.read_only_due(),
+            self.read_only.clock.next_deadline().filter(|_| reads),
         ];
         own.into_iter().flatten().min()
+    }
+
+    /// Whether the ends of sessions and znodes that come with time are this server's business.
+    pub(crate) fn keeps_time(&self) -> bool {
+        self.peer.leads() && self.service == Service::Open && !self.is_stopping()
     }
 
     /// How long clients are kept waiting for a leader.
@@ -328,6 +385,14 @@ impl Node {
         let half = (limit / 2).max(1);
         half + self.random % half
     }
+}
+
+/// Spreads a number over all bits (splitmix64).
+fn mix(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// The sessions of a state, with their timeouts.

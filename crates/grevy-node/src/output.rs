@@ -75,6 +75,15 @@ pub enum Output {
         /// How long all tries may take together.
         timeout: Duration,
     },
+    /// Connect to the follower's port for observers, then report
+    /// [`Node::link_dialled`](crate::Node::link_dialled) or
+    /// [`Node::dial_failed`](crate::Node::dial_failed).
+    DialMaster {
+        /// Whom to connect to.
+        master: ServerId,
+        /// How long all tries may take together.
+        timeout: Duration,
+    },
     /// Send a packet.
     Send {
         /// Where to.
@@ -106,7 +115,7 @@ pub enum Output {
     },
     /// Whether clients are served.
     Service(Service),
-    /// Close the connections of all clients: what they were told of the state may not hold.
+    /// Close the connections of all clients, once they are sent what they have been answered.
     DropClients,
     /// The server has a new part in its ensemble.
     Became(Part),
@@ -121,6 +130,9 @@ pub enum Output {
     Expired(SessionId),
     /// For the log of the server.
     Note(String),
+    /// The server may end: what was asked of it with
+    /// [`Node::begin_stop`](crate::Node::begin_stop) is done.
+    Stopped,
     /// A rule of the protocol is broken. The server must stop at once.
     Broken(ProposeError),
 }
@@ -130,6 +142,8 @@ pub enum Output {
 pub enum Service {
     /// They are.
     Open,
+    /// Those that a server without a leader will do for are, with reads.
+    ReadOnly,
     /// For a moment they are not: no frame of theirs is handled, and none is lost.
     Paused,
     /// They are not, and should try another server: connections are closed.

@@ -8,29 +8,31 @@
 //! A learner has such a clock too, to know which connection serves which session; its deadlines
 //! mean nothing. It tells the leader of the sessions that it heard.
 
+use crate::clients::Clients;
 use crate::connection::ClientId;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
-use grevy_proto::SessionId;
-use grevy_zab::LinkId;
+use grevy_proto::{ServerId, SessionId};
 
 /// Where a session is at home: requests that come in elsewhere are refused (P20).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// A connection of this server.
     Client(ClientId),
-    /// A learner, by its connection to this leader.
-    Learner(LinkId),
+    /// No connection any more, but one of this server's was the last. What comes through another
+    /// server was sent before, on an older one.
+    Gone,
+    /// A learner, whether it is connected to this leader or comes back.
+    Learner(ServerId),
 }
 
 /// What is known of one session beside the replicated table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     timeout_ms: u32,
-    /// Where it came in last. `None`: that connection is gone, or nobody knows yet; whoever
-    /// sends its next request has it.
+    /// Where it came in last. `None`: nobody knows yet; whoever sends its next request has it.
     owner: Option<Owner>,
     deadline: Time,
     /// Its end has been proposed.
@@ -96,7 +98,7 @@ impl SessionClock {
     pub fn move_to(
         &mut self,
         session: SessionId,
-        learner: LinkId,
+        learner: ServerId,
         timeout: Duration,
         now: Time,
     ) -> Option<Option<ClientId>> {
@@ -121,16 +123,6 @@ impl SessionClock {
         if let Some(entry) = self.sessions.get_mut(&session).filter(|e| !e.closing) {
             entry.timeout_ms = millis(timeout);
             self.heard(session, now);
-        }
-    }
-
-    /// The connection to a learner has ended: its sessions have no home until they are heard
-    /// of again.
-    pub fn learner_lost(&mut self, learner: LinkId) {
-        for entry in self.sessions.values_mut() {
-            if entry.owner == Some(Owner::Learner(learner)) {
-                entry.owner = None;
-            }
         }
     }
 
@@ -178,12 +170,24 @@ impl SessionClock {
         Some(self.sessions.get(&session)?.timeout_ms)
     }
 
+    /// The session's timeout; zero if it is not known.
+    pub fn timeout(&self, session: SessionId) -> Duration {
+        Duration::from_millis(u64::from(self.timeout_ms(session).unwrap_or(0)))
+    }
+
+    /// All sessions, with their timeouts.
+    pub fn timeouts(&self) -> impl Iterator<Item = (SessionId, Duration)> {
+        let timeout = |entry: &Entry| Duration::from_millis(u64::from(entry.timeout_ms));
+        let all = self.sessions.iter();
+        all.map(move |(session, entry)| (*session, timeout(entry)))
+    }
+
     /// The connection `client` ended; it heard the session last at `heard`.
     pub fn detach(&mut self, session: SessionId, client: ClientId, heard: Time) {
         if let Some(entry) = self.sessions.get_mut(&session)
             && entry.owner == Some(Owner::Client(client))
         {
-            entry.owner = None;
+            entry.owner = Some(Owner::Gone);
             self.heard(session, heard);
         }
     }
@@ -256,6 +260,26 @@ impl SessionClock {
             .flat_map(|(_, sessions)| sessions)
             .map(|session| (*session, self.client(*session)))
             .collect()
+    }
+
+    /// Ends the sessions that nobody has heard of, for those that only this server knows.
+    pub(crate) fn end_unheard(
+        &mut self,
+        now: Time,
+        clients: &impl Clients,
+    ) -> Vec<(SessionId, Option<ClientId>)> {
+        for (session, client) in self.due(now) {
+            if let Some(client) = client
+                && let Some(heard) = clients.with(client, |c| c.heard())
+            {
+                self.heard(session, heard);
+            }
+        }
+        let ended = self.due(now);
+        for (session, _) in &ended {
+            self.remove(*session);
+        }
+        ended
     }
 
     /// Deadlines and the sessions that end then unless they are heard of, for operators.
@@ -352,5 +376,25 @@ mod tests {
         assert_eq!(clock.remove(S), Some(ClientId(8)));
         assert!(clock.is_empty());
         assert_eq!(clock.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_session_stays_at_home_until_it_moves() {
+        let mut clock = clock();
+        let second = Duration::from_secs(1);
+        let (two, three) = (Owner::Learner(ServerId(2)), Owner::Learner(ServerId(3)));
+        clock.attach(S, C, second, ms(1000));
+        clock.detach(S, C, ms(1000));
+        assert!(
+            !clock.admit(S, two),
+            "it was sent before the session came here"
+        );
+        assert_eq!(clock.move_to(S, ServerId(2), second, ms(1000)), Some(None));
+        assert!(clock.admit(S, two));
+        assert!(!clock.admit(S, three));
+        // Whoever begins to lead does not know.
+        clock.restart([(S, second)].into_iter(), ms(2000));
+        assert!(clock.admit(S, three));
+        assert!(!clock.admit(S, two));
     }
 }

@@ -15,25 +15,33 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 use grevy_proto::quorum::Packet;
-use grevy_proto::{Encode, OpCode, SessionId, Xid};
+use grevy_proto::{Encode, OpCode, ServerId, SessionId, Xid};
 use grevy_tree::Tree;
 use grevy_zab::LinkId;
+
+/// The part of a session's id that is not the server's number.
+pub(crate) const LOW: i64 = (1 << 56) - 1;
 
 impl Node {
     /// A client asks for a session.
     pub fn open_session(&mut self, now: Now, tree: &Tree, clients: &impl Clients, ask: Connect) {
-        if self.failure.is_some() || self.service == Service::Closed {
+        let is_closed = self.service == Service::Closed || self.refuses_clients();
+        if self.failure.is_some() || is_closed || self.is_stopping() {
             clients.with(ask.client, |c| c.close(CloseReason::NotServing));
             return;
         }
         match ask.session {
+            _ if self.service == Service::ReadOnly => self.open_read_only(now, clients, ask),
+            SessionId::NONE if self.has_local_sessions() => {
+                self.open_local(now, tree, clients, ask);
+            }
             SessionId::NONE => self.open_new(now, tree, ask),
             _ => self.resume(now, clients, ask),
         }
         self.follow_up(now);
     }
 
-    fn open_new(&mut self, now: Now, tree: &Tree, ask: Connect) {
+    pub(crate) fn open_new(&mut self, now: Now, tree: &Tree, ask: Connect) {
         let session = self.new_session_id();
         let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
         let record = timeout.to_bytes();
@@ -65,7 +73,7 @@ impl Node {
 
     fn resume(&mut self, now: Now, clients: &impl Clients, ask: Connect) {
         // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
-        if let Some(previous) = self.clock.client(ask.session) {
+        if let Some(previous) = self.serving(ask.session) {
             clients.with(previous, |c| {
                 c.close(CloseReason::SessionMoved(ask.session))
             });
@@ -73,6 +81,9 @@ impl Node {
         if !ask.password_matches {
             clients.with(ask.client, |c| c.session_refused(ask.session));
             return;
+        }
+        if self.local.clock.knows(ask.session) {
+            return self.resume_local(now, clients, ask);
         }
         if self.peer.leads() && self.service == Service::Open {
             let attached = self
@@ -93,10 +104,10 @@ impl Node {
         if self.service == Service::Open
             && let Some(link) = self.peer.leader_link()
         {
-            let packet = Packet::Revalidate {
-                session: ask.session,
-                timeout: i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX),
-            };
+            let session = ask.session;
+            let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
+            self.revalidations.push_own(session, timeout);
+            let packet = Packet::Revalidate { session, timeout };
             self.peer.send(link, packet);
         }
     }
@@ -139,6 +150,12 @@ impl Node {
         }
     }
 
+    /// Who is behind a connection. One that does not say has a number that no server has.
+    pub(crate) fn learner(&self, link: LinkId) -> ServerId {
+        let unnamed = ServerId(-1 - i64::from(link.0));
+        self.peer.learner(link).unwrap_or(unnamed)
+    }
+
     /// A learner asks whether a session is open, to be at home there from now on.
     pub(crate) fn revalidate(
         &mut self,
@@ -149,7 +166,8 @@ impl Node {
         timeout: i32,
     ) {
         let timeout = crate::node::millis(timeout);
-        let moved = self.clock.move_to(session, link, timeout, now.time);
+        let learner = self.learner(link);
+        let moved = self.clock.move_to(session, learner, timeout, now.time);
         if let Some(Some(previous)) = moved {
             clients.with(previous, |c| c.close(CloseReason::SessionMoved(session)));
         }
@@ -157,20 +175,19 @@ impl Node {
         self.peer.send(link, Packet::Revalidated { session, valid });
     }
 
-    /// The server's number, and one that it has not given out before: above all zxids that it
-    /// has seen committed, and each session takes one. ZooKeeper takes the clock for that part,
-    /// and can give an id out again after the clock was set back, so that whoever had it before
-    /// resumes somebody else's session; zxids do not come again.
+    /// The server's number, and one that it has not given out before: the next after the last
+    /// one, and at first any of so many that no run of a server meets those of another. ZooKeeper
+    /// takes the clock for that part, and can give an id out again after the clock was set back,
+    /// so that whoever had it before resumes somebody else's session.
     fn new_session_id(&mut self) -> SessionId {
-        const LOW: i64 = (1 << 56) - 1;
-        let seen = self.peer.last().max(self.peer.reached());
-        let mut low = (seen.0 & LOW).max(self.last_session) + 1;
-        // An id that a Java server gave out may be the same.
-        while self.clock.knows(self.session_id(low)) {
-            low += 1;
+        loop {
+            self.last_session = (self.last_session + 1) & LOW;
+            let session = self.session_id(self.last_session);
+            // An id that a Java server gave out may be the same.
+            if !self.clock.knows(session) {
+                return session;
+            }
         }
-        self.last_session = low;
-        self.session_id(low)
     }
 
     fn session_id(&self, low: i64) -> SessionId {
@@ -191,6 +208,8 @@ impl Node {
             self.also_heard.push((session, timeout));
         }
         self.clock.detach(session, client, heard);
+        self.local.clock.detach(session, client, heard);
+        self.read_only.clock.detach(session, client, heard);
     }
 
     /// The sessions that this learner heard since it was asked last.
@@ -232,7 +251,16 @@ impl Node {
         if self.service == Service::Paused && now.time >= self.paused_since + self.patience() {
             self.close_service();
         }
-        if self.peer.leads() && self.service == Service::Open {
+        if self.read_only_due().is_some_and(|due| now.time >= due) {
+            self.begin_read_only();
+        }
+        if self.service == Service::ReadOnly {
+            self.expire_read_only(now, clients);
+        }
+        if self.service == Service::Open && !self.is_stopping() {
+            self.expire_local(now, clients);
+        }
+        if self.keeps_time() {
             self.expire(now, tree, clients);
             self.reap(now, tree);
         }

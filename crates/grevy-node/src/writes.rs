@@ -2,7 +2,7 @@
 
 use crate::connection::{ClientId, Request};
 use crate::forwarding::{Kind, Waiting};
-use crate::node::{Node, Queued};
+use crate::node::{Node, Queued, millis};
 use crate::output::{Output, Service};
 use crate::time::Now;
 use alloc::boxed::Box;
@@ -41,15 +41,46 @@ impl Node {
             record,
             ids,
         } = request;
+        if self.service == Service::ReadOnly {
+            return self.submit_read_only(client, session, op);
+        }
         // Of a connection that has been cut off nothing may take effect any more (P20).
-        if self.failure.is_some() || self.clock.client(session) != Some(client) {
+        if self.failure.is_some() || self.serving(session) != Some(client) {
             return;
+        }
+        if op == OpCode::CloseSession && self.local.clock.knows(session) {
+            return self.close_local(client, session);
+        }
+        if let Err(code) = self.upgrade(now, tree, session, client, op, record) {
+            return self.refuse(client, session, op, code);
         }
         match self.peer.leads() && self.service == Service::Open {
             true => self.submit_here(now, tree, client, session, xid, op, record, &ids),
             false => self.forward(now, client, session, xid, op, record, ids),
         }
         self.follow_up(now);
+    }
+
+    /// Refuses a request when its turn comes.
+    pub(crate) fn refuse(
+        &mut self,
+        client: ClientId,
+        session: SessionId,
+        op: OpCode,
+        code: ErrorCode,
+    ) {
+        match self.peer.leads() && self.service == Service::Open {
+            true => self.queue.push_back(Queued::Refused { client, code }),
+            false => self.forwarding.push(
+                session,
+                Waiting {
+                    client,
+                    op,
+                    kind: Kind::Refusal(code),
+                    sent: None,
+                },
+            ),
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a request")]
@@ -72,13 +103,6 @@ impl Node {
                     code: ErrorCode::MarshallingError,
                 }),
             },
-            // Its end is proposed already, and comes once (P18).
-            OpCode::CloseSession if !self.clock.is_open(session) => {
-                self.queue.push_back(Queued::Refused {
-                    client,
-                    code: ErrorCode::SessionExpired,
-                });
-            }
             _ => self.decide(
                 now,
                 tree,
@@ -163,11 +187,7 @@ impl Node {
             return self.decide_later(ask);
         }
         let zxid = self.peer.next_zxid();
-        let internal = ask.session == SessionId::NONE || ask.op == OpCode::CreateSession;
-        let session_state = match internal || self.clock.is_open(ask.session) {
-            true => ask.admitted,
-            false => Err(ErrorCode::SessionExpired),
-        };
+        let (session_state, ephemeral_state) = self.session_states(&ask);
         let Self {
             config,
             peer,
@@ -184,7 +204,7 @@ impl Node {
             time: now.wall_ms,
             ids: ask.ids,
             session_state,
-            ephemeral_state: session_state,
+            ephemeral_state,
             reconfigure: match peer.is_member() {
                 true => Some(&reconfigure),
                 false => None,
@@ -194,13 +214,24 @@ impl Node {
             op: ask.op,
             record: ask.record,
         };
-        let prepared = pending.prepare(tree, &request, &context);
+        // The end of a session comes once (P18), whoever asks for it again.
+        let prepared = match (ask.op, session_state) {
+            (OpCode::CloseSession, Err(ErrorCode::SessionExpired)) => {
+                Err(ErrorCode::SessionExpired)
+            }
+            _ => pending.prepare(tree, &request, &context),
+        };
         let header = prepared.as_ref().ok().map(|p| context.header(&p.txn));
         let origin = ask.client.map(|client| (client, ask.op));
         match (prepared, header) {
             (Ok(prepared), Some(header)) => {
-                if ask.op == OpCode::CloseSession {
-                    self.clock.start_closing(ask.session);
+                match prepared.txn {
+                    Txn::CloseSession(_) => self.clock.start_closing(ask.session),
+                    // Its next request may come before this one is committed.
+                    Txn::CreateSession(timeout) if !self.clock.knows(ask.session) => {
+                        self.clock.open(ask.session, millis(timeout), now.time);
+                    }
+                    _ => {}
                 }
                 self.propose(now, header, prepared.txn, prepared.digest, origin);
             }
@@ -253,6 +284,7 @@ impl Node {
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
         let configuration = configuration(&txn).map(Arc::new);
         self.queued = header.zxid;
+        self.tally.proposed += 1;
         self.queue.push_back(Queued::Txn {
             header,
             txn,

@@ -3,7 +3,7 @@
 mod cluster;
 
 use cluster::Cluster;
-use grevy_proto::ErrorCode;
+use grevy_proto::{ErrorCode, OpCode};
 use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(30);
@@ -46,6 +46,34 @@ fn every_server_takes_writes() {
         }
         cluster.run_for(Duration::from_secs(1));
         cluster.check_agreement();
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_in_its_turn() {
+    for at in 0..2 {
+        let mut cluster = started(2, 0, 1);
+        let client = cluster.connect(at);
+        cluster.run_until("a session", SECONDS, |c| c.session(at, client).is_some());
+        let mut xids = Vec::new();
+        for n in 0..3 {
+            xids.push((cluster.request(at, client, OpCode::Create, b"?"), false));
+            xids.push((cluster.create(at, client, &format!("/{n}")), true));
+        }
+        xids.push((cluster.request(at, client, OpCode::Create, b"?"), false));
+        cluster.run_for(Duration::from_secs(1));
+        let expected: Vec<_> = xids
+            .into_iter()
+            .map(|(xid, readable)| match readable {
+                true => (xid, ErrorCode::Ok),
+                false => (xid, ErrorCode::MarshallingError),
+            })
+            .collect();
+        assert_eq!(cluster.replies(at, client), expected);
+        // With nothing before it.
+        let xid = cluster.request(at, client, OpCode::Create, b"?");
+        let expected = [(xid, ErrorCode::MarshallingError)];
+        assert_eq!(cluster.replies(at, client), expected);
     }
 }
 

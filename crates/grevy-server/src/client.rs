@@ -11,7 +11,7 @@ use crate::stats::Batch;
 use bytes::Buf as _;
 use grevy_node::connection::CloseReason;
 use grevy_node::{Action, ClientId, Connection, View};
-use grevy_proto::Id;
+use grevy_proto::{Id, SessionId};
 use parking_lot::{Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::future::Future;
@@ -229,7 +229,7 @@ impl Serve {
     /// Whether the connection takes more frames; if not, whoever changes that wakes this task.
     fn is_receptive(&self) -> bool {
         let mut wire = self.client.wire();
-        wire.parked = !wire.conn.is_receptive(&self.shared.node_config);
+        wire.parked = !takes_frames(&self.shared, &wire.conn);
         !wire.parked
     }
 
@@ -343,7 +343,7 @@ impl Serve {
                 watches: &shared.watches,
                 config: &shared.node_config,
             };
-            while wire.conn.is_receptive(&shared.node_config) {
+            while takes_frames(&shared, &wire.conn) {
                 let max_buffer = shared.config.limits.max_buffer as usize;
                 let limit = match wire.conn.session() {
                     Some(_) => max_buffer,
@@ -376,6 +376,9 @@ impl Serve {
         }
         if let Some(ask) = connect {
             shared.metrics.connection_requests.add(1);
+            if ask.session != SessionId::NONE {
+                shared.metrics.client_revalidations.add(1);
+            }
             shared.with_node(|node, port| {
                 node.open_session(now, &shared.tree.read(), port, ask);
             });
@@ -390,6 +393,11 @@ impl Serve {
         }
         Ok(bytes.len() - rest.len())
     }
+}
+
+/// Whether the connection's next frame may be handled. While there is no leader, sessions wait.
+fn takes_frames(shared: &Shared, conn: &Connection) -> bool {
+    conn.is_receptive(&shared.node_config) && (conn.session().is_none() || shared.is_serving())
 }
 
 /// The first frame, without its length, if all of it is there.

@@ -27,7 +27,7 @@ pub fn bind(address: SocketAddr) -> Result<Vec<Socket>, (SocketAddr, io::Error)>
     bind().map_err(|error| (address, error))
 }
 
-fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // A restarted server gets its port back at once.
     socket.set_reuse_address(true)?;
@@ -113,7 +113,7 @@ fn admit(
     Ok(())
 }
 
-fn is_about_one_connection(error: &io::Error) -> bool {
+pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

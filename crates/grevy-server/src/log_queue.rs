@@ -1,8 +1,10 @@
 //! What waits for the disk: everything that queued up while the last sync ran goes out with
 //! the next one (group commit).
 
-use grevy_proto::Zxid;
+use crate::peers::quorum::Received;
+use grevy_proto::{Epoch, Zxid};
 use grevy_tree::SnapshotInfo;
+use grevy_zab::LinkId;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,31 @@ pub enum LogItem {
     },
     /// Begin a new file with the next entry, and start writing a snapshot.
     Snapshot(SnapshotInfo),
+    /// Make the promises durable.
+    SaveEpochs {
+        /// `acceptedEpoch`.
+        accepted: Epoch,
+        /// `currentEpoch`.
+        current: Epoch,
+    },
+    /// Take back all transactions above `to`.
+    Truncate {
+        /// What stays.
+        to: Zxid,
+        /// Whether the tree has to be built anew.
+        rebuild: bool,
+    },
+    /// Make a leader's snapshot the base of the history, and its state the server's.
+    Install(Box<Received>),
+    /// Read transactions back, for a learner.
+    Read {
+        /// For whom.
+        link: LinkId,
+        /// From behind this one.
+        after: Zxid,
+        /// Up to this one.
+        until: Zxid,
+    },
     /// Make everything durable and end.
     Stop,
 }
@@ -31,22 +58,8 @@ pub struct LogQueue {
 }
 
 impl LogQueue {
-    /// Queues an entry.
-    pub fn append(&self, zxid: Zxid, entry: Arc<[u8]>) {
-        self.push(LogItem::Append { zxid, entry });
-    }
-
-    /// Queues a snapshot.
-    pub fn snapshot(&self, info: SnapshotInfo) {
-        self.push(LogItem::Snapshot(info));
-    }
-
-    /// Queues the end.
-    pub fn stop(&self) {
-        self.push(LogItem::Stop);
-    }
-
-    fn push(&self, item: LogItem) {
+    /// Queues something to do.
+    pub fn push(&self, item: LogItem) {
         let mut items = self.items.lock();
         items.push(item);
         if items.len() == 1 {

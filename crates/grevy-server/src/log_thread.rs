@@ -1,12 +1,15 @@
 //! The thread that writes the log. It alone waits for the disk; what queues up meanwhile goes
 //! out with its next sync.
 
+mod rewrite;
+
 use crate::log_queue::LogItem;
 use crate::shared::Shared;
 use crate::snapshot_thread::Snapshotter;
-use grevy_proto::Zxid;
+use grevy_proto::{Epoch, Zxid};
 use grevy_storage::epochs::EpochError;
 use grevy_storage::{Epochs, Log, LogError};
+use rewrite::RewriteError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +35,8 @@ pub struct Files {
 enum Failure {
     Log(LogError),
     Epoch(EpochError),
+    Rewrite(RewriteError),
+    Thread(std::io::Error),
 }
 
 impl fmt::Display for Failure {
@@ -39,6 +44,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Log(error) => error.fmt(f),
             Self::Epoch(error) => error.fmt(f),
+            Self::Rewrite(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "no thread can be made: {error}"),
         }
     }
 }
@@ -52,6 +59,12 @@ impl From<LogError> for Failure {
 impl From<EpochError> for Failure {
     fn from(error: EpochError) -> Self {
         Self::Epoch(error)
+    }
+}
+
+impl From<RewriteError> for Failure {
+    fn from(error: RewriteError) -> Self {
+        Self::Rewrite(error)
     }
 }
 
@@ -74,12 +87,13 @@ pub fn run(shared: &Arc<Shared>, mut files: Files, snapshotter: &Snapshotter) ->
         if is_idle {
             continue;
         }
-        match write(shared, &mut files, snapshotter, &batch) {
-            Ok(Next::GoOn) => {
+        match write(shared, files, snapshotter, batch.drain(..)) {
+            Ok((kept, Next::GoOn)) => {
+                files = kept;
                 unsynced_since.get_or_insert_with(Instant::now);
             }
-            Ok(Next::Stop) => {
-                return match files.log.close() {
+            Ok((kept, Next::Stop)) => {
+                return match kept.log.close() {
                     Ok(()) => true,
                     Err(error) => {
                         error!("the log was not closed in order: {error}");
@@ -110,39 +124,63 @@ enum Next {
 /// Writes a batch, makes it durable, and only then reports it.
 fn write(
     shared: &Arc<Shared>,
-    files: &mut Files,
+    mut files: Files,
     snapshotter: &Snapshotter,
-    batch: &[LogItem],
-) -> Result<Next, Failure> {
-    let Files { log, epochs } = files;
+    batch: impl Iterator<Item = LogItem>,
+) -> Result<(Files, Next), Failure> {
     let mut unsynced = None;
     let mut next = Next::GoOn;
     for item in batch {
+        // All else relies on what was appended before it.
+        if !matches!(item, LogItem::Append { .. }) {
+            commit(shared, &mut files.log, unsynced.take())?;
+        }
         match item {
             LogItem::Append { zxid, entry } => {
                 // A server that runs alone begins an epoch when the last one's counter is used
                 // up; the files must say so before a record of it is in the log.
-                if zxid.epoch() > epochs.current() {
-                    epochs.set_accepted(zxid.epoch())?;
-                    epochs.set_current(zxid.epoch())?;
+                if shared.is_alone() && zxid.epoch() > files.epochs.current() {
+                    save_epochs(&mut files.epochs, zxid.epoch(), zxid.epoch())?;
                 }
-                log.append(*zxid, entry)?;
+                files.log.append(zxid, &entry)?;
                 let entries = unsynced.map_or(0, |unsynced: Unsynced| unsynced.entries);
                 unsynced = Some(Unsynced {
-                    last: *zxid,
+                    last: zxid,
                     entries: entries + 1,
                 });
             }
             LogItem::Snapshot(info) => {
-                commit(shared, log, unsynced.take())?;
-                log.roll()?;
-                snapshotter.start(*info);
+                files.log.roll()?;
+                snapshotter.start(info);
+            }
+            LogItem::SaveEpochs { accepted, current } => {
+                save_epochs(&mut files.epochs, accepted, current)?;
+                let now = shared.clock.now();
+                shared.with_node(|node, _| node.epochs_saved(now, accepted, current));
+            }
+            LogItem::Truncate { to, rebuild } => {
+                files = rewrite::truncate(shared, files, to, rebuild)?;
+            }
+            LogItem::Install(received) => rewrite::install(shared, &mut files, *received)?,
+            LogItem::Read { link, after, until } => {
+                rewrite::read(shared, link, after, until).map_err(Failure::Thread)?;
             }
             LogItem::Stop => next = Next::Stop,
         }
     }
-    commit(shared, log, unsynced)?;
-    Ok(next)
+    commit(shared, &mut files.log, unsynced)?;
+    Ok((files, next))
+}
+
+/// The promise to a leader comes before that one's history is taken over.
+fn save_epochs(epochs: &mut Epochs, accepted: Epoch, current: Epoch) -> Result<(), EpochError> {
+    if accepted != epochs.accepted() {
+        epochs.set_accepted(accepted)?;
+    }
+    if current != epochs.current() {
+        epochs.set_current(current)?;
+    }
+    Ok(())
 }
 
 fn commit(shared: &Arc<Shared>, log: &mut Log, unsynced: Option<Unsynced>) -> Result<(), LogError> {

@@ -1,18 +1,20 @@
 //! From the files to the state: the storage reads, the tree is built.
 
-use crate::config::Config;
+use crate::config::{Config, Storage};
 use crate::log_thread::Files;
 use crate::metrics::ServerMetrics;
 use crate::setup;
 use crate::snapshot_board::{SnapshotBoard, Written};
 use grevy_proto::txn::{DIGEST_VERSION, TxnEntry};
-use grevy_proto::{Decode, Zxid};
+use grevy_proto::{Decode, Epoch, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::snapshot::{Fed, Trailers};
 use grevy_storage::{
     Disk, DiskError, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
 };
 use grevy_tree::{Loader, Tree, TreeConfig};
+use grevy_zab::{Entry, Standing};
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +29,10 @@ pub struct Recovery {
     pub store: Store,
     /// The log and the epochs, ready for the next transaction.
     pub files: Files,
+    /// The last transactions, for learners; none for a server that runs alone.
+    pub recent: Vec<Entry>,
+    /// Whether a member of an ensemble may vote with what was found.
+    pub standing: Standing,
     /// How it went.
     pub startup: Startup,
 }
@@ -97,15 +103,10 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         create_dirs: config.storage.create_directories,
         create_db: config.storage.create_database,
         trust_empty: config.storage.trust_empty_snapshot,
+        member: config.membership.is_some(),
         ..OpenOptions::default()
     };
-    let mut builder = Builder {
-        field_limit: setup::field_limit(config),
-        config: setup::tree_config(config, seed),
-        state: State::None,
-        loaded: None,
-        digest_matches: true,
-    };
+    let mut builder = Builder::new(config, setup::tree_config(config, seed));
     let dirs = setup::dirs(config);
     let Opened {
         store,
@@ -116,7 +117,6 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
     for note in &recovered.notes {
         warn!("{note}");
     }
-    let loaded;
     let digest_matches = builder.digest_matches;
     if !digest_matches {
         warn!(
@@ -125,40 +125,29 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         );
     }
     let snapshot_took = builder.loaded.map_or(Duration::ZERO, |at| at - start);
-    let mut tree = match recovered.start {
-        Start::Unknown => return Err(RecoverError::NoData),
+    let recent = std::mem::take(&mut builder.recent);
+    let (tree, loaded, standing) = match recovered.start {
+        Start::Unknown if config.membership.is_none() => return Err(RecoverError::NoData),
+        Start::Unknown => {
+            warn!(
+                "there is no data, although this server has served before; it does not vote until \
+                 a leader has filled it"
+            );
+            (Tree::new(builder.config), None, Standing::Abstaining)
+        }
         Start::Empty => {
             let mut tree = Tree::new(builder.config);
             let path = write_first_snapshot(config, &store, &mut tree)
                 .map_err(RecoverError::FirstSnapshot)?;
-            let startup = Startup {
-                took: start.elapsed(),
-                snapshot_took: Duration::ZERO,
-                log_entries: 0,
-                snapshot: Some(written(path, tree.last_zxid())),
-                digest_matches: true,
-            };
-            return Ok(Recovery {
-                tree,
-                store,
-                files: Files { log, epochs },
-                startup,
-            });
+            let first = written(path, tree.last_zxid());
+            (tree, Some(first), Standing::Empty)
         }
-        Start::History { snapshot, .. } => {
-            loaded = snapshot.map(|(path, zxid, _)| written(path, zxid));
-            builder.finish()
+        Start::History { snapshot, zxid } => {
+            let loaded = snapshot.map(|(path, zxid, _)| written(path, zxid));
+            let standing = standing(zxid, epochs.accepted());
+            (builder.finish_with_warnings(), loaded, standing)
         }
     };
-    for path in tree.finish_recovery() {
-        warn!("{path} has an access control list that no file holds; nobody may access it");
-    }
-    for orphan in tree.drop_orphan_ephemerals() {
-        warn!(
-            "deleted {}: its session {} does not exist",
-            orphan.path, orphan.session
-        );
-    }
     info!(
         "recovered {} znodes up to zxid {}, {} transactions of them from the log, in {} ms",
         tree.znode_count(),
@@ -177,14 +166,45 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         tree,
         store,
         files: Files { log, epochs },
+        recent: recent.into(),
+        standing,
         startup,
     })
 }
 
+/// Whether a member whose history ends at `last` may vote.
+fn standing(last: Zxid, accepted: Epoch) -> Standing {
+    match accepted {
+        // A leader was about to fill it.
+        accepted if accepted < last.epoch() => Standing::Abstaining,
+        Epoch(0) if last == Zxid::ZERO => Standing::Empty,
+        _ => Standing::Normal,
+    }
+}
+
+/// Builds the state anew from directories that are open, after a truncation. What was opened
+/// before must have been dropped.
+pub fn rebuild(
+    config: &Config,
+    store: &Store,
+    tree: TreeConfig,
+) -> Result<(Tree, Files), RecoverError> {
+    let mut builder = Builder::new(config, tree);
+    let recovered = store.recover(&mut builder);
+    let (log, epochs, recovered) = recovered.map_err(RecoverError::Storage)?;
+    for note in &recovered.notes {
+        warn!("{note}");
+    }
+    match recovered.start {
+        Start::History { .. } => Ok((builder.finish_with_warnings(), Files { log, epochs })),
+        Start::Empty | Start::Unknown => Err(RecoverError::NoData),
+    }
+}
+
 /// What stands behind a snapshot's body, as the settings want it.
-pub fn trailers(config: &Config, zxid: Zxid, digest: i64) -> Trailers {
+pub fn trailers(storage: &Storage, zxid: Zxid, digest: i64) -> Trailers {
     let last_zxid = zxid;
-    match (config.storage.digest, config.storage.last_zxid_block) {
+    match (storage.digest, storage.last_zxid_block) {
         (false, _) => Trailers::None,
         (true, false) => Trailers::Digest { zxid, digest },
         (true, true) => Trailers::All {
@@ -218,7 +238,7 @@ fn write_first_snapshot(
     while tree.snapshot_slice(usize::MAX, &mut body) {}
     writer.write(&body)?;
     // A digest block of an empty database says zero, as the Java server writes it.
-    let file = writer.finish(trailers(config, info.zxid, 0))?;
+    let file = writer.finish(trailers(&config.storage, info.zxid, 0))?;
     store.created()?;
     Ok(file.path)
 }
@@ -233,6 +253,10 @@ struct Builder {
     /// Whether the tree's digest was the one that the last transaction with a digest names.
     /// Earlier ones say nothing: a Java server's snapshot may hold parts of what follows it.
     digest_matches: bool,
+    /// The last transactions.
+    recent: VecDeque<Entry>,
+    /// How many of them are kept.
+    keep: usize,
 }
 
 enum State {
@@ -242,6 +266,45 @@ enum State {
 }
 
 impl Builder {
+    fn new(config: &Config, tree: TreeConfig) -> Self {
+        let keep = config.storage.commit_log_count as usize;
+        Self {
+            field_limit: setup::field_limit(config),
+            config: tree,
+            state: State::None,
+            loaded: None,
+            digest_matches: true,
+            recent: VecDeque::new(),
+            keep: config.membership.as_ref().map_or(0, |_| keep),
+        }
+    }
+
+    /// The state, put in order.
+    fn finish_with_warnings(self) -> Tree {
+        let mut tree = self.finish();
+        for path in tree.finish_recovery() {
+            warn!("{path} has an access control list that no file holds; nobody may access it");
+        }
+        for orphan in tree.drop_orphan_ephemerals() {
+            warn!(
+                "deleted {}: its session {} does not exist",
+                orphan.path, orphan.session
+            );
+        }
+        tree
+    }
+
+    /// Keeps a transaction for learners.
+    fn remember(&mut self, zxid: Zxid, entry: &[u8]) {
+        if self.keep > 0 {
+            if self.recent.len() == self.keep {
+                self.recent.pop_front();
+            }
+            let bytes = entry.into();
+            self.recent.push_back(Entry { zxid, bytes });
+        }
+    }
+
     fn finish(self) -> Tree {
         match self.state {
             State::Loaded(tree) => *tree,
@@ -254,6 +317,7 @@ impl Recover for Builder {
     fn begin(&mut self, zxid: Option<Zxid>) {
         // What an earlier attempt built must not take memory beside this one.
         self.state = State::None;
+        self.recent.clear();
         self.state = match zxid {
             Some(zxid) => {
                 let loader = Loader::new(self.config.clone(), zxid).field_limit(self.field_limit);
@@ -283,7 +347,8 @@ impl Recover for Builder {
         }
     }
 
-    fn txn(&mut self, _zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
+    fn txn(&mut self, zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
+        self.remember(zxid, entry);
         let State::Loaded(tree) = &mut self.state else {
             return Err(Rejected(
                 "a transaction before the state it changes".to_owned(),

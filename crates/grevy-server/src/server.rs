@@ -3,17 +3,28 @@
 use crate::admin::Endpoints;
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::{Listen, Loaded};
+use crate::config::{Config, Listen, Loaded, Membership};
 use crate::listener;
+use crate::log_queue::LogItem;
 use crate::log_thread;
+use crate::peers::Settings;
+use crate::peers::config_files::ConfigFiles;
+use crate::peers::node::Peers;
+use crate::peers::ports::{Command, Ports, Sockets};
+use crate::peers::roster::Roster;
 use crate::recovery::{self, RecoverError};
+use crate::run_number;
 use crate::setup;
 use crate::shared::{Parts, Shared};
 use crate::snapshot_thread::{self, Snapshotter};
 use crate::timer;
 use crate::workers::Workers;
 use grevy_node::Node;
+use grevy_proto::HostPort;
 use grevy_storage::RealDisk;
+use grevy_tree::TreeConfig;
+use grevy_zab::membership::MembershipError;
+use grevy_zab::{Memberships, PeerConfig, Recovered};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -21,6 +32,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{info, warn};
 
 /// The file in the data directory that holds the client port, for whoever started a server
@@ -34,14 +47,88 @@ pub struct Server {
     listeners: Vec<std::net::TcpListener>,
     workers: Workers,
     log_thread: JoinHandle<bool>,
+    /// The thread of the ports for other servers.
+    ports: Option<JoinHandle<()>>,
     endpoints: Endpoints,
+}
+
+/// A member's place in its ensemble.
+struct Place {
+    peer: PeerConfig,
+    members: Memberships,
+    settings: Settings,
+    roster: Roster,
+    sockets: Sockets,
+    files: Option<ConfigFiles>,
+}
+
+impl Place {
+    /// Listens, so that nobody else can.
+    fn take(config: &Config, membership: &Membership) -> Result<Self, StartError> {
+        let members = setup::memberships(membership).map_err(StartError::Membership)?;
+        let proposed = members.proposed().map(|proposed| &**proposed);
+        let roster = Roster::of(members.committed(), proposed);
+        let settings = setup::peer_settings(config, membership);
+        let me = roster.get(settings.me).cloned().unwrap_or_default();
+        let everywhere = settings.listen_everywhere;
+        let tries = config.quorum.election_bind_tries;
+        let observers = settings.observer_port;
+        let sockets = Sockets::bind(&me, observers, everywhere, tries)
+            .map_err(|(address, error)| StartError::PeerPort { address, error })?;
+        let files = match config.quorum.reconfig {
+            true => ConfigFiles::new(membership),
+            false => None,
+        };
+        if let Some(files) = &files {
+            files.back_up(membership);
+        }
+        Ok(Self {
+            files,
+            peer: setup::peer_config(config, membership, random()),
+            members,
+            settings,
+            roster,
+            sockets,
+        })
+    }
+
+    /// Begins to talk with other servers.
+    fn start(
+        self,
+        shared: &Arc<Shared>,
+        tree: TreeConfig,
+        orders: UnboundedReceiver<Command>,
+    ) -> io::Result<JoinHandle<()>> {
+        let mut links = Arc::default();
+        shared.with_peers(|peers| links = peers.links().clone());
+        let ports = Ports {
+            settings: self.settings,
+            events: shared.clone(),
+            links,
+            depot: setup::depot(&shared.config, &shared.store, tree),
+            roster: self.roster,
+            sockets: self.sockets,
+            files: self.files,
+        };
+        let thread = ports.start(orders)?;
+        // What the node has wanted since it was made.
+        shared.with_node(|_, _| ());
+        Ok(thread)
+    }
 }
 
 /// Why a server could not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// This configuration is for something that is not there yet.
-    Unsupported(&'static str),
+    /// The members of the ensemble cannot be understood.
+    Membership(MembershipError),
+    /// An address that this server has in its ensemble cannot be listened on.
+    PeerPort {
+        /// The address.
+        address: HostPort,
+        /// What the system said.
+        error: io::Error,
+    },
     /// An address to listen on has no meaning here.
     Address {
         /// What was to be listened on.
@@ -65,7 +152,13 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsupported(what) => f.write_str(what),
+            Self::Membership(error) => write!(f, "the ensemble's configuration: {error}"),
+            Self::PeerPort { address, error } => write!(
+                f,
+                "cannot listen on {address} for other servers: {error}; does the server.N line of \
+                 this server's myid name this machine, and is the port free? \
+                 quorumListenOnAllIPs=true listens whatever the name resolves to"
+            ),
             Self::Address { listen, error } => write!(
                 f,
                 "cannot listen on {listen}: {error}; is clientPortAddress an address or name of \
@@ -95,12 +188,10 @@ impl Server {
     /// Recovers the data, listens, and serves from the moment this returns.
     pub fn start(loaded: Loaded) -> Result<Self, StartError> {
         let config = loaded.config;
-        if config.membership.is_some() {
-            return Err(StartError::Unsupported(
-                "this configuration is for an ensemble of several servers, which this version of \
-                 Grevy does not run yet; remove the server.N lines to run it standalone",
-            ));
-        }
+        let place = match &config.membership {
+            Some(membership) => Some(Place::take(&config, membership)?),
+            None => None,
+        };
         listener::raise_file_limit();
         // The port is taken before the data is touched, but nobody is let in until it is read.
         let sockets = match &config.clients.listen {
@@ -113,8 +204,41 @@ impl Server {
             recovery::recover(&config, Arc::new(RealDisk), random()).map_err(StartError::Data)?;
         // The directory is this server's from here on. A killed one may have left its port there.
         let _ = std::fs::remove_file(config.storage.data_dir.join(PORT_FILE));
-        let node_config = setup::node_config(&config, random());
-        let node = Node::standalone(node_config.clone(), &recovered.tree, clock.now());
+        let mut node_config = setup::node_config(&config, random());
+        let quorum = &config.quorum;
+        if place.is_some() && (quorum.local_sessions || quorum.read_only_mode) {
+            let dir = &config.storage.data_dir;
+            node_config.run = run_number::take(dir, SystemTime::now())?;
+        }
+        let tree_config = recovered.tree.config().clone();
+        let files = recovered.files;
+        let (node, peers, orders) = match &place {
+            None => {
+                let node = Node::standalone(node_config.clone(), &recovered.tree, clock.now());
+                (node, None, None)
+            }
+            Some(place) => {
+                let found = Recovered {
+                    last: recovered.tree.last_zxid(),
+                    epochs: grevy_zab::Epochs {
+                        accepted: files.epochs.accepted(),
+                        current: files.epochs.current(),
+                    },
+                    recent: recovered.recent,
+                    standing: recovered.standing,
+                };
+                let node = Node::member(
+                    node_config.clone(),
+                    place.peer.clone(),
+                    place.members.clone(),
+                    found,
+                    &recovered.tree,
+                    clock.now(),
+                );
+                let (commands, orders) = unbounded_channel();
+                (node, Some(Peers::new(commands)), Some(orders))
+            }
+        };
         let shared = Arc::new(Shared::from(Parts {
             config,
             node_config,
@@ -123,13 +247,13 @@ impl Server {
             node,
             store: recovered.store,
             initial_text: loaded.initial_text,
+            peers,
         }));
         recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
         let snapshotter = Snapshotter::start_thread(shared.clone())?;
         let log_thread = {
             let shared = shared.clone();
-            let files = recovered.files;
             std::thread::Builder::new()
                 .name("log".to_owned())
                 .spawn(move || {
@@ -137,6 +261,10 @@ impl Server {
                     snapshotter.stop();
                     durable
                 })?
+        };
+        let ports = match place.zip(orders) {
+            Some((place, orders)) => Some(place.start(&shared, tree_config, orders)?),
+            None => None,
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = Workers::start(processors, &shared)?;
@@ -158,6 +286,7 @@ impl Server {
             listeners,
             workers,
             log_thread,
+            ports,
         };
         server.write_port_file();
         Ok(server)
@@ -195,10 +324,25 @@ impl Server {
         }
         stop.await;
         info!("stopping");
-        shared.stop();
         let _ = std::fs::remove_file(shared.config.storage.data_dir.join(PORT_FILE));
+        let now = shared.clock.now();
+        shared.with_node(|node, _| node.begin_stop(now));
+        // The node has a time limit of its own; this is for a log that hangs.
+        let patience = shared.node_config.tick * 4 + Duration::from_secs(1);
+        if tokio::time::timeout(patience, shared.stopped.notified())
+            .await
+            .is_err()
+        {
+            warn!("ending with requests that are not answered");
+        }
+        shared.stop();
         tasks.shutdown().await;
-        shared.log.stop();
+        shared.with_peers(Peers::stop);
+        if let Some(ports) = self.ports {
+            // It has nothing to return.
+            let _ = ports.join();
+        }
+        shared.log.push(LogItem::Stop);
         let durable = self.log_thread.join().unwrap_or(false);
         shared
             .clients

@@ -1,15 +1,22 @@
 //! From the configuration to the settings of the parts.
 
-use crate::config::{Config, EnsembleNames, SnapshotCompression};
+use crate::config::{Config, EnsembleNames, Membership, SnapshotCompression};
+use crate::peers::Settings;
+use crate::peers::quorum::Depot;
 use grevy_node::NodeConfig;
 use grevy_node::auth::AuthConfig;
 use grevy_proto::ServerId;
-use grevy_storage::{Compression, Dirs, LogOptions};
+use grevy_storage::{Compression, Dirs, LogOptions, Store};
 use grevy_tree::TreeConfig;
+use grevy_zab::membership::MembershipError;
+use grevy_zab::{ElectionConfig, Limits, Memberships, PeerConfig, Timing};
 use std::time::Duration;
 
 /// `myid` of a standalone server that has none, as the Java server counts its sessions.
 const STANDALONE_ID: i64 = 1;
+
+/// What a transaction has beside what its request brought, in bytes, generously.
+const RECORD_OVERHEAD: usize = 512;
 
 /// The node's settings. `seed`: any number.
 pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
@@ -27,6 +34,11 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
         reap_per_minute: types.reaper_max_per_minute,
         reap_never_used: types.never_used_container_age.unwrap_or(Duration::ZERO),
         max_pending_requests: (limits.outstanding as usize).max(1),
+        may_shrink_to_one: !config.quorum.standalone,
+        leader_serves: config.quorum.leader_serves,
+        read_only: config.quorum.read_only_mode,
+        local_sessions: config.quorum.local_sessions,
+        upgrade_local_sessions: config.quorum.local_sessions_upgrading,
         seed,
         ..NodeConfig::default()
     };
@@ -35,6 +47,9 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
     node.prepare.enforce_quota = limits.enforce_quota;
     node.prepare.close_session_paths = config.storage.close_session_paths;
     node.prepare.reconfig = config.quorum.reconfig;
+    node.prepare.request_bytes = limits.max_buffer as usize;
+    let extra = (limits.max_buffer_extra as usize).saturating_sub(RECORD_OVERHEAD);
+    node.prepare.expansion_bytes = node.prepare.expansion_bytes.min(extra);
     node
 }
 
@@ -93,5 +108,87 @@ pub fn dirs(config: &Config) -> Dirs {
     Dirs {
         data: config.storage.data_dir.clone(),
         log: config.storage.data_log_dir.clone(),
+    }
+}
+
+/// For how long an election waits for better votes once there is a quorum. Source:
+/// `FastLeaderElection.finalizeWait`.
+const FINALIZE_WAIT: Duration = Duration::from_millis(200);
+
+/// How a member of an ensemble takes part. `seed`: any number.
+pub fn peer_config(config: &Config, membership: &Membership, seed: u64) -> PeerConfig {
+    let quorum = &config.quorum;
+    let (init, sync) = (membership.init_limit, membership.sync_limit);
+    PeerConfig {
+        id: ServerId(membership.my_id),
+        timing: Timing {
+            tick: config.timing.tick,
+            init,
+            sync,
+            connect: membership.connect_limit,
+        },
+        limits: Limits {
+            epoch_wait: quorum.epoch_wait,
+            snapshots: quorum.max_snap_syncs as usize,
+            diffs: quorum.max_diff_syncs as usize,
+            observer_election_delay: quorum.observer_election_delay,
+            observer_masters: quorum.observer_master_port.is_some(),
+            observer_reconnect_delay: quorum.observer_reconnect_delay,
+            silence: quorum.peer_timeout,
+            seed,
+        },
+        election: ElectionConfig {
+            min_interval: quorum.min_notification_interval,
+            max_interval: quorum.max_notification_interval,
+            finalize_wait: FINALIZE_WAIT,
+            reconfig: quorum.reconfig,
+        },
+        commit_log: config.storage.commit_log_count as usize,
+        always_snapshot: quorum.force_snapshot_sync,
+        read_log: config.storage.snapshot_size_factor >= 0.0,
+        reconfig: quorum.reconfig,
+    }
+}
+
+/// Who is in the ensemble, now and by the last proposal.
+///
+/// # Errors
+/// If the configuration says something that its text form cannot.
+pub fn memberships(membership: &Membership) -> Result<Memberships, MembershipError> {
+    let read =
+        |ensemble: &crate::config::Ensemble| grevy_zab::Membership::parse(&ensemble.to_string());
+    let mut memberships = Memberships::new(read(&membership.ensemble)?);
+    if let Some(last_seen) = &membership.last_seen {
+        memberships.propose(read(last_seen)?);
+    }
+    Ok(memberships)
+}
+
+/// How the ports for other servers are used.
+pub fn peer_settings(config: &Config, membership: &Membership) -> Settings {
+    let quorum = &config.quorum;
+    Settings {
+        me: ServerId(membership.my_id),
+        connect_timeout: quorum.election_connect_timeout,
+        hello_timeout: quorum
+            .election_read_timeout
+            .unwrap_or(membership.sync_limit),
+        listen_everywhere: quorum.listen_on_every_address,
+        keep_alive: quorum.keep_alive,
+        several_addresses: quorum.multi_address,
+        init_limit: membership.init_limit,
+        connect_pause: quorum.leader_connect_pause,
+        observer_port: quorum.observer_master_port,
+    }
+}
+
+/// Where a leader's snapshots go; `tree` is how their trees are set up.
+pub fn depot(config: &Config, store: &Store, tree: TreeConfig) -> Depot {
+    Depot {
+        store: store.clone(),
+        compression: compression(config),
+        storage: config.storage.clone(),
+        tree,
+        field_limit: field_limit(config),
     }
 }

@@ -9,18 +9,22 @@ use crate::clients::{ClientMap, Port};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadlines::Deadlines;
-use crate::log_queue::LogQueue;
+use crate::ensemble::{EnsembleWatch, outlook};
+use crate::log_queue::{LogItem, LogQueue};
 use crate::metrics::{Counter, ServerMetrics};
+use crate::peers::node::{Peers, discard};
+use crate::peers::quorum::{Link, Received};
 use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
-use grevy_node::{Node, NodeConfig, Output, Status, Watches};
-use grevy_proto::Zxid;
+use crate::timer::Alarm;
+use grevy_node::{CloseReason, Node, NodeConfig, Output, Part, Service, Status, Watches};
 use grevy_storage::Store;
 use grevy_tree::Tree;
 use grevy_tree::watch::{WatchTable, WatcherId};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use tokio::sync::Notify;
 use tracing::{error, info};
 
 /// See the module's text.
@@ -39,6 +43,8 @@ pub struct Shared {
     pub auth_failures: Counter,
     /// Syncs of the log that took longer than `fsync.warningthresholdms`; likewise.
     pub slow_syncs: Counter,
+    /// What the server goes through as a member of an ensemble.
+    pub ensemble: EnsembleWatch,
     /// What became of snapshots.
     pub snapshots: SnapshotBoard,
     /// ZooKeeper's trace mask (`gtmk`, `stmk`), which nothing goes by here.
@@ -59,7 +65,17 @@ pub struct Shared {
     pub store: Store,
     /// The text of the configuration file.
     pub initial_text: String,
+    /// Held while a snapshot is written: then the history is not rewritten.
+    pub snapshot_lock: Mutex<()>,
+    /// When the node wants to be woken.
+    pub alarm: Alarm,
+    /// The way to other servers; `None`: the server runs alone.
+    peers: Option<Peers>,
     node: Mutex<Node>,
+    /// Whether clients are served; only then their frames are handled.
+    serving: AtomicBool,
+    /// The node has said that the server may end.
+    pub stopped: Notify,
     stopping: AtomicBool,
 }
 
@@ -78,58 +94,118 @@ impl Shared {
     pub fn with_node<R>(&self, f: impl FnOnce(&mut Node, &Port<'_>) -> R) -> R {
         let port = Port::new(&self.clients, &self.stats);
         let mut node = self.node.lock();
+        let before = *node.tally();
         let result = f(&mut node, &port);
         if node.has_committed() {
             let now = self.clock.now();
             let mut tree = self.tree.write();
-            let before = tree.last_zxid();
             node.apply_committed(now, &mut tree, &self.watches, &port);
-            self.metrics
-                .commits
-                .add(transactions(before, tree.last_zxid()));
         }
+        if *node.tally() != before {
+            let (leads, now) = (node.peer().leads(), self.clock.now());
+            self.metrics
+                .count(&before, node.tally(), leads, now.wall_ms);
+        }
+        let mut after = After::default();
         while let Some(output) = node.poll() {
-            self.carry_out(output);
+            self.ensemble
+                .output(&node, &output, &self.clock, &self.metrics);
+            self.carry_out(output, &mut after);
+        }
+        if self.peers.is_some() {
+            self.alarm.set(node.next_timeout());
+            self.ensemble.settled(&node, &self.clock, &self.metrics);
         }
         drop(node);
         port.deliver();
+        self.follow_up(after);
         result
     }
 
-    fn carry_out(&self, output: Output) {
+    fn carry_out(&self, output: Output, after: &mut After) {
         match output {
             Output::Append { zxid, entry } => {
-                self.metrics.proposals.add(1);
                 self.metrics.log_entries.add(1);
-                self.log.append(zxid, entry);
+                self.log.push(LogItem::Append { zxid, entry });
             }
-            Output::Snapshot(info) => self.log.snapshot(info),
+            Output::Snapshot(info) => self.log.push(LogItem::Snapshot(info)),
             Output::Expired(session) => {
                 self.metrics.sessions_expired.add(1);
                 info!(%session, "session expired: it was not heard of for its whole timeout");
             }
-            // Nobody asks for these before there are ensembles.
-            Output::SaveEpochs { .. }
-            | Output::Truncate { .. }
-            | Output::InstallSnapshot { .. }
-            | Output::ReadLog { .. }
-            | Output::Notify { .. }
-            | Output::DialAll
-            | Output::Dial { .. }
-            | Output::Send { .. }
-            | Output::SendSnapshot { .. }
-            | Output::Hangup { .. }
-            | Output::LinkTimeout { .. }
-            | Output::Service(_)
-            | Output::DropClients
-            | Output::Became(_)
-            | Output::Configured { .. } => {}
+            Output::Service(service) => {
+                let open = matches!(service, Service::Open | Service::ReadOnly);
+                self.serving.store(open, Ordering::SeqCst);
+                after.wakes_clients |= open;
+            }
+            Output::DropClients => after.drops_clients = true,
+            Output::Became(part) => {
+                // What was received of the last leader is of no use. The log is told elsewhere.
+                if let (Part::Looking { .. }, Some(peers)) = (&part, &self.peers) {
+                    after.forgotten = peers.take_received();
+                }
+            }
+            Output::Stopped => self.stopped.notify_one(),
             Output::Note(note) => info!("{note}"),
             Output::Broken(broken) => {
                 error!("stopping at once, since going on would spread the damage: {broken}");
                 std::process::exit(12);
             }
+            output => {
+                if let Some(peers) = &self.peers {
+                    peers.carry_out(output, &self.log, &mut after.links);
+                }
+            }
         }
+    }
+
+    /// Does what must wait until the node is not locked any more.
+    fn follow_up(&self, after: After) {
+        discard(after.forgotten);
+        for link in &after.links {
+            link.send_now();
+        }
+        if after.drops_clients {
+            for client in self.clients.all() {
+                client.wire().conn.close(CloseReason::NotServing);
+                client.send_now();
+            }
+        } else if after.wakes_clients {
+            for client in self.clients.all() {
+                client.wake();
+            }
+        }
+    }
+
+    /// Whether clients are served. If not now, they may be in a moment.
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::SeqCst)
+    }
+
+    /// Whether the server runs alone.
+    pub fn is_alone(&self) -> bool {
+        self.peers.is_none()
+    }
+
+    /// Calls `f` if the server is a member of an ensemble.
+    pub fn with_peers(&self, f: impl FnOnce(&Peers)) {
+        if let Some(peers) = &self.peers {
+            f(peers);
+        }
+    }
+
+    /// Puts another state in the place of the present one.
+    pub fn replace_tree(&self, tree: Tree) {
+        let before = std::mem::replace(&mut *self.tree.write(), tree);
+        // Taking a large tree apart takes time, and nobody is to wait for it.
+        drop(before);
+    }
+
+    /// Has a snapshot that is being written given up, and keeps others from being written until
+    /// the guard is dropped.
+    pub fn stop_snapshot(&self) -> MutexGuard<'_, ()> {
+        self.tree.write().abandon_snapshot();
+        self.snapshot_lock.lock()
     }
 
     /// Storage failed: nothing more is acknowledged, every client is sent away.
@@ -153,10 +229,20 @@ impl Shared {
 
     /// Why the server does not serve, if it does not.
     pub fn not_serving(&self) -> Option<String> {
+        let node = self.node.lock();
+        match node.status() {
+            Status::Serving | Status::ReadOnly => None,
+            Status::Stopping => Some("it is about to end".to_owned()),
+            Status::Joining => Some(outlook(node.peer())),
+            Status::StorageFailed(why) => Some(why),
+        }
+    }
+
+    /// Why the server cannot serve before it is restarted, if that is so.
+    pub fn broken(&self) -> Option<String> {
         match self.node.lock().status() {
-            Status::Serving => None,
-            Status::Joining => Some("it has no leader yet".to_owned()),
-            Status::StorageFailed(why) => Some(why.clone()),
+            Status::Serving | Status::ReadOnly | Status::Stopping | Status::Joining => None,
+            Status::StorageFailed(why) => Some(why),
         }
     }
 
@@ -186,6 +272,19 @@ impl Shared {
     }
 }
 
+/// What is left to do once the node is not locked any more.
+#[derive(Default)]
+struct After {
+    /// Links with something to send.
+    links: Vec<Arc<Link>>,
+    /// Clients may have frames that waited.
+    wakes_clients: bool,
+    /// All clients are to be sent away.
+    drops_clients: bool,
+    /// A leader's snapshot that nobody is going to install.
+    forgotten: Option<Received>,
+}
+
 /// The parts of [`Shared`] that differ from server to server.
 pub struct Parts {
     /// How the server is set up.
@@ -202,29 +301,28 @@ pub struct Parts {
     pub store: Store,
     /// The text of the configuration file; empty if there was none.
     pub initial_text: String,
+    /// The way to other servers; `None`: the server runs alone.
+    pub peers: Option<Peers>,
 }
 
 /// ZooKeeper's trace mask at the start: client requests, server packets, sessions, warnings.
 const TRACE_MASK: i64 = 306;
 
-/// How many transactions were applied on the way from one zxid to another.
-fn transactions(from: Zxid, to: Zxid) -> u64 {
-    match from.epoch() == to.epoch() {
-        true => u64::from(to.counter().saturating_sub(from.counter())),
-        false => u64::from(to.counter()),
-    }
-}
-
 impl From<Parts> for Shared {
     fn from(parts: Parts) -> Self {
+        let metrics = ServerMetrics::default();
+        if parts.node.peer().is_member() {
+            metrics.looking.add(1);
+        }
         let newcomers = Deadlines::new(parts.config.clients.sessionless_timeout);
         Self {
             node_config: Arc::new(parts.node_config),
             clock: parts.clock,
             stats: Stats::default(),
-            metrics: ServerMetrics::default(),
+            metrics,
             auth_failures: Counter::default(),
             slow_syncs: Counter::default(),
+            ensemble: EnsembleWatch::new(parts.clock.time()),
             snapshots: SnapshotBoard::default(),
             trace_mask: AtomicI64::new(TRACE_MASK),
             watches: WatchLock(Mutex::new(WatchTable::new(parts.tree.config().hash_seed))),
@@ -235,7 +333,12 @@ impl From<Parts> for Shared {
             lingering: Deadlines::new(std::time::Duration::from_secs(1)),
             store: parts.store,
             initial_text: parts.initial_text,
+            snapshot_lock: Mutex::default(),
+            alarm: Alarm::default(),
+            serving: AtomicBool::new(parts.peers.is_none()),
+            peers: parts.peers,
             node: Mutex::new(parts.node),
+            stopped: Notify::new(),
             stopping: AtomicBool::new(false),
             config: parts.config,
         }

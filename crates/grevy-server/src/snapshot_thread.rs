@@ -78,7 +78,13 @@ fn snapshot(shared: &Shared, info: SnapshotInfo) -> bool {
                 wall_ms: shared.clock.now().wall_ms,
             });
         }
-        Ok(None) => shared.snapshots.failed("the server stops".to_owned()),
+        Ok(None) => {
+            let why = match shared.is_stopping() {
+                true => "the server stops",
+                false => "the state is replaced by the leader's",
+            };
+            shared.snapshots.failed(why.to_owned());
+        }
         Err(error) => {
             shared.metrics.snapshot_errors.add(1);
             shared.snapshots.failed(error.to_string());
@@ -90,8 +96,10 @@ fn snapshot(shared: &Shared, info: SnapshotInfo) -> bool {
     written
 }
 
-/// `None`: given up because the server stops.
+/// `None`: given up because the server stops, or because the state is about to be replaced.
 fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, DiskError> {
+    // Until this is over, the history is not rewritten.
+    let _writing = shared.snapshot_lock.lock();
     let mut writer = shared
         .store
         .snapshot(info.zxid, setup::compression(&shared.config))?;
@@ -99,6 +107,11 @@ fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, Di
     loop {
         let more = {
             let mut tree = shared.tree.write();
+            if !tree.is_taking_snapshot() {
+                drop(tree);
+                writer.abort()?;
+                return Ok(None);
+            }
             let start = Instant::now();
             let more = tree.snapshot_slice(SLICE, &mut bytes);
             let took = start.elapsed();
@@ -115,7 +128,7 @@ fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, Di
             bytes.clear();
         }
         if !more {
-            let trailers = recovery::trailers(&shared.config, info.zxid, info.digest);
+            let trailers = recovery::trailers(&shared.config.storage, info.zxid, info.digest);
             return writer.finish(trailers).map(Some);
         }
         if shared.is_stopping() {

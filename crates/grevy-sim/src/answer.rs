@@ -78,6 +78,7 @@ fn record(operation: &Operation, reader: &mut Reader<'_>) -> Result<Answer, Deco
         Operation::Delete { .. }
         | Operation::Check { .. }
         | Operation::WatchOf { .. }
+        | Operation::Reconfig { .. }
         | Operation::SetWatches(_)
         | Operation::Auth(_)
         | Operation::Ping

@@ -5,11 +5,15 @@ use grevy_proto::{Decode, Zxid};
 use grevy_storage::snapshot::Fed;
 use grevy_storage::{Recover, Rejected};
 use grevy_tree::{Loader, Tree, TreeConfig};
+use grevy_zab::Entry;
+use std::collections::VecDeque;
 
 /// See the module's text.
 pub struct Builder {
     config: TreeConfig,
     state: State,
+    recent: VecDeque<Entry>,
+    keep: usize,
 }
 
 enum State {
@@ -24,7 +28,22 @@ impl Builder {
         Self {
             config,
             state: State::None,
+            recent: VecDeque::new(),
+            keep: 0,
         }
+    }
+
+    /// The same, and keeps the last `keep` transactions for learners.
+    pub fn keeping(config: TreeConfig, keep: usize) -> Self {
+        Self {
+            keep,
+            ..Self::new(config)
+        }
+    }
+
+    /// The last transactions, oldest first.
+    pub fn recent(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.recent).into()
     }
 
     /// What was built; an empty tree if nothing was found.
@@ -38,6 +57,7 @@ impl Builder {
 
 impl Recover for Builder {
     fn begin(&mut self, zxid: Option<Zxid>) {
+        self.recent.clear();
         self.state = match zxid {
             Some(zxid) => State::Loading(Box::new(Loader::new(self.config.clone(), zxid))),
             None => State::Loaded(Box::new(Tree::new(self.config.clone()))),
@@ -61,7 +81,14 @@ impl Recover for Builder {
         }
     }
 
-    fn txn(&mut self, _zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
+    fn txn(&mut self, zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
+        if self.keep > 0 {
+            let bytes = entry.into();
+            self.recent.push_back(Entry { zxid, bytes });
+            if self.recent.len() > self.keep {
+                self.recent.pop_front();
+            }
+        }
         let State::Loaded(tree) = &mut self.state else {
             return Err(Rejected("a transaction before its state".to_owned()));
         };

@@ -3,6 +3,7 @@
 //! What needs the state at every zxid is judged in one [`replay`] of the committed history
 //! through the model; the rest looks at the evidence directly.
 
+pub mod l04;
 pub mod liveness;
 pub mod p01;
 pub mod p02;
@@ -16,7 +17,14 @@ pub mod p17;
 pub mod p18;
 pub mod p20;
 pub mod p22;
+pub mod p23;
+pub mod p24;
+pub mod p25;
+pub mod p26;
+pub mod p27;
+pub mod p28;
 pub mod p29;
+pub mod p31;
 pub mod replay;
 
 use crate::counts::Counts;

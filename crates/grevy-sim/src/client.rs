@@ -33,6 +33,8 @@ pub struct Client {
     deaf: bool,
     /// It asks for nothing new: the run is ending.
     pub quiet: bool,
+    /// It does nothing but change the ensemble.
+    is_operator: bool,
 }
 
 /// The connection that it uses now.
@@ -77,6 +79,16 @@ impl Client {
             asleep_until: Time(0),
             deaf: false,
             quiet: false,
+            is_operator: false,
+        }
+    }
+
+    /// One that does nothing but change the ensemble.
+    pub fn operator(number: usize, random: Random) -> Self {
+        Self {
+            is_operator: true,
+            users: vec![workload::OPERATOR.to_owned()],
+            ..Self::new(number, random)
         }
     }
 
@@ -122,6 +134,13 @@ impl Client {
         let enough = ctx.counts.of("requests sent") >= ctx.options.requests;
         if !self.quiet && !enough && self.live_outstanding() < 2 * ctx.options.depth as usize {
             let burst = self.random.between(1, ctx.options.depth);
+            if self.is_operator {
+                if self.live_outstanding() == 0 && self.random.one_in(4) {
+                    let operation = workload::reconfigure(&mut self.random, &ctx.options);
+                    self.send(ctx, operation);
+                }
+                return;
+            }
             for _ in 0..burst {
                 let operation = workload::draw(&mut self.random, &ctx.options, &self.users);
                 let last = operation == Operation::CloseSession;
@@ -194,7 +213,8 @@ impl Client {
     /// Names a session of somebody else, with a wrong password.
     pub fn intrude(&mut self, ctx: &mut Context, session: i64) {
         ctx.counts.fault("wrong password");
-        let link = ctx.dial(None, self.address);
+        let server = self.random.index(ctx.up.len());
+        let link = ctx.dial(None, self.address, server);
         let asked = Asked {
             session,
             last_zxid: 0,
@@ -258,7 +278,9 @@ impl Client {
             timeout: timeout.as_millis() as i32,
             password_right: true,
         };
-        let link = ctx.dial(Some(self.number), self.address);
+        // A server that is down is left for another at the next try.
+        let server = self.random.index(ctx.up.len());
+        let link = ctx.dial(Some(self.number), self.address, server);
         let conversation = self.converse(ctx, link, asked);
         self.connection = Some(Live {
             link,
@@ -346,7 +368,7 @@ impl Client {
                 Received::Bytes(bytes) => {
                     live.unread.extend(bytes);
                     live.last_heard = now;
-                    ctx.server_may_write(link);
+                    ctx.wake(link, End::Server, 100);
                     while let Some(frame) = self.next_frame() {
                         self.receive(ctx, &frame);
                     }
@@ -437,7 +459,7 @@ impl Client {
             Operation::CloseSession => {
                 ctx.counts.did("sessions closed");
                 self.session = 0;
-                self.users.clear();
+                self.users.retain(|user| user == workload::OPERATOR);
                 self.watches = ClientWatches::default();
                 self.drop_link(ctx, false);
             }

@@ -1,10 +1,15 @@
 //! What clients did and saw, and what the server told of itself. The checkers judge nothing
 //! else.
 
+use crate::ensemble::Ensemble;
+use crate::evidence::Ledger;
 use crate::model::Model;
 use crate::net::LinkId;
 use crate::operation::Operation;
+use crate::options::Options;
 use grevy_node::Time;
+use grevy_zab::Membership;
+use std::sync::Arc;
 
 /// All evidence of a run.
 #[derive(Debug)]
@@ -17,10 +22,16 @@ pub struct History {
     pub base: i64,
     /// The state that the run began with.
     pub state: Model,
-    /// Whole states that the server held.
+    /// What every server had.
+    pub ledger: Ledger,
+    /// The members that are in force in the committed history, if there is an ensemble.
+    pub membership: Option<Membership>,
+    /// Sessions that a server in charge of their deadlines was told of.
+    pub reported: Vec<Reported>,
+    /// Places in the order of all that reaches connections.
+    pub reached: u64,
+    /// Whole states that servers held.
     pub dumps: Vec<Dump>,
-    /// Transactions as the logs on disk have them, where they stood when they were read.
-    pub on_disk: Vec<OnDisk>,
     /// Connections that a session came back through, as the server took them up.
     pub attached: Vec<Attached>,
     /// Requests that reached a connection of the server, with its number among all of them.
@@ -124,15 +135,15 @@ pub enum Frame {
 pub struct Committed {
     /// Its zxid.
     pub zxid: i64,
-    /// Its entry, as the node gave it to the log.
-    pub entry: Vec<u8>,
-    /// The server's run in which it was decided.
-    pub incarnation: u32,
+    /// Its entry, as a node gave it to the log.
+    pub entry: Arc<[u8]>,
 }
 
-/// The server's whole state, as text.
+/// A server's whole state, as text.
 #[derive(Debug, Clone)]
 pub struct Dump {
+    /// Which server's.
+    pub server: usize,
     /// The last transaction in it.
     pub zxid: i64,
     /// When it was taken.
@@ -145,17 +156,6 @@ pub struct Dump {
     pub digest: i64,
 }
 
-/// A record in a log file.
-#[derive(Debug, Clone)]
-pub struct OnDisk {
-    /// Which file.
-    pub file: String,
-    /// Its zxid.
-    pub zxid: i64,
-    /// Its entry.
-    pub entry: Vec<u8>,
-}
-
 /// A session came back.
 #[derive(Debug, Clone, Copy)]
 pub struct Attached {
@@ -165,6 +165,8 @@ pub struct Attached {
     pub session: i64,
     /// Through which connection.
     pub link: LinkId,
+    /// The epoch in which that was.
+    pub epoch: i64,
 }
 
 /// A request reached the server.
@@ -184,6 +186,17 @@ pub struct Heard {
     pub incarnation: u32,
 }
 
+/// A session was heard of, by a report of a learner or because it opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Reported {
+    /// When, on the clock of the server that was told.
+    pub at: Time,
+    /// The session.
+    pub session: i64,
+    /// That server's run.
+    pub incarnation: u32,
+}
+
 /// A session's end was proposed.
 #[derive(Debug, Clone, Copy)]
 pub struct Expired {
@@ -193,20 +206,25 @@ pub struct Expired {
     pub session: i64,
     /// The server's run.
     pub incarnation: u32,
-    /// When that run began.
+    /// Since when that run has been in charge.
     pub started: Time,
+    /// How many of [`History::heard`] and [`History::reported`] there were.
+    pub known: (usize, usize),
 }
 
 impl History {
-    /// Nothing has happened yet to a server that is empty.
-    pub fn new(extended_types: bool) -> Self {
+    /// Nothing has happened yet to servers that are empty.
+    pub fn new(options: &Options) -> Self {
         Self {
+            ledger: Ledger::new(options.servers(), 0),
+            membership: options.ensemble.as_ref().map(Ensemble::membership),
+            reported: Vec::new(),
+            reached: 0,
             connections: Vec::new(),
             committed: Vec::new(),
             base: 0,
-            state: Model::new(extended_types),
+            state: Model::new(options.extended_types),
             dumps: Vec::new(),
-            on_disk: Vec::new(),
             attached: Vec::new(),
             heard: Vec::new(),
             expired: Vec::new(),
@@ -217,6 +235,12 @@ impl History {
     /// Notes a broken rule.
     pub fn violate(&mut self, property: &'static str, what: String) {
         self.violations.push(Violation { property, what });
+    }
+
+    /// The committed transaction of that number.
+    pub fn entry(&self, zxid: i64) -> Option<&Arc<[u8]>> {
+        let at = self.committed.binary_search_by_key(&zxid, |c| c.zxid);
+        Some(&self.committed[at.ok()?].entry)
     }
 
     /// The zxid of the last committed transaction.

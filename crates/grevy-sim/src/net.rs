@@ -1,4 +1,4 @@
-//! Streams between clients and servers: delayed, cut anywhere, reset at any byte, half-open.
+//! Streams between clients and servers, and between servers: delayed, held up, cut anywhere, reset at any byte, half-open.
 //!
 //! A stream is first in, first out; what had not arrived when it was reset never does. How badly
 //! a link behaves is drawn for each anew.
@@ -71,6 +71,22 @@ impl LinkStyle {
     }
 }
 
+impl LinkStyle {
+    /// The style of a link between servers, which are near each other most of the time.
+    pub fn draw_between_servers(random: &mut Random) -> Self {
+        let mean = *random.pick(&[100, 100, 500, 500, 2_000, 10_000]);
+        let back = match random.one_in(6) {
+            true => mean * 10,
+            false => mean,
+        };
+        Self {
+            delay: [mean, back],
+            cut: [Cut::Whole, Cut::Pieces, Cut::Bytes][random.weighted(&[8, 4, 1])],
+            window: *random.pick(&[64 << 10, 64 << 10, 4 << 10]),
+        }
+    }
+}
+
 /// What a read brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Received {
@@ -92,6 +108,10 @@ struct Direction {
     end_sent: bool,
     end_arrived: bool,
     last_at: Time,
+    /// Nothing gets through for now; sent again and again until something does.
+    held: bool,
+    /// Packets that were due meanwhile.
+    overdue: usize,
 }
 
 #[derive(Debug)]
@@ -138,10 +158,19 @@ impl Network {
         }
     }
 
-    /// A new link.
+    /// A new link from a client.
     pub fn open(&mut self, now: Time) -> LinkId {
+        self.open_like(now, LinkStyle::draw)
+    }
+
+    /// A new link from one server to another.
+    pub fn open_between_servers(&mut self, now: Time) -> LinkId {
+        self.open_like(now, LinkStyle::draw_between_servers)
+    }
+
+    fn open_like(&mut self, now: Time, style: fn(&mut Random) -> LinkStyle) -> LinkId {
         let mut random = self.random.fork();
-        let mut style = LinkStyle::draw(&mut random);
+        let mut style = style(&mut random);
         if self.calm {
             style.delay = CALM;
         }
@@ -208,6 +237,10 @@ impl Network {
             return false;
         }
         let direction = link.direction(end);
+        if direction.held {
+            direction.overdue += 1;
+            return false;
+        }
         match direction.in_flight.pop_front() {
             Some(Packet::Bytes(bytes)) => direction.arrived.extend(bytes),
             Some(Packet::End) => direction.end_arrived = true,
@@ -256,6 +289,18 @@ impl Network {
         self.links[id.0].dead = true;
     }
 
+    /// From now on nothing gets through to `end`; nobody is told, and nothing is lost.
+    pub fn hold(&mut self, id: LinkId, end: End) {
+        self.links[id.0].direction(end).held = true;
+    }
+
+    /// What was held back gets through: [`Network::arrive`] is due so many times.
+    pub fn release(&mut self, id: LinkId, end: End) -> usize {
+        let direction = self.links[id.0].direction(end);
+        direction.held = false;
+        std::mem::take(&mut direction.overdue)
+    }
+
     /// Whether `end` has let go of the link or knows that it is broken.
     pub fn is_closed(&self, id: LinkId, end: End) -> bool {
         self.links[id.0].closed[end as usize]
@@ -299,6 +344,10 @@ impl Link {
         let at = Time(now.0 + delay).max(direction.last_at);
         direction.last_at = at;
         direction.in_flight.push_back(packet);
+        if direction.held {
+            direction.overdue += 1;
+            return None;
+        }
         Some(at)
     }
 }

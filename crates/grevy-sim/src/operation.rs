@@ -2,8 +2,8 @@
 
 use grevy_proto::multi::{MultiOp, encode_multi};
 use grevy_proto::request::{
-    Auth, Check, Create, CreateTtl, Delete, PathOnly, Read, RequestHeader, SetAcl, SetData,
-    SetWatches, SetWatches2, WatchOf,
+    Auth, Check, Create, CreateTtl, Delete, Nullable, PathOnly, Read, Reconfig, RequestHeader,
+    SetAcl, SetData, SetWatches, SetWatches2, WatchOf,
 };
 use grevy_proto::{Acl, Encode, Id, OpCode, Xid, Zxid};
 use std::borrow::Cow;
@@ -91,6 +91,13 @@ pub enum Operation {
     Auth(String),
     /// whoAmI.
     WhoAmI,
+    /// reconfig.
+    Reconfig {
+        /// Lines of servers that join.
+        joining: Option<String>,
+        /// Numbers of servers that leave.
+        leaving: Option<String>,
+    },
     /// ping.
     Ping,
     /// closeSession.
@@ -192,6 +199,7 @@ impl Operation {
             Self::SetWatches(_) => OpCode::SetWatches2,
             Self::Auth(_) => OpCode::Auth,
             Self::WhoAmI => OpCode::WhoAmI,
+            Self::Reconfig { .. } => OpCode::Reconfig,
             Self::Ping => OpCode::Ping,
             Self::CloseSession => OpCode::CloseSession,
         }
@@ -253,6 +261,13 @@ impl Operation {
                 let parts: Vec<MultiOp<'_>> = parts.iter().filter_map(Self::as_part).collect();
                 encode_multi(&parts, out);
             }
+            Self::Reconfig { joining, leaving } => Reconfig {
+                joining: Nullable(joining.as_deref().map(Into::into)),
+                leaving: Nullable(leaving.as_deref().map(Into::into)),
+                members: Nullable(None),
+                config_id: -1,
+            }
+            .encode(out),
             Self::Sync(at)
             | Self::GetAcl(at)
             | Self::GetEphemerals(at)

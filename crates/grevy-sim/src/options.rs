@@ -1,5 +1,6 @@
 //! What a run is like: drawn from its seed, printed, and nothing else decides.
 
+use crate::ensemble::Ensemble;
 use crate::planted::Bug;
 use crate::random::Random;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Options {
     pub fault_every: u64,
     /// Which faults.
     pub faults: Faults,
+    /// The ensemble; `None`: one server that runs alone.
+    pub ensemble: Option<Ensemble>,
     /// A bug to be found.
     pub bug: Option<Bug>,
     /// Print the trace.
@@ -68,13 +71,71 @@ pub struct Faults {
     pub rot: bool,
     /// Resets, half-open connections, clients that vanish, do not read, or come twice.
     pub network: bool,
-    /// Jumps of the wall clock, late timers.
+    /// Jumps of the wall clock, late timers; in an ensemble also clocks that run fast or slow,
+    /// or jump ahead.
     pub clock: bool,
+    /// In an ensemble: servers that cannot reach each other, in one way or both.
+    pub partition: bool,
+    /// In an ensemble: servers that stand still for a while.
+    pub pause: bool,
+}
+
+impl Faults {
+    /// None at all.
+    pub const NONE: Self = Self {
+        power: false,
+        kill: false,
+        disk: false,
+        rot: false,
+        network: false,
+        clock: false,
+        partition: false,
+        pause: false,
+    };
 }
 
 impl Options {
-    /// The run of a seed.
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        self.ensemble.as_ref().map_or(1, Ensemble::len)
+    }
+
+    /// The run of a seed: mostly an ensemble, sometimes one server alone.
     pub fn draw(seed: u64) -> Self {
+        match seed % 4 {
+            0 => Self::alone(seed),
+            _ => Self::ensemble(seed),
+        }
+    }
+
+    /// A run of an ensemble.
+    pub fn ensemble(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0xe25e);
+        let r = &mut random;
+        let alone = Self::alone(seed);
+        let tick = *r.pick(&[100, 200, 500]);
+        let quiet = alone.faults == Faults::NONE;
+        Self {
+            ensemble: Some(Ensemble::draw(r)),
+            tick: Duration::from_millis(tick),
+            duration: Duration::from_millis(r.between(15_000, 60_000)),
+            timeout_ticks: *r.pick(&[4, 4, 10, 20]),
+            think: alone.think * 3,
+            sync_time: *r.pick(&[50, 500, 500, 5_000, 20_000]),
+            // A new leader begins a new epoch, so that no counter gets that far.
+            first_zxid: *r.pick(&[0, 0, (7 << 32) + 5]),
+            fault_every: *r.pick(&[500, 1_000, 3_000, 10_000]),
+            faults: Faults {
+                partition: !quiet && r.percent(70),
+                pause: !quiet && r.percent(40),
+                ..alone.faults
+            },
+            ..alone
+        }
+    }
+
+    /// A run of one server.
+    pub fn alone(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let r = &mut random;
         let mut faults = Faults {
@@ -84,16 +145,10 @@ impl Options {
             rot: r.percent(50),
             network: r.percent(80),
             clock: r.percent(50),
+            ..Faults::NONE
         };
         if r.one_in(15) {
-            faults = Faults {
-                power: false,
-                kill: false,
-                disk: false,
-                rot: false,
-                network: false,
-                clock: false,
-            };
+            faults = Faults::NONE;
         }
         let near_wrap = (1 << 32) - 1 - r.between(5, 300) as i64;
         let duration = r.between(4_000, 20_000);
@@ -133,6 +188,7 @@ impl Options {
             output_limit: *r.pick(&[16 << 20, 64 << 10]),
             fault_every: *r.pick(&[200, 700, 2_000]),
             faults,
+            ensemble: None,
             bug: None,
             print: false,
         }

@@ -23,6 +23,24 @@ pub enum Bug {
     ExpiresEarly,
     /// The right answer's Stat counts one version too many.
     WrongStat,
+    /// A learner does not take back what its leader does not have.
+    ForgetsTruncation,
+    /// A leader takes what it has sent for acknowledged.
+    BelievesAcks,
+    /// A learner takes the history before NEWLEADER for durable before it is.
+    SyncsHistoryLate,
+    /// Promises are reported as durable before they are.
+    SavesEpochsLate,
+    /// Promises are never written.
+    ForgetsEpochs,
+    /// A snapshot from the leader is put beside the old log, not in its place.
+    KeepsOldLog,
+    /// Clients are served while there is no leader.
+    ServesWithoutLeader,
+    /// Whatever server a request comes through is taken for the session's home.
+    StealsSessions,
+    /// A server whose disk was emptied says that it holds a history, and votes.
+    VotesWithoutHistory,
 }
 
 impl Bug {
@@ -37,6 +55,15 @@ impl Bug {
         Self::WatchFiresTwice,
         Self::ExpiresEarly,
         Self::WrongStat,
+        Self::ForgetsTruncation,
+        Self::BelievesAcks,
+        Self::SyncsHistoryLate,
+        Self::SavesEpochsLate,
+        Self::ForgetsEpochs,
+        Self::KeepsOldLog,
+        Self::ServesWithoutLeader,
+        Self::StealsSessions,
+        Self::VotesWithoutHistory,
     ];
 
     /// Its name on a command line.

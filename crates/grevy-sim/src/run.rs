@@ -44,8 +44,13 @@ impl Outcome {
 
 /// Does a run and judges it.
 pub fn run(options: Options) -> Outcome {
+    play(options, World::run)
+}
+
+/// Does what `scene` says, and judges it.
+pub fn play(options: Options, scene: impl FnOnce(&mut World)) -> Outcome {
     let mut world = World::new(options.clone());
-    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| world.run()));
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| scene(&mut world)));
     let history = &world.ctx.history;
     let mut counts = world.ctx.counts.clone();
     let mut violations = history.violations.clone();

@@ -3,55 +3,75 @@
 //!
 //! What threads and tasks do in the shell are events here: a connection's task handles what one
 //! read brought, then submits the writes among it; the log's thread writes a batch, and reports
-//! it when the disk is done; the snapshot's thread takes a slice. Between any two of these the
-//! others may come.
+//! it when the disk is done; the snapshot's thread takes a slice; a link's task handles what came
+//! from another server. Between any two of these the others may come.
 
 mod connections;
 mod log_thread;
+mod members;
+mod quorum;
+mod receive;
 mod snapshots;
 mod start;
 
 pub(crate) use start::StartError;
 
-use crate::history::Committed;
+use crate::checkers::{p23, p24};
+use crate::clock::Clock;
+use crate::election;
 use crate::model::dump::dump_tree;
 use crate::net::LinkId;
 use crate::options::Options;
 use crate::planted::Bug;
 use crate::random::Random;
+use crate::rot::Rot;
+use crate::workload::OPERATOR_DIGEST;
 use crate::world::{Context, Event};
 use connections::Socket;
-use grevy_node::{ClientId, Connection, Node, Now, Output, Status, Time};
+use grevy_node::{ClientId, Connection, Node, Now, Output, Service, Status, Time};
 use grevy_proto::txn::{CreateKind, CreateTxn, DeleteTxn, Txn, TxnHeader};
-use grevy_proto::{Acl, SessionId, Xid, Zxid};
+use grevy_proto::{Acl, ServerId, SessionId, Xid};
 use grevy_storage::testing::MemDisk;
 use grevy_storage::{Dirs, Epochs, Log, OpenOptions, Store};
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Tree, TreeConfig};
+use grevy_zab::Memberships;
 use log_thread::LogThread;
+use quorum::QuorumLink;
+use receive::Received;
 use snapshots::SnapshotThread;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The machine that servers run on, one after the other.
 pub struct Server {
+    /// Its place among the servers.
+    pub index: usize,
     /// Its disk.
     pub disk: MemDisk,
-    /// Counts starts.
+    /// Its run, among those of all servers; 0 before the first.
     pub incarnation: u32,
-    /// What the wall clock is off by, in ms.
-    pub wall_offset: i64,
+    /// Its clocks.
+    pub clock: Clock,
+    /// Until then it does nothing.
+    pub paused_until: Option<Time>,
+    /// Nobody starts it.
+    pub stays_down: bool,
     /// The operation at which the power goes, if that was arranged.
     pub crash_at: Option<u64>,
     run: Option<Run>,
     random: Random,
     node_config: Arc<grevy_node::NodeConfig>,
     tree_config: TreeConfig,
-    /// Handed to the log, and not applied by the run that decided it.
-    candidates: VecDeque<Committed>,
+    /// Who is in the ensemble, as its configuration file says.
+    members: Option<Memberships>,
+    /// Counts snapshots that were received.
+    received: u32,
     /// A fault of the disk that a run may still fail of.
     pub faulted: bool,
+    /// What was damaged on its disk, if that was.
+    pub rot: Option<Rot>,
     /// Whether what tells a torn tail from rot is as new as the log: not after a power cut, nor
     /// after a sync that failed, until the next start.
     pub is_marked: bool,
@@ -69,9 +89,21 @@ struct Run {
     store: Store,
     log: LogThread,
     snapshots: SnapshotThread,
+    /// Since when it has been in charge of the sessions' deadlines.
     started: Time,
-    /// Places in the order of all that reaches connections.
-    reached: u64,
+    service: Service,
+    /// Up to where it is known to have applied what is committed.
+    noted: i64,
+    /// When its timer is due.
+    timer: Option<Time>,
+    /// Connections with other servers.
+    quorum: BTreeMap<LinkId, QuorumLink>,
+    /// A snapshot from the leader that is to be installed.
+    received: Option<Received>,
+    /// With a planted bug: acknowledgements that have not come.
+    believed: Vec<(grevy_zab::LinkId, grevy_proto::Zxid)>,
+    /// When something came last from the leader, on this server's clock.
+    heard_leader: Time,
 }
 
 /// What the server's parts do, as events.
@@ -93,13 +125,28 @@ pub enum Task {
     Snapshot,
     /// A tick.
     Tick,
+    /// The node's timer.
+    Timer(Time),
+    /// Something may be read or written on a link to another server.
+    Quorum(LinkId),
+    /// A link to another server may have been silent for too long.
+    Silence(LinkId),
+    /// Another server's quorum port is tried.
+    Dial {
+        /// Whose.
+        leader: usize,
+        /// When to give up.
+        until: Time,
+    },
+    /// An election connection came up or went down.
+    ElectionPeer(usize, bool),
     /// Old files are purged.
     Purge,
 }
 
 impl Server {
     /// A machine with data to begin with.
-    pub fn new(options: &Options, mut random: Random) -> Self {
+    pub fn new(index: usize, options: &Options, mut random: Random) -> Self {
         let tree_config = TreeConfig {
             hash_seed: random.any(),
             extended_types: options.extended_types,
@@ -108,6 +155,7 @@ impl Server {
         };
         let tick = options.tick;
         let node_config = grevy_node::NodeConfig {
+            server_id: ServerId(index as i64 + 1),
             tick,
             min_session_timeout: tick * 2,
             max_session_timeout: tick * 20,
@@ -117,19 +165,34 @@ impl Server {
             output_high_water: options.output_limit / 2,
             output_limit: options.output_limit,
             seed: random.any(),
+            auth: grevy_node::auth::AuthConfig {
+                super_digest: Some(OPERATOR_DIGEST.to_owned()),
+                ..grevy_node::auth::AuthConfig::default()
+            },
+            prepare: grevy_tree::PrepareConfig {
+                reconfig: options.ensemble.as_ref().is_some_and(|e| e.reconfig),
+                ..grevy_tree::PrepareConfig::default()
+            },
+            may_shrink_to_one: true,
             ..grevy_node::NodeConfig::default()
         };
+        let membership = options.ensemble.as_ref().map(|e| e.membership());
         Self {
+            index,
             disk: MemDisk::new(),
             incarnation: 0,
-            wall_offset: 0,
+            clock: Clock::new(),
+            paused_until: None,
+            stays_down: false,
+            members: membership.map(Memberships::new),
+            received: 0,
             crash_at: None,
             run: None,
             random,
             node_config: Arc::new(node_config),
             tree_config,
-            candidates: VecDeque::new(),
             faulted: false,
+            rot: None,
             is_marked: true,
         }
     }
@@ -142,8 +205,8 @@ impl Server {
     /// Why it does not serve, if it says so.
     pub fn not_serving(&self) -> Option<String> {
         match self.run.as_ref()?.node.status() {
-            Status::Serving | Status::Joining => None,
-            Status::StorageFailed(why) => Some(why.clone()),
+            Status::Serving | Status::ReadOnly | Status::Joining | Status::Stopping => None,
+            Status::StorageFailed(why) => Some(why),
         }
     }
 
@@ -162,9 +225,31 @@ impl Server {
         sessions.map(|(session, _)| session.0).collect()
     }
 
+    /// Its number in the ensemble.
+    pub fn id(&self) -> ServerId {
+        self.node_config.server_id
+    }
+
+    /// The node, while a process runs.
+    pub fn node(&self) -> Option<&Node> {
+        self.run.as_ref().map(|run| &run.node)
+    }
+
+    /// Whether clients are served.
+    pub fn serves(&self) -> bool {
+        self.run
+            .as_ref()
+            .is_some_and(|run| run.service == Service::Open)
+    }
+
+    /// The last transaction in its tree, with the tree's digest.
+    pub fn state(&self) -> Option<(i64, i64)> {
+        let run = self.run.as_ref()?;
+        Some((run.tree.last_zxid().0, run.tree.digest()))
+    }
+
     fn now(&self, time: Time) -> Now {
-        let wall_ms = 1_700_000_000_000 + (time.0 / 1000) as i64 + self.wall_offset;
-        Now { time, wall_ms }
+        self.clock.now(time)
     }
 
     fn dirs() -> Dirs {
@@ -181,6 +266,8 @@ impl Server {
                 size_limit: options.log_size,
                 ..grevy_storage::LogOptions::default()
             },
+            create_db: options.ensemble.as_ref().is_none_or(|e| e.create_db),
+            member: options.ensemble.is_some(),
             ..OpenOptions::default()
         }
     }
@@ -199,30 +286,67 @@ impl Server {
             Task::LogIdle(number) => self.log_idle(ctx, number),
             Task::Snapshot => self.snapshot(ctx),
             Task::Tick => self.tick(ctx),
+            Task::Timer(at) => self.timer(ctx, at),
+            Task::Quorum(link) => self.quorum(ctx, link),
+            Task::Silence(link) => self.silence(ctx, link),
+            Task::Dial { leader, until } => self.try_dial(ctx, leader, until),
+            Task::ElectionPeer(other, up) => self.election_peer(ctx, other, up),
             Task::Purge => self.purge(ctx),
         }
     }
 
     fn schedule(&self, ctx: &mut Context, micros: u64, task: Task) {
-        let incarnation = self.incarnation;
-        ctx.schedule
-            .after_micros(micros, Event::Server { incarnation, task });
+        let event = Event::Server {
+            server: self.index,
+            incarnation: self.incarnation,
+            task,
+        };
+        ctx.schedule.after_micros(micros, event);
     }
 
-    /// Timers fire on ticks, or late.
-    fn tick(&mut self, ctx: &mut Context) {
-        let now = self.now(ctx.schedule.now());
+    /// Sets the timer for what the node waits for. It may fire late.
+    fn set_timer(&mut self, ctx: &mut Context) {
+        let late = match ctx.options.faults.clock && self.random.one_in(200) {
+            true => self
+                .random
+                .below(5_000_000)
+                .min(ctx.options.tick.as_micros() as u64 * 10),
+            false => 0,
+        };
+        let Some(run) = &mut self.run else { return };
+        let Some(due) = run.node.next_timeout() else {
+            return;
+        };
+        let at = self.clock.world(due).max(ctx.schedule.now());
+        // Timers count milliseconds.
+        let at = Time(at.0.next_multiple_of(1000) + late);
+        if run.timer.is_none_or(|timer| at < timer) {
+            if late > 0 {
+                ctx.counts.fault("late timer");
+            }
+            run.timer = Some(at);
+            let delay = at.0 - ctx.schedule.now().0;
+            self.schedule(ctx, delay, Task::Timer(at));
+        }
+    }
+
+    fn timer(&mut self, ctx: &mut Context, at: Time) {
+        let now = self.now_of(ctx);
+        let Some(run) = &mut self.run else { return };
+        if run.timer != Some(at) {
+            return;
+        }
+        run.timer = None;
         self.with_node(ctx, |node, tree, connections| {
             if node.next_timeout().is_some_and(|at| at <= now.time) {
                 node.handle_timeout(now, tree, connections);
             }
         });
+    }
+
+    fn tick(&mut self, ctx: &mut Context) {
         let tick = ctx.options.tick.as_micros() as u64;
-        let mut next = tick - now.time.0 % tick;
-        if ctx.options.faults.clock && self.random.one_in(50) {
-            ctx.counts.fault("late timer");
-            next += self.random.below(5_000_000).min(tick * 10);
-        }
+        let next = tick - ctx.schedule.now().0 % tick;
         if ctx.options.bug == Some(Bug::ExpiresEarly) && self.random.one_in(20) {
             self.expire_early(ctx);
         }
@@ -249,70 +373,113 @@ impl Server {
                 .apply_committed(now, &mut run.tree, &run.watches, &run.connections);
         }
         self.carry_out(ctx);
+        if ctx.options.bug == Some(Bug::BelievesAcks) {
+            self.believe_acks(ctx);
+        }
         self.note_applied(ctx);
         self.plant_in_tree(ctx);
         self.flush_all(ctx);
+        self.set_timer(ctx);
     }
 
     fn carry_out(&mut self, ctx: &mut Context) {
         let at = ctx.schedule.now();
-        let incarnation = self.incarnation;
-        let started = self.run.as_ref().map_or(at, |run| run.started);
+        let (server, incarnation) = (self.index, self.incarnation);
         while let Some(output) = self.run.as_mut().and_then(|run| run.node.poll()) {
             match output {
                 Output::Append { zxid, entry } => {
-                    trace!(ctx.trace, at, "append {zxid} ({} bytes)", entry.len());
-                    self.candidates.push_back(Committed {
-                        zxid: zxid.0,
-                        entry: entry.to_vec(),
-                        incarnation,
-                    });
+                    trace!(
+                        ctx.trace,
+                        at,
+                        "s{server} append {zxid} ({} bytes)",
+                        entry.len()
+                    );
+                    p23::appended(ctx, server, zxid.0, &entry);
                     self.log_append(ctx, zxid, entry);
                 }
                 Output::Snapshot(info) => {
-                    trace!(ctx.trace, at, "snapshot {}", info.zxid);
+                    trace!(ctx.trace, at, "s{server} snapshot {}", info.zxid);
                     self.log_snapshot(ctx, info);
                 }
                 Output::Expired(session) => {
-                    trace!(ctx.trace, at, "expired {session}");
+                    trace!(ctx.trace, at, "s{server} expired {session}");
                     ctx.counts.did("sessions expired");
+                    let started = self.run.as_ref().map_or(at, |run| run.started);
                     ctx.history.expired.push(crate::history::Expired {
-                        at,
+                        at: self.now(at).time,
                         session: session.0,
                         incarnation,
                         started,
+                        known: (ctx.history.heard.len(), ctx.history.reported.len()),
                     });
                 }
                 Output::Broken(broken) => {
                     ctx.history
                         .violate("P22", format!("the node stopped: {broken}"));
                 }
-                Output::Service(_) => {}
-                Output::Note(note) => trace!(ctx.trace, at, "note {note}"),
-                other => ctx.history.violate(
+                Output::Service(service) => self.set_service(ctx, service),
+                Output::Note(note) => trace!(ctx.trace, at, "s{server} note {note}"),
+                other if ctx.options.ensemble.is_none() => ctx.history.violate(
                     "P22",
                     format!("a server that runs alone asks for {other:?}"),
                 ),
+                other => self.carry_out_as_member(ctx, other),
             }
         }
     }
 
-    /// What was applied is committed.
+    /// Clients are served, or not.
+    fn set_service(&mut self, ctx: &mut Context, service: Service) {
+        let at = ctx.schedule.now();
+        let server = self.index;
+        trace!(ctx.trace, at, "s{server} service {service:?}");
+        let now = self.now(at).time;
+        let Some(run) = &mut self.run else { return };
+        if ctx.options.bug == Some(Bug::ServesWithoutLeader) && service != Service::Open {
+            return;
+        }
+        run.service = service;
+        if service == Service::Open {
+            ctx.history.ledger.servers[server].is_damaged = false;
+            run.started = now;
+            let links: Vec<LinkId> = run.by_link.keys().copied().collect();
+            for link in links {
+                self.schedule(ctx, 1, Task::Socket(link));
+            }
+            self.note_applied(ctx);
+            let Some(run) = &self.run else { return };
+            p24::serves(ctx, server, &run.node, run.tree.last_zxid());
+        }
+    }
+
+    /// What a server applied while it serves is committed.
     fn note_applied(&mut self, ctx: &mut Context) {
-        let Some(run) = &self.run else {
+        let now = self.now_of(ctx).time;
+        let (server, incarnation) = (self.index, self.incarnation);
+        let Some(run) = &mut self.run else {
             return;
         };
         let applied = run.tree.last_zxid().0;
-        if applied <= ctx.history.last() {
+        if run.service != Service::Open || applied == run.noted {
             return;
         }
-        while let Some(next) = self.candidates.front()
-            && next.zxid <= applied
-        {
-            let at = ctx.schedule.now();
-            trace!(ctx.trace, at, "applied {:x}", next.zxid);
-            ctx.counts.did("transactions");
-            ctx.history.committed.extend(self.candidates.pop_front());
+        let before = std::mem::replace(&mut run.noted, applied);
+        p23::applied(ctx, server, before, applied);
+        if run.node.digest_mismatches() > 0 {
+            let what = format!("s{server} finds its digest to differ from the leader's");
+            ctx.history.violate("P29", what);
+        }
+        for (zxid, session) in p23::opened(ctx, before, applied) {
+            trace!(
+                ctx.trace,
+                ctx.schedule.now(),
+                "s{server} session {session:x} opened by {zxid:x}"
+            );
+            ctx.history.reported.push(crate::history::Reported {
+                at: now,
+                session,
+                incarnation,
+            });
         }
         if self.random.one_in(30) {
             self.dump(ctx, "applied");
@@ -323,8 +490,12 @@ impl Server {
         let Some(run) = &self.run else {
             return;
         };
+        if run.service != Service::Open {
+            return;
+        }
         ctx.counts.did("states dumped");
         ctx.history.dumps.push(crate::history::Dump {
+            server: self.index,
             zxid: run.tree.last_zxid().0,
             at: ctx.schedule.now(),
             occasion,
@@ -411,12 +582,16 @@ impl Server {
         let Some(run) = self.run.take() else {
             return;
         };
-        for (link, _) in run.by_link {
+        ctx.up[self.index] = 0;
+        self.paused_until = None;
+        let links = run.by_link.into_keys().chain(run.quorum.into_keys());
+        for link in links {
             match silently {
                 true => ctx.network.kill(link),
                 false => ctx.reset(link),
             }
         }
+        election::stopped(ctx, self.index, silently);
     }
 
     /// A write or sync failed: nobody is served any more.
@@ -425,7 +600,7 @@ impl Server {
             return;
         }
         let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "storage failed: {why}");
+        trace!(ctx.trace, at, "s{} storage failed: {why}", self.index);
         if !self.faulted {
             ctx.history
                 .violate("P27", format!("the storage failed without a fault: {why}"));
@@ -443,8 +618,10 @@ impl Server {
             self.schedule(ctx, 1, Task::Socket(link));
         }
         // Somebody looks after it some day.
-        ctx.schedule
-            .after_micros(self.random.between(100_000, 2_000_000), Event::Replace);
+        ctx.schedule.after_micros(
+            self.random.between(100_000, 2_000_000),
+            Event::Replace(self.index),
+        );
     }
 
     /// If an arranged power cut has come, carries it out.
@@ -462,30 +639,82 @@ impl Server {
     /// Faults of the disk that were arranged do not come.
     pub fn heal(&mut self) {
         self.crash_at = None;
+        self.paused_until = None;
+        self.clock.stopped_at = None;
         self.disk.heal();
+    }
+
+    /// The disk has room again.
+    pub fn relieve(&mut self) {
+        self.disk.set_capacity(None);
+    }
+
+    /// The end of a run: what it holds.
+    pub fn last_look(&mut self, ctx: &mut Context) {
+        self.dump(ctx, "end");
+    }
+
+    /// The disk is replaced by an empty one, with nobody there to put a history on it.
+    pub fn empty_disk(&mut self, ctx: &mut Context) {
+        let at = ctx.schedule.now();
+        trace!(ctx.trace, at, "s{} disk emptied", self.index);
+        ctx.counts.fault("emptied disk");
+        for (path, _) in self.disk.files() {
+            self.disk.lose(&path);
+        }
+        self.rot = None;
+        ctx.history.ledger.emptied(self.index);
+    }
+
+    /// A file of its disk has been damaged.
+    pub fn mark_rotten(&mut self, kind: &'static str, path: std::path::PathBuf) {
+        self.rot = Some(Rot::new(kind, path));
+        self.faulted = true;
+    }
+
+    /// Stops in good order, and is started again.
+    pub fn shut_down(&mut self, ctx: &mut Context) {
+        let at = ctx.schedule.now();
+        trace!(ctx.trace, at, "s{} shuts down", self.index);
+        if let Some(run) = &mut self.run
+            && let Err(error) = run.log.close()
+        {
+            if self.power_is_off(ctx) {
+                return;
+            }
+            if !self.faulted {
+                let what = format!("s{} cannot shut down: {error}", self.index);
+                ctx.history.violate("P27", what);
+            }
+        }
+        self.kill(ctx);
     }
 
     /// The machine loses power.
     pub fn cut_power(&mut self, ctx: &mut Context) {
         let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "power cut");
+        trace!(ctx.trace, at, "s{} power cut", self.index);
         self.crash_at = None;
         self.is_marked = false;
         self.stop(ctx, true);
         self.disk.crash(self.random.any());
-        ctx.schedule
-            .after_micros(self.random.between(1_000, 500_000), Event::Start);
+        ctx.schedule.after_micros(
+            self.random.between(1_000, 500_000),
+            Event::Start(self.index),
+        );
     }
 
     /// The process is killed; the machine lives on.
     pub fn kill(&mut self, ctx: &mut Context) {
         let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "kill");
+        trace!(ctx.trace, at, "s{} kill", self.index);
         self.crash_at = None;
         self.stop(ctx, false);
         self.disk.kill();
-        ctx.schedule
-            .after_micros(self.random.between(1_000, 500_000), Event::Start);
+        ctx.schedule.after_micros(
+            self.random.between(1_000, 500_000),
+            Event::Start(self.index),
+        );
     }
 }
 
@@ -499,14 +728,17 @@ pub(crate) fn log_name(path: &std::path::Path) -> Option<i64> {
     crate::model::log_file::zxid_in_name(path.file_name()?.to_str()?)
 }
 
-/// The zxid of whatever comes last in the log's files of a disk.
-pub(crate) fn last_in_logs(disk: &MemDisk) -> Option<Zxid> {
+/// The last transaction that a disk's logs and snapshots hold.
+pub(crate) fn last_on_disk(disk: &MemDisk) -> i64 {
     let files = disk.files();
-    let logs = files.iter().filter(|(path, _)| log_name(path).is_some());
-    let records = logs.filter_map(|(path, _)| {
-        let bytes = disk.content(path)?;
-        let (records, _) = crate::model::log_file::records(&bytes);
-        records.last().map(|record| Zxid(record.zxid))
-    });
-    records.max()
+    let last = |(path, _): &(std::path::PathBuf, u64)| {
+        let name = path.file_name()?.to_str()?;
+        if let Some(zxid) = name.strip_prefix("snapshot.") {
+            return i64::from_str_radix(zxid, 16).ok();
+        }
+        log_name(path)?;
+        let (records, _) = crate::model::log_file::records(&disk.content(path)?);
+        Some(records.last()?.zxid)
+    };
+    files.iter().filter_map(last).max().unwrap_or(-1)
 }

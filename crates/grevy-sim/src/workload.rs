@@ -1,10 +1,34 @@
 //! What clients ask for: a small world of paths, so that everything meets everything.
 
+use crate::ensemble::Ensemble;
 use crate::operation::{AclEntry, CreateCall, CreateOp, Operation, ReadKind};
 use crate::options::Options;
 use crate::random::Random;
 
+/// What servers of an ensemble set by themselves.
+pub const CONFIG: &str = "/zookeeper/config";
+
+/// Whoever may change the ensemble.
+pub const OPERATOR: &str = "super:super";
+/// The same, as servers know it.
+pub const OPERATOR_DIGEST: &str = "super:gG7s8t3oDEtIqF6DM9LlI/R+9Ss=";
+
 const USERS: [&str; 3] = ["ann:secret", "bob:hidden", "eve:none"];
+
+/// A change of the ensemble: somebody leaves, comes back, or gets another role.
+pub fn reconfigure(random: &mut Random, options: &Options) -> Operation {
+    let server = random.index(options.servers());
+    match random.one_in(3) {
+        true => Operation::Reconfig {
+            joining: None,
+            leaving: Some((server + 1).to_string()),
+        },
+        false => Operation::Reconfig {
+            joining: Some(Ensemble::line(server, random.one_in(4))),
+            leaving: None,
+        },
+    }
+}
 
 /// One request.
 pub fn draw(random: &mut Random, options: &Options, users: &[String]) -> Operation {
@@ -23,6 +47,12 @@ pub fn draw(random: &mut Random, options: &Options, users: &[String]) -> Operati
             Operation::Multi((0..len).map(|_| part(r, options)).collect())
         }
         5 => Operation::Sync(path(r)),
+        // In an ensemble no transaction says when its time was set.
+        6 if options.ensemble.is_none() && r.one_in(50) => Operation::Read {
+            kind: read_kind(r),
+            path: CONFIG.to_owned(),
+            watch: r.one_in(2),
+        },
         6 => Operation::Read {
             kind: read_kind(r),
             path: path(r),
@@ -132,9 +162,7 @@ fn path(r: &mut Random) -> String {
         1 => format!("/{}/{}", r.pick(&["a", "b", "c"]), r.pick(&["x", "y", "z"])),
         2 => format!("/a/x/{}", r.pick(&["1", "2"])),
         3 => "/".to_owned(),
-        4 => r
-            .pick(&["/zookeeper", "/zookeeper/quota", "/zookeeper/config"])
-            .to_string(),
+        4 => r.pick(&["/zookeeper", "/zookeeper/quota"]).to_string(),
         _ => format!("/a/s-{:010}", r.below(20)),
     }
 }

@@ -2,54 +2,73 @@
 
 use grevy_sim::counts::Counts;
 use grevy_sim::{Options, run};
-use std::time::{Duration, Instant};
 
 /// Runs start here, so that a failure can be had again.
 const FIRST: u64 = 1;
-/// At least so many, however slow the machine is.
-const AT_LEAST: u64 = 8;
-const AT_MOST: u64 = 60;
 
-#[test]
-fn worlds_hold() {
-    let start = Instant::now();
+/// Runs so many worlds, none of which may break a rule.
+fn worlds_hold(draw: fn(u64) -> Options, runs: u64) -> Counts {
     let mut total = Counts::default();
     let mut void = 0;
-    let mut runs = 0;
-    while runs < AT_LEAST || (runs < AT_MOST && start.elapsed() < Duration::from_secs(12)) {
-        let outcome = run(Options::draw(FIRST + runs));
+    for run_number in 0..runs {
+        let outcome = run(draw(FIRST + run_number));
         assert!(outcome.violations.is_empty(), "{}", outcome.failure());
         void += u64::from(outcome.void.is_some());
         total.add(&outcome.counts);
-        runs += 1;
     }
     println!("{total}");
     assert!(
         void * 2 < runs,
         "too little happened in {void} of {runs} runs"
     );
-    for what in [
-        "events",
-        "sessions resumed",
-        "starts",
-        "snapshots",
-        "logs rolled",
-    ] {
+    total
+}
+
+fn assert_done(total: &Counts, done: &[&str], faults: &[&str]) {
+    for what in done {
         assert!(total.of(what) > 0, "not once: {what}");
     }
-    for kind in [
-        "power cut at a disk operation",
-        "link reset",
-        "kill",
-        "bit flip",
-    ] {
+    for kind in faults {
         assert!(total.faults.contains_key(kind), "not once: {kind}");
     }
 }
 
 #[test]
+fn servers_hold() {
+    // The numbers of servers that run alone.
+    let total = worlds_hold(|n| Options::draw(4 * n), 12);
+    assert_done(
+        &total,
+        &[
+            "events",
+            "sessions resumed",
+            "starts",
+            "snapshots",
+            "logs rolled",
+        ],
+        &[
+            "power cut at a disk operation",
+            "link reset",
+            "kill",
+            "bit flip",
+        ],
+    );
+}
+
+#[test]
+fn ensembles_hold() {
+    let draw = |n| Options::draw(4 * (n / 3) + n % 3 + 1);
+    let total = worlds_hold(draw, 12);
+    assert_done(
+        &total,
+        &["events", "leaders", "notifications", "snapshots installed"],
+        &["power cut", "pause", "kill of all", "isolated leader"],
+    );
+}
+
+#[test]
 fn a_seed_repeats_itself() {
-    for seed in [3, 4, 8] {
+    for seed in [3, 4, 5, 8] {
         let (first, second) = (run(Options::draw(seed)), run(Options::draw(seed)));
         assert_eq!(first.hash, second.hash, "seed {seed}");
         assert_eq!(first.counts, second.counts, "seed {seed}");

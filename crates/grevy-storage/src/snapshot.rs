@@ -18,7 +18,7 @@ pub use candidate::{Candidate, candidates, looks_whole};
 pub use compression::Compression;
 pub use reader::{Fed, SnapshotError, SnapshotInfo, read};
 pub use trailer::{Digest, DigestValue, Trailers};
-pub use writer::{SnapshotFile, SnapshotWriter};
+pub use writer::{SealedSnapshot, SnapshotFile, SnapshotWriter};
 
 pub(crate) use candidate::is_sealed;
 pub(crate) use writer::is_leftover;

@@ -1,13 +1,14 @@
 //! The directories of one server, opened.
 
-use crate::disk::{Disk, DiskError, Lock};
+use crate::disk::{Disk, DiskError, DiskOp, Lock};
 use crate::epochs::Epochs;
-use crate::log::{Log, LogError, LogOptions, TruncateError};
-use crate::names::Name;
+use crate::log::{self, Entries, Log, LogError, LogOptions, TruncateError};
+use crate::names::{self, Name};
 use crate::purge::{self, Purged};
-use crate::recovery::{self, Place, Recover, Recovered, RecoveryError};
-use crate::snapshot::{self, Compression, SnapshotWriter};
+use crate::recovery::{self, Place, Recover, Recovered, RecoveryError, Rejected};
+use crate::snapshot::{self, BodyParser, Compression, Fed, SnapshotError, SnapshotWriter};
 use grevy_proto::Zxid;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,6 +63,10 @@ pub struct OpenOptions {
     /// Cut a damaged end off a log that another server wrote, even if something intact stands
     /// behind the damage. For an operator who knows that the machine had lost power.
     pub cut_unmarked_tail: bool,
+    /// The server is a member of an ensemble. If its history reaches into an epoch that it has
+    /// not promised itself to, it was about to be filled by a leader, and must not stand for what
+    /// it may have acknowledged before. Otherwise that is an error.
+    pub member: bool,
     /// Start although the mark beside the log is gone or damaged. For an operator who knows that
     /// the log is complete.
     pub accept_lost_mark: bool,
@@ -75,6 +80,7 @@ impl Default for OpenOptions {
             create_db: true,
             trust_empty: false,
             cut_unmarked_tail: false,
+            member: false,
             accept_lost_mark: false,
         }
     }
@@ -166,6 +172,76 @@ impl Store {
         SnapshotWriter::begin(self.disk.clone(), &dir, zxid, compression)
     }
 
+    /// Begins a snapshot that comes from the leader (SNAP). No two that are under way may have
+    /// the same `number`.
+    pub fn receive_snapshot(
+        &self,
+        zxid: Zxid,
+        compression: Compression,
+        number: u32,
+    ) -> Result<SnapshotWriter, DiskError> {
+        let dir = self.dirs.snapshots();
+        SnapshotWriter::begin_received(self.disk.clone(), &dir, zxid, compression, number)
+    }
+
+    /// Hands the body of the snapshot at `zxid` to `sink`, chunk by chunk, for a learner; no
+    /// part of it may be longer than `max_item` bytes. What was handed on is good only if this
+    /// succeeds.
+    pub fn read_snapshot(
+        &self,
+        zxid: Zxid,
+        max_item: usize,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Rejected>,
+    ) -> Result<(), SnapshotError> {
+        let dir = self.dirs.snapshots();
+        let names = self.disk.list(&dir).map_err(SnapshotError::Disk)?;
+        let found = snapshot::candidates(&names)
+            .into_iter()
+            .find(|candidate| candidate.named && candidate.zxid == zxid);
+        let Some(found) = found else {
+            let cause = io::ErrorKind::NotFound.into();
+            let path = dir.join(names::snapshot(zxid, Compression::None));
+            let missing = DiskError::new(DiskOp::Open, &path, cause);
+            return Err(SnapshotError::Disk(missing));
+        };
+        let mut parser = BodyParser::new(max_item);
+        let path = dir.join(&found.name);
+        snapshot::read(&*self.disk, &path, found.compression, &mut |chunk| {
+            let fed = parser.feed(chunk, &mut |_| Ok(()))?;
+            let body = match fed {
+                Fed::More => chunk,
+                Fed::Done(used) => chunk.get(..used).unwrap_or(chunk),
+            };
+            sink(body)?;
+            Ok(fed)
+        })?;
+        Ok(())
+    }
+
+    /// The transactions behind `after` up to `until`, for a learner whose history ends at
+    /// `after`. `None` if the log does not show beyond doubt that they are what follows `after`,
+    /// each one the one before it; or if their entries have more than `max_bytes` together. The
+    /// log may be appended to meanwhile, but not truncated.
+    pub fn read_log(
+        &self,
+        after: Zxid,
+        until: Zxid,
+        max_bytes: u64,
+    ) -> Result<Option<Entries>, DiskError> {
+        let names = self.disk.list(&self.dirs.snapshots())?;
+        let anchored = snapshot::candidates(&names)
+            .iter()
+            .any(|candidate| candidate.named && candidate.zxid == after);
+        let range = log::Range {
+            after,
+            until,
+            anchored,
+            max_bytes,
+        };
+        let max_entry = self.options.log.max_entry;
+        log::read_range(&*self.disk, &self.dirs.logs(), max_entry, range)
+    }
+
     /// To be called once the first snapshot of an empty server is in place: removes the
     /// `initialize` files, so that the server cannot begin a second time.
     pub fn created(&self) -> Result<(), DiskError> {
@@ -191,14 +267,17 @@ impl Store {
             Ok(false) => return Err(TruncateError::NoWayThere),
             Err(error) => return Err(TruncateError::Log(LogError::Disk(error))),
         }
-        self.remove_snapshots_above(to).map_err(LogError::Disk)?;
+        self.remove_snapshots(|at| at > to)
+            .map_err(LogError::Disk)?;
         Ok(log.end_at(to)?)
     }
 
     /// Makes a snapshot that came from the leader (SNAP), and is in place, the base of the
-    /// history: transactions above it are dropped, and the log goes on behind it.
+    /// history: transactions above it are dropped, and the log goes on behind it. Other snapshots
+    /// are removed, for nothing leads from an older one to what follows, and if this one were lost
+    /// or damaged one day, that could not be told where a new epoch begins.
     pub fn installed(&self, log: &mut Log, zxid: Zxid) -> Result<(), LogError> {
-        self.remove_snapshots_above(zxid)?;
+        self.remove_snapshots(|at| at != zxid)?;
         log.end_at(zxid)
     }
 
@@ -233,11 +312,11 @@ impl Store {
         Ok(false)
     }
 
-    fn remove_snapshots_above(&self, zxid: Zxid) -> Result<(), DiskError> {
+    fn remove_snapshots(&self, goes: impl Fn(Zxid) -> bool) -> Result<(), DiskError> {
         let dir = self.dirs.snapshots();
         for name in self.disk.list(&dir)? {
             match Name::parse(&name) {
-                Name::Snapshot(at, _) | Name::UnnamedSnapshot(at) if at > zxid => {
+                Name::Snapshot(at, _) | Name::UnnamedSnapshot(at) if goes(at) => {
                     self.disk.remove(&dir.join(&name))?;
                 }
                 _ => {}

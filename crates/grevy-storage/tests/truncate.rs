@@ -4,8 +4,10 @@ mod support;
 
 use grevy_proto::{Epoch, Zxid};
 use grevy_storage::log::TruncateError;
+use grevy_storage::snapshot::Trailers;
 use grevy_storage::testing::MemDisk;
-use grevy_storage::{Opened, Store};
+use grevy_storage::{Compression, OpenOptions, Opened, RecoveryError, Store};
+use std::path::Path;
 use support::*;
 
 /// Epoch 1 up to 4 and epoch 3 up to 3, in files of two, with snapshots at 0 and (1, 4).
@@ -188,4 +190,85 @@ fn files_roll_at_the_size_limit() {
         .filter(|(path, _)| path.to_str().unwrap().contains("log."));
     assert!(logs.count() > 3);
     assert_eq!(recovered(&opened.store).last(), z(0, 19));
+}
+
+#[test]
+fn a_snapshot_from_the_leader_ends_older_histories() {
+    // (3, 3) was never committed, and the leader's epoch 5 began behind (3, 2).
+    let (disk, mut opened) = scene();
+    snapshot(&opened.store, z(5, 0)).unwrap();
+    opened.store.installed(&mut opened.log, z(5, 0)).unwrap();
+    append(&mut opened.log, [z(5, 1)]);
+    opened.log.commit().unwrap();
+    disk.crash(0);
+    disk.lose(path("snapshot.500000000"));
+    // Anything but (3, 3) followed by (5, 1).
+    assert!(look(&disk).is_err());
+}
+
+#[test]
+fn a_snapshot_comes_into_place_when_it_is_installed() {
+    let (disk, opened) = begun();
+    let begin = |number| {
+        let writer = opened
+            .store
+            .receive_snapshot(z(2, 5), Compression::Gzip, number);
+        let mut writer = writer.unwrap();
+        writer.write(&body(z(2, 5))).unwrap();
+        writer.seal(Trailers::None).unwrap()
+    };
+    let (first, second) = (begin(1), begin(2));
+    first.discard().unwrap();
+    let names = |names: &[&str]| {
+        let mut found = disk.shared().list(Path::new(LOGS)).unwrap();
+        found.retain(|name| name.contains("snapshot"));
+        found.sort();
+        assert_eq!(found, names);
+    };
+    names(&["grevy.snapshot.received.2", "snapshot.0"]);
+    second.install().unwrap();
+    names(&["snapshot.0", "snapshot.200000005.gz"]);
+}
+
+/// A server that had lost its data takes the leader's snapshot over, and is killed before it has
+/// promised anything.
+#[test]
+fn a_history_without_a_promise_is_one_that_was_not_complete() {
+    let (disk, mut opened) = begun();
+    snapshot(&opened.store, z(3, 5)).unwrap();
+    opened.store.installed(&mut opened.log, z(3, 5)).unwrap();
+    append(&mut opened.log, [z(3, 6)]);
+    opened.log.commit().unwrap();
+    disk.crash(0);
+    let refused = open(&disk).map(drop);
+    assert!(
+        matches!(refused, Err(RecoveryError::EpochBehind { .. })),
+        "{refused:?}"
+    );
+    let member = OpenOptions {
+        member: true,
+        ..options()
+    };
+    let (opened, model) = open_with(&disk, member).unwrap();
+    assert_eq!(model.last(), z(3, 6));
+    assert_eq!(opened.epochs.accepted(), Epoch(0));
+    assert_eq!(opened.epochs.current(), Epoch(0));
+}
+
+/// A snapshot from the leader has no log before it, and behind it a new epoch began.
+#[test]
+fn a_damaged_snapshot_from_the_leader_is_not_passed_over() {
+    let (disk, mut opened) = scene();
+    snapshot(&opened.store, z(3, 9)).unwrap();
+    opened.store.installed(&mut opened.log, z(3, 9)).unwrap();
+    append(&mut opened.log, [z(5, 1)]);
+    opened.log.commit().unwrap();
+    disk.crash(0);
+    disk.flip_bit(Path::new(LOGS).join("snapshot.300000009"), 800);
+    let refused = look(&disk).map(drop);
+    let Err(RecoveryError::NoSnapshotLoads { tried }) = refused else {
+        panic!("{refused:?}");
+    };
+    let (newest, _) = tried.first().unwrap();
+    assert!(newest.ends_with("snapshot.300000009"), "{tried:?}");
 }

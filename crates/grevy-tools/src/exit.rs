@@ -49,8 +49,6 @@ pub enum Exit {
     SessionLost = 7,
     /// The server refused for another reason.
     Refused = 8,
-    /// Ctrl-C.
-    Interrupted = 130,
     /// Nobody reads the output any more.
     ClosedPipe = 141,
 }

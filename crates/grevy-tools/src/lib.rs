@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod ensemble;
+pub mod events;
 pub mod exit;
 pub mod files;
 pub mod output;

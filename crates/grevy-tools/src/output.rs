@@ -1,5 +1,6 @@
 //! How results are written: as text for people, or as JSON for programs, one object a line.
 
+use crate::znodes::connection::COMMON;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, ValueEnum};
@@ -19,6 +20,7 @@ pub struct Output {
         value_name = "FORMAT",
         value_enum,
         default_value_t,
+        help_heading = COMMON,
         display_order = 900
     )]
     output: Format,

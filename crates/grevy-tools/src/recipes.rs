@@ -5,7 +5,6 @@
 
 pub mod child;
 pub mod elect;
-pub mod event;
 pub mod holder;
 pub mod lock;
 pub mod queue;

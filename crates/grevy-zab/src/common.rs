@@ -1,6 +1,7 @@
 //! What a server has whatever its role: its promises, its history, its view of the ensemble.
 
 use crate::history::History;
+use crate::limits::Limits;
 use crate::membership::{Membership, Memberships};
 use crate::output::{LinkId, Output};
 use alloc::collections::VecDeque;
@@ -41,6 +42,9 @@ pub(crate) struct Fall(pub String);
 pub(crate) struct Common {
     pub me: ServerId,
     pub timing: Timing,
+    pub limits: Limits,
+    /// For what is drawn.
+    pub random: u64,
     pub members: Memberships,
     /// As they are on the disk.
     pub epochs: Epochs,
@@ -49,6 +53,8 @@ pub(crate) struct Common {
     pub history: History,
     /// Up to where the history is on the disk.
     pub durable: Zxid,
+    /// The state does not match the history, and a snapshot of the leader's is to replace both.
+    pub distrusted: bool,
     /// A truncation or installation that is not done yet.
     pub rewriting: bool,
     /// The newest transaction that this process knows to be committed. None is taken back, by
@@ -80,6 +86,39 @@ impl Common {
 
     pub fn note(&mut self, text: impl Into<String>) {
         self.output(Output::Note(text.into()));
+    }
+
+    /// How long another server may be silent.
+    pub fn silence(&self) -> Duration {
+        let sync = self.timing.sync;
+        self.limits
+            .silence
+            .map_or(sync, |silence| silence.min(sync))
+    }
+
+    /// How often learners are pinged: so often that one lost answer does no harm.
+    pub fn ping_interval(&self) -> Duration {
+        (self.timing.tick / 2).min(self.silence() / 3)
+    }
+
+    /// A time up to `limit`.
+    pub fn draw(&mut self, limit: Duration) -> Duration {
+        let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+        Duration::from_micros(self.random() % micros.saturating_add(1))
+    }
+
+    /// A number below `count`, which is not 0.
+    pub fn below(&mut self, count: usize) -> usize {
+        // What remains is smaller than `count`.
+        (self.random() % count as u64) as usize
+    }
+
+    /// The next number (xorshift).
+    fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
     }
 
     /// Orders the promises to be made durable.

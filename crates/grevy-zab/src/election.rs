@@ -13,6 +13,7 @@ mod answer;
 mod candidate;
 mod config;
 mod output;
+mod report;
 mod vote;
 
 pub use answer::answer;

@@ -11,6 +11,7 @@ use crate::common::{Common, Epochs, Fall};
 use crate::history::{Entry, follows};
 use crate::membership::Membership;
 use crate::output::{LinkId, Output, Part};
+use crate::peer::report::Phase as Reported;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -26,7 +27,7 @@ pub(crate) enum Manner {
     Follow,
     /// Without one.
     Observe,
-    /// Like an observer that does not say who it is, until its lost history has been replaced:
+    /// Like an observer under a number that no member has, until its lost history has been replaced:
     /// it must not count for anything before (P30).
     Heal,
 }
@@ -35,6 +36,10 @@ pub(crate) enum Manner {
 #[derive(Debug)]
 pub(crate) struct Learner {
     pub leader: ServerId,
+    /// The follower to connect to instead; `None`: the leader itself.
+    master: Option<ServerId>,
+    /// The epoch and the end of the history that the leader was elected with.
+    advertised: (i64, Zxid),
     manner: Manner,
     link: Option<LinkId>,
     phase: Phase,
@@ -83,14 +88,23 @@ enum Phase {
 }
 
 impl Learner {
-    pub fn new(leader: ServerId, manner: Manner, common: &mut Common) -> Self {
+    pub fn new(
+        leader: ServerId,
+        master: Option<ServerId>,
+        advertised: (i64, Zxid),
+        manner: Manner,
+        common: &mut Common,
+    ) -> Self {
         common.output(Output::Became(Part::Joining { leader }));
-        common.output(Output::Dial {
-            leader,
-            timeout: common.timing.connect,
+        let timeout = common.timing.connect;
+        common.output(match master {
+            Some(master) => Output::DialMaster { master, timeout },
+            None => Output::Dial { leader, timeout },
         });
         Self {
             leader,
+            master,
+            advertised,
             manner,
             link: None,
             phase: Phase::Dialling,
@@ -108,8 +122,31 @@ impl Learner {
         self.link
     }
 
+    /// Whom it connects to.
+    pub fn dials(&self) -> ServerId {
+        self.master.unwrap_or(self.leader)
+    }
+
+    /// Whether it follows, with all that is committed.
+    pub fn follows(&self) -> bool {
+        self.serves() && self.manner == Manner::Follow
+    }
+
     pub fn serves(&self) -> bool {
         self.phase == Phase::Serving
+    }
+
+    /// The phase, as operators know it.
+    pub fn report_phase(&self) -> Reported {
+        match self.phase {
+            Phase::Dialling | Phase::Introduced | Phase::Promising | Phase::Promised => {
+                Reported::Discovery
+            }
+            Phase::Synchronising | Phase::Settling | Phase::Entering | Phase::Entered => {
+                Reported::Synchronisation
+            }
+            Phase::Serving => Reported::Broadcast,
+        }
     }
 
     /// The epoch that was agreed on, once it is.
@@ -133,7 +170,10 @@ impl Learner {
                 true => Epoch(0),
                 false => common.epochs.accepted,
             },
-            server: (!heals).then_some(common.me),
+            server: Some(match heals {
+                true => nobody(common.me),
+                false => common.me,
+            }),
             config_version: common.members.committed().version,
         };
         common.send(link, Packet::LearnerInfo(info));
@@ -214,6 +254,7 @@ impl Learner {
     fn accept(&mut self, common: &mut Common, current_epoch: Option<Epoch>) {
         let last_zxid = match self.manner {
             Manner::Heal => Zxid::ZERO,
+            _ if common.distrusted && self.may_understate(common, current_epoch) => Zxid::ZERO,
             _ => common.durable,
         };
         self.phase = Phase::Promised;
@@ -224,6 +265,13 @@ impl Learner {
                 current_epoch,
             },
         );
+    }
+
+    /// Whether this server may say that it has nothing, so as to be sent a snapshot. A leader
+    /// that counts it must not miss anything that it has: either it does not count, or the
+    /// leader was elected with a history that is as long.
+    fn may_understate(&self, common: &Common, current_epoch: Option<Epoch>) -> bool {
+        current_epoch.is_none_or(|epoch| self.advertised >= (i64::from(epoch.0), common.durable))
     }
 
     /// The promises are durable.
@@ -401,7 +449,7 @@ impl Learner {
         self.phase = Phase::Entered;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
         if let Some(link) = self.link {
-            let timeout = common.timing.sync;
+            let timeout = common.silence();
             common.output(Output::LinkTimeout { link, timeout });
         }
         let committed = self.committed;
@@ -411,6 +459,7 @@ impl Learner {
 
     fn serve(&mut self, common: &mut Common) {
         self.phase = Phase::Serving;
+        common.distrusted = false;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
         common.commit(self.committed.min(common.history.last()));
         let config = self.config.take();
@@ -473,6 +522,12 @@ impl PartialOrd for Phase {
     fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
         (*self as u8).partial_cmp(&(*other as u8))
     }
+}
+
+/// The number under which a server heals. Java servers count by the number alone, so it must be
+/// nobody's; one that says none at all they take for a server before 3.4.
+fn nobody(server: ServerId) -> ServerId {
+    ServerId(-1000 - server.0)
 }
 
 /// No leader may take back what this server knows to be committed: one that would has lost it.

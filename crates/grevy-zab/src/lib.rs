@@ -13,14 +13,17 @@ pub mod time;
 mod common;
 mod leader;
 mod learner;
+mod limits;
 mod output;
 
 pub use common::{Epochs, Timing};
 pub use election::{ElectionConfig, Standing, Vote};
 pub use history::Entry;
 pub use leader::ProposeError;
+pub use limits::Limits;
 pub use membership::{Membership, Memberships};
 pub use output::{LinkId, Output, Part};
+pub use peer::report::{LearnerReport, Phase, Traffic, VoterReport};
 pub use peer::{Peer, PeerConfig, Recovered};
 pub use quorum::Quorum;
 pub use time::Time;

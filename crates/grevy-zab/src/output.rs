@@ -33,6 +33,14 @@ pub enum Output {
         /// How long all tries may take together.
         timeout: Duration,
     },
+    /// Connect to this follower's port for observers, then call
+    /// [`link_dialled`](crate::Peer::link_dialled) or [`dial_failed`](crate::Peer::dial_failed).
+    DialMaster {
+        /// Whom to connect to.
+        master: ServerId,
+        /// How long all tries may take together.
+        timeout: Duration,
+    },
     /// Send this packet.
     Send {
         /// Where to.

@@ -4,6 +4,9 @@
 //! Inputs are method calls with the time, outputs are taken with [`Peer::poll`]. Transactions are
 //! bytes that nobody looks into here.
 
+mod observers;
+pub mod report;
+
 use crate::common::{Common, Epochs, Fall, Timing};
 use crate::election::{
     Candidate, Election, ElectionConfig, ElectionOutput, Standing, Vote, answer,
@@ -11,10 +14,11 @@ use crate::election::{
 use crate::history::{Entry, History};
 use crate::leader::{Leader, ProposeError};
 use crate::learner::{Learner, Manner};
+use crate::limits::Limits;
 use crate::membership::{Membership, Memberships};
 use crate::output::{LinkId, Output, Part};
 use crate::time::Time;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -22,6 +26,7 @@ use alloc::vec::Vec;
 use grevy_proto::election::{Notification, PeerState};
 use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, Zxid};
+use observers::NO_OBSERVERS;
 
 /// Connections that may wait for this server to become their leader.
 const MAX_PARKED: usize = 64;
@@ -33,6 +38,8 @@ pub struct PeerConfig {
     pub id: ServerId,
     /// The time limits of the ensemble.
     pub timing: Timing,
+    /// Further limits.
+    pub limits: Limits,
     /// The pauses of elections.
     pub election: ElectionConfig,
     /// Committed transactions that are kept for learners (`commitLogCount`).
@@ -66,10 +73,14 @@ enum Role {
     Draining {
         /// The newest that was heard from each server meanwhile.
         heard: BTreeMap<ServerId, Notification>,
+        /// Not before this.
+        until: Time,
     },
     Looking(Election),
     Leading(Leader),
     Learning(Learner),
+    /// It takes no part any more: it is about to end.
+    Retired,
 }
 
 /// See the module's text.
@@ -78,6 +89,10 @@ pub struct Peer {
     common: Common,
     election: ElectionConfig,
     role: Role,
+    /// The observers of a follower, if it serves any.
+    relay: Option<Leader>,
+    /// Followers that an observer will try next, then the leader itself (`None`).
+    masters: Vec<Option<ServerId>>,
     /// The round of the last election.
     round: i64,
     /// What this server tells others while it does not look for a leader.
@@ -87,6 +102,8 @@ pub struct Peer {
     connected: BTreeMap<ServerId, bool>,
     /// Connections of learners that found their leader before it knew.
     parked: BTreeMap<LinkId, Option<Packet>>,
+    /// Connections of observers that found this server before it followed.
+    parked_observers: BTreeMap<LinkId, Option<Packet>>,
     part: Part,
 }
 
@@ -112,7 +129,15 @@ impl Peer {
         }
         history.commit(recovered.last);
         let mut peer = Self::new(config, members, history, recovered.epochs);
-        peer.standing = recovered.standing;
+        peer.standing = match recovered.standing {
+            // It may have begun with nothing just now, and been started again.
+            Standing::Normal
+                if recovered.last <= Zxid::ZERO && recovered.epochs.accepted == Epoch(0) =>
+            {
+                Standing::Empty
+            }
+            other => other,
+        };
         peer.try_elect(now);
         peer.advance(now);
         peer
@@ -129,6 +154,7 @@ impl Peer {
                 sync: zero,
                 connect: zero,
             },
+            limits: Limits::default(),
             election: ElectionConfig {
                 min_interval: zero,
                 max_interval: zero,
@@ -146,7 +172,7 @@ impl Peer {
         };
         let members = Memberships::new(Membership::alone(id));
         let mut peer = Self::new(config, members, History::new(last, 0), epochs);
-        peer.role = Role::Leading(Leader::alone(&mut peer.common));
+        peer.role = Role::Leading(Leader::alone(&peer.common));
         peer.part = Part::Leading {
             epoch: last.epoch(),
         };
@@ -159,11 +185,14 @@ impl Peer {
             common: Common {
                 me: config.id,
                 timing: config.timing,
+                limits: config.limits,
+                random: config.limits.seed | 1,
                 members,
                 epochs,
                 ordered: epochs,
                 history,
                 durable: last,
+                distrusted: false,
                 rewriting: false,
                 witnessed: Zxid(-1),
                 always_snapshot: config.always_snapshot,
@@ -174,7 +203,10 @@ impl Peer {
             election: config.election,
             role: Role::Draining {
                 heard: BTreeMap::new(),
+                until: Time(0),
             },
+            relay: None,
+            masters: Vec::new(),
             round: 0,
             vote: Vote {
                 leader: config.id,
@@ -185,6 +217,7 @@ impl Peer {
             standing: Standing::Normal,
             connected: BTreeMap::new(),
             parked: BTreeMap::new(),
+            parked_observers: BTreeMap::new(),
             part: Part::Looking {
                 why: "the server starts".into(),
             },
@@ -197,8 +230,12 @@ impl Peer {
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         let output = self.common.outputs.pop_front()?;
-        if let Output::Became(part) = &output {
-            self.part = part.clone();
+        match (&output, &mut self.role) {
+            (Output::Became(part), _) => self.part = part.clone(),
+            (Output::Send { link, packet }, Role::Leading(leader)) => {
+                leader.count_sent(*link, packet);
+            }
+            _ => {}
         }
         Some(output)
     }
@@ -271,18 +308,39 @@ impl Peer {
         self.common.timing.tick > core::time::Duration::ZERO
     }
 
-    /// The learners of a leader: their connections, who they are, whether they observe.
+    /// The learners of a leader, or of a follower: their connections, who they are, whether they
+    /// observe.
     pub fn learners(&self) -> Vec<(LinkId, ServerId, bool)> {
+        let serving = match &self.role {
+            Role::Leading(leader) => Some(leader),
+            _ => self.relay.as_ref(),
+        };
+        serving.map_or(Vec::new(), |serving| serving.learners().collect())
+    }
+
+    /// The leader, or the follower that serves observers, with what it needs.
+    fn serving(&mut self) -> Option<(&mut Leader, &mut Common)> {
+        let serving = match &mut self.role {
+            Role::Leading(leader) => Some(leader),
+            _ => self.relay.as_mut(),
+        };
+        Some((serving?, &mut self.common))
+    }
+
+    /// Who is behind a connection to this leader, if it has said so.
+    pub fn learner(&self, link: LinkId) -> Option<ServerId> {
         match &self.role {
-            Role::Leading(leader) => leader.learners().collect(),
-            _ => Vec::new(),
+            Role::Leading(leader) => leader.learner(link),
+            _ => None,
         }
     }
 
     /// When [`Peer::handle_timeout`] is due next.
     pub fn next_timeout(&self) -> Option<Time> {
         match &self.role {
-            Role::Draining { .. } | Role::Learning(_) => None,
+            Role::Draining { until, .. } if self.common.is_settled() => Some(*until),
+            Role::Learning(_) => self.relay.as_ref().and_then(Leader::next_timeout),
+            Role::Draining { .. } | Role::Retired => None,
             Role::Looking(election) => election.next_timeout(),
             Role::Leading(leader) => leader.next_timeout(),
         }
@@ -294,11 +352,24 @@ impl Peer {
     /// A message came on the election port.
     pub fn handle_notification(&mut self, now: Time, from: ServerId, message: &Notification) {
         match &mut self.role {
-            Role::Draining { heard } => {
+            Role::Draining { heard, .. } => {
                 heard.insert(from, message.clone());
             }
             Role::Looking(election) => election.handle_notification(now, from, message),
-            Role::Leading(_) | Role::Learning(_) => self.answer(from, message),
+            Role::Leading(leader)
+                if message.state == PeerState::Looking
+                    && leader.is_left_by(from, now, &self.common) =>
+            {
+                let text = format!("server {} looks for a leader again", from.0);
+                self.look(now, text);
+            }
+            Role::Leading(leader) => {
+                let result = leader.hear(&self.common, from, message);
+                self.answer(from, message);
+                self.judge(now, result);
+            }
+            Role::Learning(_) => self.answer(from, message),
+            Role::Retired => {}
         }
         self.advance(now);
     }
@@ -323,7 +394,7 @@ impl Peer {
     /// a voice.
     fn state(&self) -> PeerState {
         match &self.role {
-            Role::Draining { .. } | Role::Looking(_) => PeerState::Looking,
+            Role::Draining { .. } | Role::Looking(_) | Role::Retired => PeerState::Looking,
             Role::Leading(_) => PeerState::Leading,
             Role::Learning(_) if self.common.is_voter(self.common.me) => PeerState::Following,
             Role::Learning(_) => PeerState::Observing,
@@ -352,6 +423,7 @@ impl Peer {
         match &mut self.role {
             Role::Leading(leader) => leader.link_accepted(&mut self.common, now, link),
             Role::Learning(_) => self.common.hang_up(link, "this server does not lead"),
+            Role::Retired => self.common.hang_up(link, "this server is about to end"),
             Role::Draining { .. } | Role::Looking(_) if self.parked.len() >= MAX_PARKED => {
                 self.common.hang_up(link, "too many connections wait");
             }
@@ -372,13 +444,13 @@ impl Peer {
         self.advance(now);
     }
 
-    /// [`Output::Dial`] has led to nothing.
-    pub fn dial_failed(&mut self, now: Time, leader: ServerId) {
+    /// [`Output::Dial`] or [`Output::DialMaster`] has led to nothing.
+    pub fn dial_failed(&mut self, now: Time, server: ServerId) {
         if let Role::Learning(learner) = &self.role
-            && learner.leader == leader
+            && learner.dials() == server
             && learner.link().is_none()
         {
-            let text = format!("server {} cannot be reached on its quorum port", leader.0);
+            let text = format!("server {} cannot be reached on its quorum port", server.0);
             self.look(now, text);
         }
         self.advance(now);
@@ -386,6 +458,10 @@ impl Peer {
 
     /// A packet came. Requests, and what is about sessions, are not for here.
     pub fn handle_packet(&mut self, now: Time, link: LinkId, packet: Packet) {
+        if let Some(first) = self.parked_observers.get_mut(&link) {
+            first.get_or_insert(packet);
+            return;
+        }
         let result = match &mut self.role {
             Role::Leading(leader) => {
                 leader.handle_packet(&mut self.common, now, link, packet);
@@ -397,7 +473,14 @@ impl Peer {
                     | Packet::InformAndActivate { zxid, leader, .. } => Some((*zxid, *leader)),
                     _ => None,
                 };
+                let before = self.common.history.committed();
+                let was_serving = learner.serves();
                 let result = learner.handle_packet(&mut self.common, packet);
+                if let Some(relay) = &mut self.relay
+                    && was_serving
+                {
+                    relay.relay_commits(&mut self.common, before, activated);
+                }
                 if let (Ok(()), Some((zxid, leader))) = (&result, activated) {
                     self.activated(now, zxid, leader);
                 }
@@ -409,7 +492,13 @@ impl Peer {
                 }
                 Ok(())
             }
-            Role::Learning(_) => Ok(()),
+            Role::Learning(_) => {
+                if let Some(relay) = &mut self.relay {
+                    relay.handle_packet(&mut self.common, now, link, packet);
+                }
+                Ok(())
+            }
+            Role::Retired => Ok(()),
         };
         self.judge(now, result);
         self.advance(now);
@@ -418,28 +507,34 @@ impl Peer {
     /// The connection has ended.
     pub fn link_lost(&mut self, now: Time, link: LinkId) {
         self.parked.remove(&link);
+        self.parked_observers.remove(&link);
         match &mut self.role {
             Role::Leading(leader) => leader.link_lost(link),
             Role::Learning(learner) if learner.link() == Some(link) => {
                 self.look(now, "the connection to the leader ended".into());
             }
-            _ => {}
+            _ => {
+                if let Some(relay) = &mut self.relay {
+                    relay.link_lost(link);
+                }
+            }
         }
         self.advance(now);
     }
 
     /// A learner answered a ping.
     pub fn ping_answered(&mut self, now: Time, link: LinkId) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.heard(now, link, self.common.timing);
-            leader.ping_answered(&mut self.common, link);
+        if let Some((serving, common)) = self.serving() {
+            serving.heard(common, now, link);
+            serving.ping_answered(common, link);
         }
     }
 
-    /// A learner sent something that is not for here.
+    /// A learner sent a request, or a question about a session.
     pub fn heard(&mut self, now: Time, link: LinkId) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.heard(now, link, self.common.timing);
+        if let Some((serving, common)) = self.serving() {
+            serving.heard(common, now, link);
+            serving.count_request(link);
         }
     }
 
@@ -507,6 +602,15 @@ impl Peer {
         self.advance(now);
     }
 
+    /// The state of this learner is not what its history leads to. It leaves its leader, to be
+    /// sent a snapshot by it or the next.
+    pub fn distrust(&mut self, now: Time, why: &str) {
+        if let Role::Learning(_) = self.role {
+            self.common.distrusted = true;
+            self.step_down(now, why);
+        }
+    }
+
     /// A sync came, from a learner or (`None`) a client of this server.
     pub fn sync(&mut self, link: Option<LinkId>) {
         if let Role::Leading(leader) = &mut self.role {
@@ -524,22 +628,22 @@ impl Peer {
 
     /// The snapshot that [`Output::TakeSnapshot`] asked for is of the state at `zxid`.
     pub fn snapshot_started(&mut self, zxid: Zxid) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.snapshot_started(&mut self.common, zxid);
+        if let Some((serving, common)) = self.serving() {
+            serving.snapshot_started(common, zxid);
         }
     }
 
     /// It is durable, or could not be written.
     pub fn snapshot_ready(&mut self, now: Time, written: bool) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.snapshot_ready(&mut self.common, now, written);
+        if let Some((serving, common)) = self.serving() {
+            serving.snapshot_ready(common, now, written);
         }
     }
 
     /// What [`Output::ReadLog`] asked for; `None`: the files do not have it.
     pub fn log_read(&mut self, now: Time, link: LinkId, entries: Option<Vec<Entry>>) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.log_read(&mut self.common, now, link, entries);
+        if let Some((serving, common)) = self.serving() {
+            serving.log_read(common, now, link, entries);
         }
     }
 
@@ -570,6 +674,7 @@ impl Peer {
             Role::Leading(leader) => leader.log_synced(&mut self.common),
             Role::Learning(learner) => learner.log_synced(&mut self.common),
             Role::Draining { .. } | Role::Looking(_) => self.try_elect(now),
+            Role::Retired => {}
         }
         self.advance(now);
     }
@@ -577,7 +682,9 @@ impl Peer {
     /// The promises are durable.
     pub fn epochs_saved(&mut self, now: Time, epochs: Epochs) {
         self.common.epochs = epochs;
-        // Whoever has promised an epoch is no beginner any more.
+        // Whoever has promised an epoch is no beginner any more: it had heard of no history, and
+        // a new ensemble would not get over a crash otherwise, in which a leader had entered its
+        // first epoch.
         if self.standing == Standing::Empty {
             self.standing = Standing::Normal;
         }
@@ -585,6 +692,7 @@ impl Peer {
             Role::Leading(leader) => leader.epochs_saved(&mut self.common, now),
             Role::Learning(learner) => learner.epochs_saved(&mut self.common),
             Role::Draining { .. } | Role::Looking(_) => self.try_elect(now),
+            Role::Retired => {}
         }
         self.advance(now);
     }
@@ -629,7 +737,15 @@ impl Peer {
                 Ok(())
             }
             Role::Leading(leader) => leader.handle_timeout(&mut self.common, now),
-            Role::Draining { .. } | Role::Learning(_) => Ok(()),
+            Role::Draining { .. } => {
+                self.try_elect(now);
+                Ok(())
+            }
+            Role::Learning(_) => match &mut self.relay {
+                Some(relay) => relay.handle_timeout(&mut self.common, now),
+                None => Ok(()),
+            },
+            Role::Retired => Ok(()),
         };
         self.judge(now, result);
         self.advance(now);
@@ -646,24 +762,56 @@ impl Peer {
 
     /// Ends the present role.
     fn look(&mut self, now: Time, why: String) {
+        if let Role::Retired = self.role {
+            return;
+        }
+        let until = match self.role {
+            // So that observers do not come all together.
+            Role::Learning(_) if !self.common.is_voter(self.common.me) => {
+                let limits = self.common.limits;
+                let mut delay = self.common.draw(limits.observer_election_delay);
+                if limits.observer_masters && self.masters.is_empty() {
+                    delay += self.common.draw(limits.observer_reconnect_delay);
+                }
+                now + delay
+            }
+            _ => now,
+        };
         let draining = Role::Draining {
             heard: BTreeMap::new(),
+            until,
         };
+        self.end_relay(&why);
         match core::mem::replace(&mut self.role, draining) {
             Role::Leading(leader) => leader.end(&mut self.common, &why),
             Role::Learning(learner) => learner.end(&mut self.common, &why),
-            Role::Draining { .. } | Role::Looking(_) => {}
+            Role::Draining { .. } | Role::Looking(_) | Role::Retired => {}
         }
         self.common.output(Output::Became(Part::Looking { why }));
         self.try_elect(now);
     }
 
+    /// Takes no part any more: whoever follows this server, or waits for it, finds that out at
+    /// once and can elect another leader.
+    pub fn retire(&mut self, why: &str) {
+        self.end_relay(why);
+        self.refuse_observers(why);
+        match core::mem::replace(&mut self.role, Role::Retired) {
+            Role::Leading(leader) => leader.end(&mut self.common, why),
+            Role::Learning(learner) => learner.end(&mut self.common, why),
+            Role::Draining { .. } | Role::Looking(_) | Role::Retired => {}
+        }
+        while let Some((link, _)) = self.parked.pop_first() {
+            self.common.hang_up(link, why);
+        }
+    }
+
     /// Begins an election, once everything is on the disk.
     fn try_elect(&mut self, now: Time) {
-        let Role::Draining { heard } = &mut self.role else {
+        let Role::Draining { heard, until } = &mut self.role else {
             return;
         };
-        if !self.common.is_settled() {
+        if !self.common.is_settled() || now < *until {
             return;
         }
         let heard = core::mem::take(heard);
@@ -695,7 +843,9 @@ impl Peer {
             match output {
                 ElectionOutput::Send { to, vote } => self.notify(to, PeerState::Looking, vote),
                 ElectionOutput::DialAll => self.common.output(Output::DialAll),
-                ElectionOutput::Elected { vote, .. } => self.elected(now, vote),
+                ElectionOutput::Elected {
+                    vote, supporters, ..
+                } => self.elected(now, vote, supporters),
                 ElectionOutput::NewConfiguration {
                     membership,
                     restart,
@@ -715,20 +865,35 @@ impl Peer {
             self.succeed(now, successor);
         }
         self.refresh_vote();
+        self.begin_relay(now);
     }
 
-    fn elected(&mut self, now: Time, vote: Vote) {
+    fn elected(&mut self, now: Time, vote: Vote, supporters: BTreeSet<ServerId>) {
         self.round = vote.round;
         self.vote = vote;
         if vote.leader == self.common.me {
-            self.lead(now);
+            self.lead(now, supporters);
         } else {
             self.learn_from(vote.leader);
         }
+        self.tell_outcome();
     }
 
-    fn lead(&mut self, now: Time) {
-        let mut leader = Leader::new(&mut self.common, now);
+    /// Tells all voters how the election ended here: one that takes itself for elected learns
+    /// from it that it is not. Java servers leave it aside unless they look for a leader.
+    fn tell_outcome(&mut self) {
+        for voter in self.common.members.voters() {
+            if voter != self.common.me && !matches!(self.role, Role::Draining { .. }) {
+                self.notify(voter, self.state(), self.vote);
+            }
+        }
+    }
+
+    fn lead(&mut self, now: Time, electors: BTreeSet<ServerId>) {
+        // Its state is the one that counts now.
+        self.common.distrusted = false;
+        self.refuse_observers(NO_OBSERVERS);
+        let mut leader = Leader::new(&mut self.common, now, electors);
         while let Some((link, packet)) = self.parked.pop_first() {
             leader.link_accepted(&mut self.common, now, link);
             if let Some(packet) = packet {
@@ -747,7 +912,14 @@ impl Peer {
             _ if self.common.is_voter(self.common.me) => Manner::Follow,
             _ => Manner::Observe,
         };
-        self.role = Role::Learning(Learner::new(leader, manner, &mut self.common));
+        let advertised = (self.vote.epoch, self.vote.zxid);
+        let master = match manner {
+            Manner::Observe if self.common.limits.observer_masters => self.next_master(leader),
+            _ => None,
+        };
+        let common = &mut self.common;
+        let learner = Learner::new(leader, master, advertised, manner, common);
+        self.role = Role::Learning(learner);
     }
 
     /// The configuration that `zxid` brought is in force, and `leader` leads in it.
@@ -781,7 +953,7 @@ impl Peer {
                 round: self.round,
                 epoch: i64::from(self.common.epochs.current.0),
             };
-            self.elected(now, vote);
+            self.elected(now, vote, BTreeSet::new());
         }
     }
 
@@ -805,3 +977,6 @@ impl Default for Epochs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,7 @@ pub struct Arguments {
 const UNEXPECTED: u8 = 1;
 const INVALID_INVOCATION: u8 = 2;
 const NO_ACCESS_TO_DATA_DIR: u8 = 3;
+const NO_QUORUM_PORT: u8 = 14;
 
 /// Runs a server until SIGTERM or Ctrl-C.
 pub fn run(arguments: &Arguments) -> ExitCode {
@@ -118,7 +119,11 @@ fn greet(server: &Server, data_dir: &Path, start: Instant) {
             true => "127.0.0.1".to_owned(),
             false => address.ip().to_string(),
         };
-        println!("  clients  {address} (standalone)");
+        let place = match server.shared().config.membership.as_ref() {
+            None => "standalone".to_owned(),
+            Some(membership) => format!("server {} of an ensemble", membership.my_id),
+        };
+        println!("  clients  {address} ({place})");
         println!("  connect  grevy zkcli -server {host}:{}", address.port());
         println!("           or any ZooKeeper client");
     }
@@ -142,6 +147,7 @@ fn start_logging() {
 fn code_of(error: &StartError) -> u8 {
     match error {
         StartError::Data(RecoverError::Storage(RecoveryError::Disk(_))) => NO_ACCESS_TO_DATA_DIR,
+        StartError::PeerPort { .. } => NO_QUORUM_PORT,
         _ => UNEXPECTED,
     }
 }

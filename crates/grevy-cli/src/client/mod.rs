@@ -130,11 +130,11 @@ impl Client {
         self.shared.lock().session
     }
 
-    /// Until when the session is certainly alive, if the server is not heard of again: its timeout
-    /// after the last time. Whoever holds something by the session must let go of it by then.
+    /// Until when the session is certainly alive, if no server hears of it again: its timeout after
+    /// the last answer. Whoever holds something by the session must let go of it by then.
     pub fn safe_until(&self) -> Instant {
         let core = self.shared.lock();
-        core.last_heard + core.timeout
+        core.last_answer + core.timeout
     }
 
     /// Ends the session. Without a connection it is left to its timeout.

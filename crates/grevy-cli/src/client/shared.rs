@@ -36,8 +36,8 @@ pub struct Core {
     pub is_global: bool,
     /// When something was last written.
     pub last_sent: Instant,
-    /// When the server was last heard of.
-    pub last_heard: Instant,
+    /// When a server last answered something, and so had heard of the session.
+    pub last_answer: Instant,
     /// Why the last round of attempts failed; `None` while connected and at first.
     pub failure: Option<String>,
     /// Set by an orderly end: the thread must not reconnect.
@@ -93,7 +93,7 @@ impl Shared {
             timeout: config.timeout,
             is_global: false,
             last_sent: Instant::now(),
-            last_heard: Instant::now(),
+            last_answer: Instant::now(),
             failure: None,
             closing: false,
             expired: false,
@@ -226,7 +226,7 @@ impl Shared {
             return;
         }
         core.failure = None;
-        core.last_heard = Instant::now();
+        core.last_answer = Instant::now();
         core.stream = Some(stream);
         core.state = state;
         core.restore();
@@ -280,9 +280,12 @@ impl Shared {
     /// Handles a frame from the server.
     pub fn received(&self, bytes: &[u8]) -> Result<(), End> {
         let unreadable = |error| End::Lost(format!("the server's reply cannot be read: {error}"));
-        self.lock().last_heard = Instant::now();
         let mut reader = Reader::new(bytes);
         let header = ReplyHeader::decode(&mut reader).map_err(unreadable)?;
+        // An event may come from a server that hears nothing any more.
+        if header.xid != Xid::NOTIFICATION {
+            self.lock().last_answer = Instant::now();
+        }
         match header.xid {
             Xid::PING | Xid::SET_WATCHES => Ok(()),
             Xid::AUTH if header.err == ErrorCode::Ok.wire() => Ok(()),

@@ -4,7 +4,8 @@
 #![allow(dead_code, reason = "each test file uses its part of the harness")]
 
 use grevy_node::{
-    Action, ClientId, Clients, Connection, Node, NodeConfig, Now, Output, Part, Time, View,
+    Action, ClientId, Clients, CloseReason, Connection, Node, NodeConfig, Now, Output, Part,
+    Status, Time, View,
 };
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
 use grevy_proto::election::Notification;
@@ -12,12 +13,12 @@ use grevy_proto::jute::{Decode, Encode, Reader};
 use grevy_proto::quorum::Packet;
 use grevy_proto::reply::ReplyHeader;
 use grevy_proto::request::{Create, RequestHeader};
-use grevy_proto::txn::TxnEntry;
+use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnEntry, TxnHeader};
 use grevy_proto::{Acl, Epoch, ErrorCode, OpCode, ServerId, SessionId, Xid, Zxid};
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Fed, Loader, Tree, TreeConfig};
 use grevy_zab::{
-    ElectionConfig, Entry, Epochs, LinkId, Membership, Memberships, PeerConfig, Recovered,
+    ElectionConfig, Entry, Epochs, Limits, LinkId, Membership, Memberships, PeerConfig, Recovered,
     Standing, Timing,
 };
 use std::cell::RefCell;
@@ -41,17 +42,23 @@ struct Running {
     tree: Tree,
     watches: RefCell<WatchTable>,
     clients: RefCell<BTreeMap<ClientId, Connection>>,
+    /// What connections that were closed were sent before.
+    dropped: BTreeMap<ClientId, Vec<u8>>,
     /// Ordered and not done.
     orders: VecDeque<Output>,
     links: BTreeMap<LinkId, (usize, LinkId)>,
     received: Option<(Zxid, Vec<u8>, Tree)>,
     notes: Vec<String>,
+    /// How often its state was changed behind its back.
+    corrupted: u32,
 }
 
 struct Server {
     id: ServerId,
     config: NodeConfig,
     disk: Disk,
+    /// How often it was started.
+    starts: u32,
     run: Option<Running>,
 }
 
@@ -83,6 +90,7 @@ pub struct Cluster {
     /// What any server applied, by zxid.
     applied: BTreeMap<Zxid, Vec<u8>>,
     pub commit_log: usize,
+    pub limits: Limits,
 }
 
 fn tree_config() -> TreeConfig {
@@ -120,6 +128,7 @@ impl Cluster {
                     ..NodeConfig::default()
                 },
                 disk: Disk::default(),
+                starts: 0,
                 run: None,
             })
             .collect();
@@ -138,6 +147,10 @@ impl Cluster {
             next_xid: 1,
             applied: BTreeMap::new(),
             commit_log: 5,
+            limits: Limits {
+                seed,
+                ..Limits::default()
+            },
         }
     }
 
@@ -152,6 +165,11 @@ impl Cluster {
         self.servers.len()
     }
 
+    /// Changes the settings of all servers, before they start.
+    pub fn configure(&mut self, f: impl Fn(&mut NodeConfig)) {
+        self.servers.iter_mut().for_each(|s| f(&mut s.config));
+    }
+
     pub fn start_all(&mut self) {
         (0..self.len()).for_each(|at| self.start(at));
     }
@@ -159,6 +177,8 @@ impl Cluster {
     pub fn start(&mut self, at: usize) {
         let server = &mut self.servers[at];
         assert!(server.run.is_none());
+        server.starts += 1;
+        server.config.run = server.starts;
         let disk = &server.disk;
         let (mut tree, base) = match disk.snapshots.last_key_value() {
             Some((zxid, body)) => (load(*zxid, body), *zxid),
@@ -197,6 +217,7 @@ impl Cluster {
                 finalize_wait: Duration::from_millis(200),
                 reconfig: false,
             },
+            limits: self.limits,
             commit_log: self.commit_log,
             always_snapshot: false,
             read_log: true,
@@ -216,10 +237,12 @@ impl Cluster {
             tree,
             watches: RefCell::new(WatchTable::new(1)),
             clients: RefCell::default(),
+            dropped: BTreeMap::new(),
             orders: VecDeque::new(),
             links: BTreeMap::new(),
             received: None,
             notes: Vec::new(),
+            corrupted: 0,
         });
         for other in 0..self.len() {
             if other != at && self.is_up(other) {
@@ -256,6 +279,43 @@ impl Cluster {
                 });
             }
         }
+    }
+
+    /// Tells the server to end in an orderly way.
+    pub fn begin_stop(&mut self, at: usize) {
+        self.call(at, |node, now, _, _| node.begin_stop(now));
+    }
+
+    /// Whether the server has said that it may end, and everything is on its disk and sent.
+    pub fn is_stopped(&self, at: usize) -> bool {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.node.is_stopped() && run.orders.is_empty()
+    }
+
+    /// The server takes no part from here on, and nobody is told.
+    pub fn hang(&mut self, at: usize) {
+        self.servers[at].run = None;
+    }
+
+    /// Changes the server's state behind its back.
+    pub fn corrupt(&mut self, at: usize, path: &str) {
+        let run = self.run(at);
+        run.corrupted += 1;
+        let txn = Txn::Create(CreateTxn {
+            path: path.into(),
+            data: None,
+            acl: vec![Acl::OPEN],
+            kind: CreateKind::Plain { ephemeral: false },
+            parent_cversion: -1,
+        });
+        let header = TxnHeader {
+            session: SessionId::NONE,
+            cxid: Xid(0),
+            zxid: run.tree.last_zxid(),
+            time: 0,
+            op: txn.op().wire(),
+        };
+        run.tree.apply(&header, &txn, &mut |_| {});
     }
 
     /// Empties the disk of a server that does not run.
@@ -308,11 +368,15 @@ impl Cluster {
         Some(self.servers[at].run.as_ref()?.node.part().clone())
     }
 
+    pub fn status(&self, at: usize) -> Option<Status> {
+        Some(self.servers[at].run.as_ref()?.node.status())
+    }
+
     pub fn serves(&self, at: usize) -> bool {
         self.servers[at]
             .run
             .as_ref()
-            .is_some_and(|run| run.node.status() == grevy_node::Status::Serving)
+            .is_some_and(|run| run.node.status() == Status::Serving)
     }
 
     pub fn leader(&self) -> Option<usize> {
@@ -326,6 +390,12 @@ impl Cluster {
 
     pub fn digest(&self, at: usize) -> i64 {
         self.servers[at].run.as_ref().unwrap().tree.digest()
+    }
+
+    /// Whether the ensemble knows the session, by this server's state.
+    pub fn knows_session(&self, at: usize, session: SessionId) -> bool {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.tree.sessions().contains(session)
     }
 
     pub fn exists(&self, at: usize, path: &str) -> bool {
@@ -369,7 +439,8 @@ impl Cluster {
                 run.node
                     .apply_committed(now, &mut run.tree, &run.watches, &run.clients);
                 assert!(run.tree.last_zxid() >= before);
-                assert_eq!(run.node.digest_mismatches(), 0, "digests differ");
+                let expected = u64::from(run.corrupted);
+                assert!(run.node.digest_mismatches() <= expected, "digests differ");
             }
             let Some(output) = run.node.poll() else {
                 return;
@@ -409,19 +480,8 @@ impl Cluster {
                 }
             }
             Output::DialAll => {}
-            Output::Dial { leader, .. } => {
-                let to = leader.0 as usize - 1;
-                if !self.is_up(to) || self.cut.contains(&(at, to)) {
-                    self.call(at, |node, now, _, _| node.dial_failed(now, leader));
-                    return;
-                }
-                let near = self.new_link();
-                let far = self.new_link();
-                self.run(at).links.insert(near, (to, far));
-                self.run(to).links.insert(far, (at, near));
-                self.call(to, |node, now, _, _| node.link_accepted(now, far));
-                self.call(at, |node, now, _, _| node.link_dialled(now, near));
-            }
+            Output::Dial { leader, .. } => self.dial(at, leader, Node::link_accepted),
+            Output::DialMaster { master, .. } => self.dial(at, master, Node::observer_accepted),
             Output::Send { link, packet } => {
                 self.send(at, link, Message::Bytes(packet.to_bytes()));
             }
@@ -435,15 +495,42 @@ impl Cluster {
                 self.send(at, link, Message::Closed);
                 self.run(at).links.remove(&link);
             }
-            Output::DropClients => self.run(at).clients.borrow_mut().clear(),
+            Output::DropClients => {
+                let run = self.run(at);
+                for (id, mut client) in std::mem::take(&mut *run.clients.borrow_mut()) {
+                    let sent = std::mem::take(client.output());
+                    run.dropped.insert(id, sent);
+                }
+            }
             Output::Became(part) => self.run(at).notes.push(format!("{part:?}")),
             Output::Note(note) => self.run(at).notes.push(note),
             Output::LinkTimeout { .. }
             | Output::Service(_)
+            | Output::Stopped
             | Output::Configured { .. }
             | Output::Expired(_) => {}
             Output::Broken(broken) => panic!("{broken}"),
         }
+    }
+
+    fn dial(&mut self, at: usize, server: ServerId, accept: fn(&mut Node, Now, LinkId)) {
+        let to = server.0 as usize - 1;
+        if !self.is_up(to) || self.cut.contains(&(at, to)) {
+            self.call(at, |node, now, _, _| node.dial_failed(now, server));
+            return;
+        }
+        let near = self.new_link();
+        let far = self.new_link();
+        self.run(at).links.insert(near, (to, far));
+        self.run(to).links.insert(far, (at, near));
+        self.call(to, |node, now, _, _| accept(node, now, far));
+        self.call(at, |node, now, _, _| node.link_dialled(now, near));
+    }
+
+    /// Which servers this one is connected to.
+    pub fn linked(&self, at: usize) -> BTreeSet<usize> {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.links.values().map(|(far, _)| *far).collect()
     }
 
     fn new_link(&mut self) -> LinkId {
@@ -672,6 +759,11 @@ impl Cluster {
     }
 
     pub fn resume(&mut self, at: usize, session: SessionId) -> ClientId {
+        self.ask_session(at, session, false)
+    }
+
+    /// Asks for a session; `read_only`: a server without a leader will do.
+    pub fn ask_session(&mut self, at: usize, session: SessionId, read_only: bool) -> ClientId {
         let id = ClientId(self.next_client);
         self.next_client += 1;
         let connection = Connection::new(id, IpAddr::V4(Ipv4Addr::LOCALHOST), self.now.time);
@@ -683,7 +775,7 @@ impl Cluster {
             timeout: 10_000,
             session,
             password: Some(&password),
-            read_only: Some(false),
+            read_only: Some(read_only),
         };
         self.frame(at, id, &request.to_bytes());
         id
@@ -695,33 +787,19 @@ impl Cluster {
     }
 
     pub fn create(&mut self, at: usize, client: ClientId, path: &str) -> Xid {
-        let xid = Xid(self.next_xid);
-        self.next_xid += 1;
-        let mut frame = RequestHeader {
-            xid,
-            op: OpCode::Create.wire(),
-        }
-        .to_bytes();
-        Create {
-            path: path.into(),
-            data: None,
-            acl: vec![Acl::OPEN],
-            flags: 0,
-        }
-        .encode(&mut frame);
-        self.frame(at, client, &frame);
-        xid
+        let record = create_record(path, 0);
+        self.request(at, client, OpCode::Create, &record)
     }
 
     pub fn sync(&mut self, at: usize, client: ClientId) -> Xid {
+        self.request(at, client, OpCode::Sync, &"/".to_bytes())
+    }
+
+    pub fn request(&mut self, at: usize, client: ClientId, op: OpCode, record: &[u8]) -> Xid {
         let xid = Xid(self.next_xid);
         self.next_xid += 1;
-        let mut frame = RequestHeader {
-            xid,
-            op: OpCode::Sync.wire(),
-        }
-        .to_bytes();
-        "/".encode(&mut frame);
+        let mut frame = RequestHeader { xid, op: op.wire() }.to_bytes();
+        frame.extend_from_slice(record);
         self.frame(at, client, &frame);
         xid
     }
@@ -746,12 +824,42 @@ impl Cluster {
         self.settle(at);
     }
 
+    /// The client's connection breaks.
+    pub fn disconnect(&mut self, at: usize, client: ClientId) {
+        let closed = self.run(at).clients.borrow_mut().remove(&client);
+        if let Some(closed) = closed {
+            self.call(at, |node, _, _, _| {
+                node.client_closed(client, closed.last_session(), closed.heard());
+            });
+        }
+    }
+
+    /// Why the client's connection is being closed, if it is.
+    pub fn closing(&self, at: usize, client: ClientId) -> Option<CloseReason> {
+        let run = self.servers[at].run.as_ref()?;
+        run.clients.with(client, |c| c.closing().cloned())?
+    }
+
+    /// Whether the answer to the client's connect, which is all that it was sent so far, says
+    /// that the server is read-only.
+    pub fn is_told_read_only(&self, at: usize, client: ClientId) -> bool {
+        let run = self.servers[at].run.as_ref().unwrap();
+        let last = run.clients.with(client, |c| c.output().last().copied());
+        last.flatten() == Some(1)
+    }
+
+    /// How many transactions the log has.
+    pub fn logged(&self, at: usize) -> usize {
+        self.servers[at].disk.log.len()
+    }
+
     /// What a client was sent, as xids with errors. The answer to its connect is left out.
     pub fn replies(&mut self, at: usize, client: ClientId) -> Vec<(Xid, ErrorCode)> {
         let run = self.run(at);
         let bytes = run
             .clients
             .with(client, |c| std::mem::take(c.output()))
+            .or_else(|| run.dropped.remove(&client))
             .unwrap_or_default();
         let mut rest = &bytes[..];
         let mut replies = Vec::new();
@@ -768,6 +876,17 @@ impl Cluster {
         }
         replies
     }
+}
+
+/// A create of a znode of the kind that `flags` say.
+pub fn create_record(path: &str, flags: i32) -> Vec<u8> {
+    Create {
+        path: path.into(),
+        data: None,
+        acl: vec![Acl::OPEN],
+        flags,
+    }
+    .to_bytes()
 }
 
 fn load(zxid: Zxid, body: &[u8]) -> Tree {

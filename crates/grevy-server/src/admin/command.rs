@@ -3,7 +3,7 @@
 use super::facts::{self, Query};
 use super::http::Peer;
 use super::reply::{self, Facts};
-use super::{Admin, apart, auth, dashboard, shed, snapshot};
+use super::{Admin, apart, auth, dashboard, ensemble, shed, snapshot};
 use crate::four_letter::NOT_SERVING;
 use crate::shared::Shared;
 use axum::Extension;
@@ -102,6 +102,8 @@ pub const COMMANDS: &[Command] = &[
     Command::serving("dirs", facts::dirs).about("How many bytes snapshots and logs take."),
     Command::serving("dump", facts::dump)
         .about("When sessions expire, by the server's clock in ms, and their ephemeral znodes."),
+    Command::always("ensemble", ensemble::ensemble)
+        .about("The ensemble as this server sees it, with or without a leader. Not ZooKeeper's."),
     Command::always("environment", facts::environment)
         .also(&["env", "envi"])
         .about("Version, system, user, memory."),
@@ -115,22 +117,22 @@ pub const COMMANDS: &[Command] = &[
         .about("The configuration file, its secrets masked."),
     Command::serving("is_read_only", facts::is_read_only)
         .also(&["isro"])
-        .about("Whether writes are refused; always false."),
+        .about("Whether the server has no leader, and serves reads to those who allow that."),
     Command::serving("last_snapshot", facts::last_snapshot)
         .also(&["lsnp"])
         .about("The newest snapshot: zxid in hex, time in s since 1970."),
-    Command::serving("leader", facts::leader)
+    Command::serving("leader", ensemble::leader)
         .also(&["lead"])
-        .about("An error, since there is no ensemble."),
+        .about("Who leads, its number and host; an error if there is no ensemble."),
     Command::always("monitor", facts::monitor)
         .also(&["mntr"])
         .about("All metrics."),
-    Command::serving("observer_connection_stat_reset", facts::nothing)
+    Command::serving("observer_connection_stat_reset", ensemble::reset_observers)
         .also(&["orst"])
-        .about("Nothing, since there is no ensemble."),
-    Command::serving("observers", facts::observers)
+        .about("Has the leader count its observers' packets anew."),
+    Command::serving("observers", ensemble::observers)
         .also(&["obsr"])
-        .about("None, since there is no ensemble."),
+        .about("The observers of this leader, with their traffic."),
     Command::new("restore", Run::Restore)
         .also(&["rest"])
         .about("Not available: always 501. Stop the server and replace its data instead."),
@@ -157,7 +159,8 @@ pub const COMMANDS: &[Command] = &[
     Command::always("system_properties", facts::system_properties)
         .also(&["sysp"])
         .about("What Java calls system properties: of the system, and of the configuration file."),
-    Command::serving("voting_view", facts::voting_view).about("Empty, since there is no ensemble."),
+    Command::serving("voting_view", ensemble::voting_view)
+        .about("The voters with their addresses; empty if there is no ensemble."),
     Command::serving("watch_summary", facts::watch_summary)
         .also(&["wchs"])
         .about("How many data watches there are."),
@@ -167,7 +170,8 @@ pub const COMMANDS: &[Command] = &[
     Command::serving("watches_by_path", facts::watches_by_path)
         .also(&["wchp"])
         .about("The sessions that watch each path."),
-    Command::always("zabstate", facts::zabstate).about("Empty, since there is no ensemble."),
+    Command::always("zabstate", ensemble::zabstate)
+        .about("Where the server is in the protocol; empty if there is no ensemble."),
 ];
 
 const NO_RESTORE: &str = "This version of Grevy cannot replace the data of a running server. Stop \

@@ -4,7 +4,9 @@ use super::reply::Facts;
 use crate::config::Metrics;
 use crate::inspect::config_text;
 use crate::inspect::connections::{self, ConnectionReport};
-use crate::inspect::server::{self, STANDALONE};
+use crate::inspect::ensemble::{self, LeaderReport};
+use crate::inspect::server;
+use crate::inspect::sessions::Tracked;
 use crate::inspect::settings::Settings;
 use crate::inspect::{directories, environment, sessions, watches};
 use crate::metrics::{self, Number};
@@ -40,7 +42,7 @@ impl Query {
     }
 }
 
-fn object(value: Value) -> Facts {
+pub(super) fn object(value: Value) -> Facts {
     match value {
         Value::Object(facts) => facts,
         _ => Facts::new(),
@@ -114,7 +116,10 @@ pub(super) fn dirs(shared: &Shared, _: &Query) -> Facts {
 }
 
 pub(super) fn dump(shared: &Shared, _: &Query) -> Facts {
-    let (expiries, _) = sessions::expiries(shared);
+    let expiries = match sessions::tracked(shared) {
+        Tracked::Expiring(expiries, _) => expiries,
+        Tracked::Known(_) => Vec::new(),
+    };
     let expiries: Facts = expiries
         .into_iter()
         .map(|expiry| {
@@ -172,8 +177,8 @@ pub(super) fn initial_configuration(shared: &Shared, _: &Query) -> Facts {
     object(json!({ "initial_configuration": config_text::masked(&shared.initial_text) }))
 }
 
-pub(super) fn is_read_only(_: &Shared, _: &Query) -> Facts {
-    object(json!({ "read_only": false }))
+pub(super) fn is_read_only(shared: &Shared, _: &Query) -> Facts {
+    object(json!({ "read_only": server::is_read_only(shared) }))
 }
 
 pub(super) fn last_snapshot(shared: &Shared, _: &Query) -> Facts {
@@ -182,12 +187,13 @@ pub(super) fn last_snapshot(shared: &Shared, _: &Query) -> Facts {
     object(json!({ "zxid": format!("{zxid:x}"), "timestamp": timestamp }))
 }
 
-pub(super) fn leader(_: &Shared, _: &Query) -> Facts {
-    object(json!({ "error": "server is not initialized" }))
-}
-
 pub(super) fn monitor(shared: &Shared, _: &Query) -> Facts {
-    let mut facts = object(json!({ "version": version::full(), "server_state": STANDALONE }));
+    let mut facts = object(json!({ "version": version::full() }));
+    for (name, value) in server::states(shared) {
+        // Java writes this one as a number.
+        let number = value.parse::<i64>().map(Value::from);
+        facts.insert(name.to_owned(), number.unwrap_or(value.into()));
+    }
     if shared.config.administration.metrics == Metrics::Null {
         return facts;
     }
@@ -203,10 +209,6 @@ pub(super) fn monitor(shared: &Shared, _: &Query) -> Facts {
     facts
 }
 
-pub(super) fn observers(_: &Shared, _: &Query) -> Facts {
-    object(json!({ "synced_observers": 0, "observers": [] }))
-}
-
 pub(super) fn server_stats(shared: &Shared, _: &Query) -> Facts {
     let server = server::report(shared);
     let stats = server.stats;
@@ -215,9 +217,9 @@ pub(super) fn server_stats(shared: &Shared, _: &Query) -> Facts {
         "min_buffer_size": NO_SIZE,
         "max_buffer_size": NO_SIZE,
     });
-    object(json!({
+    let mut facts = object(json!({
         "version": version::full(),
-        "read_only": false,
+        "read_only": server::is_read_only(shared),
         "server_stats": {
             "packets_sent": stats.sent,
             "packets_received": stats.received,
@@ -239,8 +241,18 @@ pub(super) fn server_stats(shared: &Shared, _: &Query) -> Facts {
             "non_mtlslocal_conn_count": 0,
         },
         "client_response": sizes,
-        "node_count": server.znodes,
-    }))
+    }));
+    let leader = ensemble::report(shared).and_then(|report| report.leader);
+    if let Some(LeaderReport { proposals, .. }) = leader {
+        let sizes = json!({
+            "last_buffer_size": proposals.last,
+            "min_buffer_size": proposals.min,
+            "max_buffer_size": proposals.max,
+        });
+        facts.insert("proposal_stats".to_owned(), sizes);
+    }
+    facts.insert("node_count".to_owned(), server.znodes.into());
+    facts
 }
 
 pub(super) fn stats(shared: &Shared, query: &Query) -> Facts {
@@ -261,10 +273,6 @@ pub(super) fn stat_reset(shared: &Shared, _: &Query) -> Facts {
 pub(super) fn system_properties(shared: &Shared, _: &Query) -> Facts {
     let all = config_text::system_properties(&shared.initial_text).into_iter();
     all.map(|(name, value)| (name, value.into())).collect()
-}
-
-pub(super) fn voting_view(_: &Shared, _: &Query) -> Facts {
-    object(json!({ "current_config": {} }))
 }
 
 pub(super) fn watch_summary(shared: &Shared, _: &Query) -> Facts {
@@ -290,8 +298,4 @@ pub(super) fn watches_by_path(shared: &Shared, _: &Query) -> Facts {
         })
         .collect();
     object(json!({ "path_to_session_ids": paths }))
-}
-
-pub(super) fn zabstate(_: &Shared, _: &Query) -> Facts {
-    object(json!({ "voting": false, "zabstate": "" }))
 }

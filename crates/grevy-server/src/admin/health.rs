@@ -6,9 +6,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
-/// `/health`: 503 if the server cannot serve until it is restarted.
+/// `/health`: 503 if the server cannot serve until it is restarted. A server that looks for a
+/// leader is well: to restart it would not bring one.
 pub(super) async fn health(State(admin): State<Admin>) -> Response {
-    answer(apart(move || admin.shared().not_serving()).await)
+    answer(apart(move || admin.shared().broken()).await, "well")
 }
 
 /// `/ready`: 503 if it does not serve now, or is about to stop.
@@ -20,12 +21,12 @@ pub(super) async fn ready(State(admin): State<Admin>) -> Response {
             false => shared.not_serving(),
         }
     });
-    answer(why.await)
+    answer(why.await, "serving")
 }
 
-fn answer(why_not: Option<String>) -> Response {
+fn answer(why_not: Option<String>, status: &str) -> Response {
     match why_not {
-        None => reply::json(StatusCode::OK, &json!({ "status": "serving" })),
+        None => reply::json(StatusCode::OK, &json!({ "status": status })),
         Some(reason) => reply::json(
             StatusCode::SERVICE_UNAVAILABLE,
             &json!({ "status": "not serving", "reason": reason }),

@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod command;
 mod dashboard;
+mod ensemble;
 mod facts;
 mod health;
 mod http;

@@ -20,6 +20,7 @@ mod number;
 pub mod properties;
 mod quorum;
 mod reader;
+pub mod rewrite;
 mod server_line;
 mod settings;
 mod storage;

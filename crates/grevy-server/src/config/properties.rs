@@ -79,6 +79,11 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
+/// Whether the next line belongs to this one, if this is none that is blank or a comment.
+pub fn is_continued(line: &str) -> bool {
+    ends_in_escape(line)
+}
+
 /// Whether the last backslash is not itself escaped.
 fn ends_in_escape(line: &str) -> bool {
     line.bytes().rev().take_while(|&byte| byte == b'\\').count() % 2 == 1

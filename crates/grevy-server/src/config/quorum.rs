@@ -26,6 +26,8 @@ pub struct Membership {
     /// A later configuration that was proposed before the server stopped
     /// (`<dynamic file>.next`).
     pub last_seen: Option<Ensemble>,
+    /// The main file, if there is one.
+    pub file: Option<PathBuf>,
     /// Where the server lines are, if not in the main file.
     pub dynamic_file: Option<PathBuf>,
     /// How long a server may take to connect to a leader and catch up.
@@ -53,8 +55,6 @@ pub struct Quorum {
     pub observers_sync: bool,
     /// The port on which followers serve observers.
     pub observer_master_port: Option<u16>,
-    /// How many bytes of committed proposals a follower keeps for observers.
-    pub observer_master_size_limit: u32,
     /// Whether a server line may name several addresses.
     pub multi_address: bool,
     /// How long looking for a reachable address may take; none to take them unchecked.
@@ -89,6 +89,8 @@ pub struct Quorum {
     pub observer_reconnect_delay: Duration,
     /// How long an observer waits before it takes part in an election.
     pub observer_election_delay: Duration,
+    /// How long another server may be silent, if less than the sync limit.
+    pub peer_timeout: Option<Duration>,
 }
 
 impl Quorum {
@@ -105,7 +107,6 @@ impl Quorum {
             local_sessions_upgrading: reader.flag("localSessionsUpgradingEnabled"),
             observers_sync,
             observer_master_port: reader.port("observerMasterPort").filter(|&port| port > 0),
-            observer_master_size_limit: reader.count("observerMaster.sizeLimit"),
             multi_address: reader.flag("multiAddress.enabled"),
             reachability_timeout: check.then_some(check_timeout),
             read_only_mode: reader.flag("readonlymode.enabled"),
@@ -123,6 +124,7 @@ impl Quorum {
             force_snapshot_sync: reader.flag("forceSnapshotSync"),
             observer_reconnect_delay: reader.duration("observer.reconnectDelayMs"),
             observer_election_delay: reader.duration("observer.election.DelayMs"),
+            peer_timeout: Some(reader.duration("grevy.peerTimeoutMs")).filter(|t| !t.is_zero()),
         }
     }
 }
@@ -188,6 +190,7 @@ impl Membership {
             }
         }
         Some(Membership {
+            file: (!context.file.is_empty()).then(|| context.file.into()),
             my_id,
             role: mine.role,
             last_seen,

@@ -5,6 +5,7 @@
 
 mod text;
 
+use crate::inspect::server;
 use crate::shared::Shared;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -153,14 +154,21 @@ pub fn answer(shared: &Shared, word: Word, peer: SocketAddr) -> String {
     {
         return match word {
             Word::Isro => "null".to_owned(),
-            // Whoever asks whether the server is well takes "imok" alone for yes.
-            Word::Ruok => format!("the server does not serve: {why}\n"),
+            // Whoever asks whether the server is well takes "imok" alone for yes; and it is well
+            // while it looks for a leader.
+            Word::Ruok => match shared.broken() {
+                Some(why) => format!("the server does not serve: {why}\n"),
+                None => "imok".to_owned(),
+            },
             _ => format!("{NOT_SERVING}\n{why}\n"),
         };
     }
     match word {
         Word::Ruok => "imok".to_owned(),
-        Word::Isro => "rw".to_owned(),
+        Word::Isro => match server::is_read_only(shared) {
+            true => "ro".to_owned(),
+            false => "rw".to_owned(),
+        },
         Word::Gtmk => shared.trace_mask.load(Relaxed).to_string(),
         Word::Stmk(mask) => {
             shared.trace_mask.store(mask, Relaxed);

@@ -3,10 +3,13 @@
 
 use crate::config::Metrics;
 use crate::date::Date;
+use crate::ensemble::ProposalSizes;
 use crate::inspect::config_text;
 use crate::inspect::connections::{self, ConnectionReport};
+use crate::inspect::ensemble::LeaderReport;
+use crate::inspect::sessions::{Expiry, Tracked};
 use crate::inspect::settings::{NO_PORT, Settings};
-use crate::inspect::{directories, environment, server, sessions, watches};
+use crate::inspect::{directories, ensemble, environment, server, sessions, watches};
 use crate::metrics;
 use crate::shared::Shared;
 use crate::version;
@@ -14,6 +17,9 @@ use grevy_proto::SessionId;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
 use std::net::SocketAddr;
+
+/// The only one that ZooKeeper still has.
+const ELECTION_ALGORITHM: u32 = 3;
 
 /// Lines that end as `PrintWriter.println` ends them.
 #[derive(Default)]
@@ -28,14 +34,14 @@ impl Lines {
 
 pub(super) fn srvr(shared: &Shared) -> String {
     let mut lines = Lines::default();
-    lines.line(format_args!("Zookeeper version: {}", version::full()));
+    version_lines(shared, &mut lines);
     server_lines(shared, &mut lines);
     lines.0
 }
 
 pub(super) fn stat(shared: &Shared, peer: SocketAddr) -> String {
     let mut lines = Lines::default();
-    lines.line(format_args!("Zookeeper version: {}", version::full()));
+    version_lines(shared, &mut lines);
     lines.line("Clients:");
     for connection in connections::all(shared) {
         lines.line(Brief::new(&connection, peer));
@@ -43,6 +49,13 @@ pub(super) fn stat(shared: &Shared, peer: SocketAddr) -> String {
     lines.line("");
     server_lines(shared, &mut lines);
     lines.0
+}
+
+fn version_lines(shared: &Shared, lines: &mut Lines) {
+    lines.line(format_args!("Zookeeper version: {}", version::full()));
+    if server::is_read_only(shared) {
+        lines.line("READ-ONLY mode; serving only read-only clients");
+    }
 }
 
 fn server_lines(shared: &Shared, lines: &mut Lines) {
@@ -59,6 +72,13 @@ fn server_lines(shared: &Shared, lines: &mut Lines) {
     lines.line(format_args!("Zxid: {}", server.zxid));
     lines.line(format_args!("Mode: {}", server.mode));
     lines.line(format_args!("Node count: {}", server.znodes));
+    let leader = ensemble::report(shared).and_then(|report| report.leader);
+    if let Some(LeaderReport { proposals, .. }) = leader {
+        let ProposalSizes { last, min, max } = proposals;
+        lines.line(format_args!(
+            "Proposal sizes last/min/max: {last}/{min}/{max}"
+        ));
+    }
 }
 
 pub(super) fn srst(shared: &Shared) -> String {
@@ -160,6 +180,7 @@ pub(super) fn conf(shared: &Shared) -> String {
         max_session_timeout,
         backlog,
         server_id,
+        quorum,
     } = Settings::of(&shared.config);
     let mut lines = Lines::default();
     lines.line(format_args!("clientPort={client_port}"));
@@ -177,6 +198,17 @@ pub(super) fn conf(shared: &Shared) -> String {
     lines.line(format_args!("maxSessionTimeout={max_session_timeout}"));
     lines.line(format_args!("clientPortListenBacklog={backlog}"));
     lines.line(format_args!("serverId={server_id}"));
+    if let (Some(settings), Some(report)) = (quorum, ensemble::report(shared)) {
+        lines.line(format_args!("initLimit={}", settings.init_limit));
+        lines.line(format_args!("syncLimit={}", settings.sync_limit));
+        lines.line(format_args!("electionAlg={ELECTION_ALGORITHM}"));
+        lines.line(format_args!("electionPort={}", settings.election_ports));
+        lines.line(format_args!("quorumPort={}", settings.quorum_ports));
+        lines.line(format_args!("peerType={}", settings.peer_type));
+        lines.line("membership: ");
+        // The text ends without an end of line, as Java's.
+        lines.0.push_str(&report.membership.to_string());
+    }
     lines.0
 }
 
@@ -189,16 +221,23 @@ pub(super) fn dirs(shared: &Shared) -> String {
 pub(super) fn dump(shared: &Shared) -> String {
     let mut lines = Lines::default();
     lines.line("SessionTracker dump:");
-    let (expiries, sessions) = sessions::expiries(shared);
-    lines.line(format_args!(
-        "Session Sets ({})/({sessions}):",
-        expiries.len()
-    ));
-    for expiry in expiries {
-        let (count, at) = (expiry.sessions.len(), Date(expiry.wall_ms));
-        lines.line(format_args!("{count} expire at {at}:"));
-        for session in expiry.sessions {
-            lines.line(format_args!("\t{session}"));
+    let local = sessions::local(shared);
+    if let Some((expiries, sessions)) = &local {
+        lines.0.push_str("Local ");
+        dump_expiries(expiries, *sessions, &mut lines);
+    }
+    match sessions::tracked(shared) {
+        Tracked::Expiring(expiries, sessions) => {
+            if local.is_some() {
+                lines.0.push_str("Global ");
+            }
+            dump_expiries(&expiries, sessions, &mut lines);
+        }
+        Tracked::Known(sessions) => {
+            lines.line(format_args!("Global Sessions({}):", sessions.len()));
+            for (session, timeout) in sessions {
+                lines.line(format_args!("{session}\t{timeout}ms"));
+            }
         }
     }
     lines.line("ephemeral nodes dump:");
@@ -216,6 +255,20 @@ pub(super) fn dump(shared: &Shared) -> String {
     lines.line("Connections dump:");
     dump_connections(shared, &mut lines);
     lines.0
+}
+
+fn dump_expiries(expiries: &[Expiry], sessions: usize, lines: &mut Lines) {
+    lines.line(format_args!(
+        "Session Sets ({})/({sessions}):",
+        expiries.len()
+    ));
+    for expiry in expiries {
+        let (count, at) = (expiry.sessions.len(), Date(expiry.wall_ms));
+        lines.line(format_args!("{count} expire at {at}:"));
+        for session in &expiry.sessions {
+            lines.line(format_args!("\t{session}"));
+        }
+    }
 }
 
 /// When connections end that are not heard of; ZooKeeper rounds that up to the time that a
@@ -273,7 +326,9 @@ pub(super) fn icfg(shared: &Shared) -> String {
 pub(super) fn mntr(shared: &Shared) -> String {
     let mut lines = Lines(String::with_capacity(32 << 10));
     lines.line(format_args!("zk_version\t{}", version::full()));
-    lines.line(format_args!("zk_server_state\t{}", server::STANDALONE));
+    for (name, value) in server::states(shared) {
+        lines.line(format_args!("zk_{name}\t{value}"));
+    }
     if shared.config.administration.metrics == Metrics::Null {
         return lines.0;
     }

@@ -7,6 +7,7 @@
 pub mod config_text;
 pub mod connections;
 pub mod directories;
+pub mod ensemble;
 pub mod environment;
 pub mod server;
 pub mod sessions;

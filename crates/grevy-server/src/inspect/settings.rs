@@ -1,7 +1,7 @@
 //! The settings that `conf` tells. Source: `ZooKeeperServerConf`.
 
 use super::directories;
-use crate::config::Config;
+use crate::config::{Config, Membership, PeerAddress, Role};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +31,45 @@ pub struct Settings {
     pub backlog: u32,
     /// The server's number; 0 if it runs standalone.
     pub server_id: i64,
+    /// What a member of an ensemble has besides.
+    pub quorum: Option<QuorumSettings>,
+}
+
+/// Settings of a member of an ensemble. Source: `QuorumZooKeeperServer.dumpConf`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuorumSettings {
+    /// `initLimit`, in ticks.
+    pub init_limit: u128,
+    /// `syncLimit`, in ticks.
+    pub sync_limit: u128,
+    /// The server's election port, or several with bars between them.
+    pub election_ports: String,
+    /// Its quorum port, likewise.
+    pub quorum_ports: String,
+    /// 0: it takes part in elections; 1: it observes.
+    pub peer_type: u32,
+}
+
+impl QuorumSettings {
+    fn of(membership: &Membership, tick: Duration) -> Self {
+        let ticks = |limit: Duration| limit.as_nanos() / tick.as_nanos().max(1);
+        let mine = membership.ensemble.servers.get(&membership.my_id);
+        let addresses = mine.map_or(&[][..], |server| &server.addresses);
+        let ports = |port: fn(&PeerAddress) -> u16| -> String {
+            let ports: Vec<String> = addresses.iter().map(|a| port(a).to_string()).collect();
+            ports.join("|")
+        };
+        Self {
+            init_limit: ticks(membership.init_limit),
+            sync_limit: ticks(membership.sync_limit),
+            election_ports: ports(|address| address.election_port),
+            quorum_ports: ports(|address| address.quorum_port),
+            peer_type: match membership.role {
+                Role::Participant => 0,
+                Role::Observer => 1,
+            },
+        }
+    }
 }
 
 impl Settings {
@@ -52,6 +91,10 @@ impl Settings {
                 Some(_) => config.my_id.unwrap_or_default(),
                 None => 0,
             },
+            quorum: config
+                .membership
+                .as_ref()
+                .map(|membership| QuorumSettings::of(membership, timing.tick)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::counter::Counter;
 use super::info::{Info, Kind};
+use super::keyed::TimesByServer;
 use super::reading::Value;
 use super::summary::{Sizes, Times};
 
@@ -15,6 +16,9 @@ macro_rules! metric {
     (type advanced_times) => {
         Times
     };
+    (type times_by_server) => {
+        TimesByServer
+    };
     (type sizes) => {
         Sizes
     };
@@ -26,6 +30,9 @@ macro_rules! metric {
     };
     (new advanced_times) => {
         Times::advanced()
+    };
+    (new times_by_server) => {
+        TimesByServer::default()
     };
     (new sizes) => {
         Sizes::basic()
@@ -39,11 +46,17 @@ macro_rules! metric {
     (kind advanced_times) => {
         Kind::AdvancedSummary
     };
+    (kind times_by_server) => {
+        Kind::SummarySet
+    };
     (kind sizes) => {
         Kind::Summary
     };
     (read counter $metric:expr) => {
         Value::Integer(i64::try_from($metric.get()).unwrap_or(i64::MAX))
+    };
+    (read times_by_server $metric:expr) => {
+        Value::Distributions($metric.read())
     };
     (read $kind:ident $metric:expr) => {
         Value::Distribution($metric.read())
@@ -100,10 +113,12 @@ catalog! {
     counter ensemble_auth_failures = "ensemble_auth_fail";
     /// Sessions that expired.
     counter sessions_expired = "stale_sessions_expired";
-    /// Transactions that this server proposed.
+    /// Transactions that this server proposed, alone or as a leader.
     counter proposals = "proposal_count";
-    /// Transactions that were committed and applied.
+    /// Transactions that this server committed, alone or as a leader.
     counter commits = "commit_count";
+    /// How long ago the leader had made a transaction when it was applied here, in ms.
+    advanced_times propagation_latency = "propagation_latency";
     /// Transactions that were handed to the log.
     counter log_entries = "sync_processor_request_queued";
     /// How long writing and syncing a batch of log entries took, in ms.
@@ -126,6 +141,44 @@ catalog! {
     sizes startup_log_entries = "startup_txns_loaded";
     /// Times that the tree's digest was not the one written with a transaction or snapshot.
     counter digest_mismatches = "digest_mismatches_count";
+    /// Times that this server began to look for a leader.
+    counter looking = "looking_count";
+    /// How long it took until somebody was elected, in ms.
+    times election_time = "election_time";
+    /// How long clients were not served for want of a leader, in ms.
+    times unavailable_time = "unavailable_time";
+    /// The same, as far as this server was the next leader.
+    times leader_unavailable_time = "leader_unavailable_time";
+    /// How long this follower took to take over a leader's history, in ms.
+    times follower_sync_time = "follower_sync_time";
+    /// How long this observer took to take over a leader's history, in ms.
+    times observer_sync_time = "observer_sync_time";
+    /// Learners that this leader brought up to date with transactions.
+    counter diffs = "diff_count";
+    /// Learners that this leader brought up to date with a snapshot.
+    counter snaps = "snap_count";
+    /// How many learners were being sent transactions whenever one began or ended.
+    sizes inflight_diffs = "inflight_diff_count";
+    /// How many learners were being sent a snapshot whenever one began or ended.
+    sizes inflight_snaps = "inflight_snap_count";
+    /// Sessions of learners that this leader was asked about.
+    counter revalidations = "revalidate_count";
+    /// Clients that came back with a session.
+    counter client_revalidations = "connection_revalidate_count";
+    /// How long this leader's proposals took until a quorum had them, in ms.
+    advanced_times quorum_ack_latency = "quorum_ack_latency";
+    /// How long they took until each voter had them, by its number, in ms.
+    times_by_server ack_latency = "ack_latency";
+    /// How long a proposal took until it was durable here, in ms.
+    advanced_times ack_creation_latency = "proposal_ack_creation_latency";
+    /// How long proposals took to this follower, in ms, by the servers' clocks.
+    advanced_times proposal_latency = "proposal_latency";
+    /// How long it took until this learner knew that they were committed, likewise.
+    advanced_times commit_propagation_latency = "commit_propagation_latency";
+    /// Proposals that came to this follower.
+    counter proposals_received = "learner_proposal_received_count";
+    /// Commits that came to this learner.
+    counter commits_received = "learner_commit_received_count";
     /// Errors after which the server cannot serve until it is restarted.
     counter unrecoverable_errors = "unrecoverable_error_count";
 }

@@ -3,6 +3,7 @@
 use super::info::{Info, Kind};
 use super::process;
 use super::reading::Value;
+use crate::inspect::ensemble;
 use crate::shared::Shared;
 use grevy_node::Watches;
 use grevy_tree::{Quota, QuotaLimits, QuotaUsage, Tree};
@@ -51,7 +52,10 @@ pub const GAUGES: &[Info] = &[
     gauge("ephemerals_count", "Ephemeral znodes."),
     gauge("approximate_data_size", "Bytes of all paths and data."),
     gauge("global_sessions", "Sessions."),
-    gauge("local_sessions", "Local sessions; always 0."),
+    gauge(
+        "local_sessions",
+        "Sessions of this server alone (`localSessionsEnabled`).",
+    ),
     gauge(
         "open_file_descriptor_count",
         "Files and sockets that the server has open; -1: unknown.",
@@ -105,10 +109,63 @@ pub const GAUGE_SETS: &[Info] = &[
     ),
 ];
 
+/// The gauges of a member of an ensemble, likewise; those behind the first are a leader's alone.
+/// Source: `QuorumZooKeeperServer.registerMetrics`, `LeaderZooKeeperServer.registerMetrics`.
+pub const ENSEMBLE_GAUGES: &[Info] = &[
+    gauge("quorum_size", "Voters in the ensemble."),
+    gauge("learners", "Servers that are connected to this leader."),
+    gauge("synced_followers", "Followers that are up to date."),
+    gauge(
+        "synced_non_voting_followers",
+        "Those of them that do not vote.",
+    ),
+    gauge("synced_observers", "Observers that are up to date."),
+    gauge(
+        "pending_syncs",
+        "Syncs that wait for a quorum to confirm the leader.",
+    ),
+    gauge("leader_uptime", "How long this server has led, in ms."),
+    gauge(
+        "last_proposal_size",
+        "Size of this leader's last proposal, in bytes; -1: none yet.",
+    ),
+    gauge(
+        "max_proposal_size",
+        "Size of its greatest proposal, in bytes.",
+    ),
+    gauge(
+        "min_proposal_size",
+        "Size of its smallest proposal, in bytes.",
+    ),
+];
+
+/// Those of them that this server has.
+fn of_ensemble(shared: &Shared) -> Vec<(&'static Info, Value)> {
+    let Some(report) = ensemble::report(shared) else {
+        return Vec::new();
+    };
+    let mut values = vec![integer(report.quorum_size)];
+    if let Some(leader) = &report.leader {
+        values.extend([
+            integer(leader.learners.len()),
+            integer(leader.synced_followers()),
+            integer(leader.synced_non_voting_followers()),
+            integer(leader.synced_observers()),
+            integer(leader.pending_syncs),
+            integer(leader.uptime_ms),
+            Value::Integer(leader.proposals.last),
+            Value::Integer(leader.proposals.max),
+            Value::Integer(leader.proposals.min),
+        ]);
+    }
+    ENSEMBLE_GAUGES.iter().zip(values).collect()
+}
+
 /// All gauges as they are now.
 pub fn read(shared: &Shared) -> Vec<(&'static Info, Value)> {
     let stats = shared.stats.snapshot();
-    let outstanding = shared.look_at_node(|node| node.outstanding());
+    let (outstanding, local) =
+        shared.look_at_node(|node| (node.outstanding(), node.local_clock().len()));
     let (watches, znodes, ephemerals, size, sessions, quotas) = {
         let tree = shared.tree.read();
         (
@@ -134,7 +191,7 @@ pub fn read(shared: &Shared) -> Vec<(&'static Info, Value)> {
         integer(ephemerals),
         Value::Integer(size),
         integer(sessions),
-        Value::Integer(0),
+        integer(local),
         Value::Integer(process::open_files()),
         Value::Integer(process::max_open_files()),
         Value::Float(0.0),
@@ -150,6 +207,7 @@ pub fn read(shared: &Shared) -> Vec<(&'static Info, Value)> {
     GAUGES
         .iter()
         .zip(gauges)
+        .chain(of_ensemble(shared))
         .chain(GAUGE_SETS.iter().zip(sets))
         .collect()
 }

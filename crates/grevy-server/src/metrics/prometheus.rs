@@ -52,21 +52,30 @@ fn write(info: &Info, value: &Value, text: &mut String) {
             Ok(())
         }
         Value::Distribution(values) => {
-            write_summary(name, values, text);
+            write_summary(name, None, values, text);
+            Ok(())
+        }
+        Value::Distributions(set) => {
+            for (key, values) in set {
+                write_summary(name, Some(key), values, text);
+            }
             Ok(())
         }
     };
 }
 
-fn write_summary(name: &str, values: &Distribution, text: &mut String) {
+fn write_summary(name: &str, key: Option<&str>, values: &Distribution, text: &mut String) {
+    let key = key.map(|key| format!("key=\"{}\"", escape(key)));
     if values.has_percentiles() {
+        let key = key.as_ref().map_or(String::new(), |key| format!("{key},"));
         for quantile in [0.5, 0.95, 0.99] {
             let value = values.quantile(quantile).unwrap_or(f64::NAN);
-            let _ = writeln!(text, "{name}{{quantile=\"{quantile}\"}} {value:?}");
+            let _ = writeln!(text, "{name}{{{key}quantile=\"{quantile}\"}} {value:?}");
         }
     }
     let (count, sum) = (values.count(), values.exact_sum());
-    let _ = writeln!(text, "{name}_count {count}\n{name}_sum {sum:?}");
+    let key = key.map_or(String::new(), |key| format!("{{{key}}}"));
+    let _ = writeln!(text, "{name}_count{key} {count}\n{name}_sum{key} {sum:?}");
 }
 
 fn escape(label: &str) -> String {
@@ -87,6 +96,7 @@ mod tests {
         times.add_batch(2, 3000, 1000);
         let set = Value::Set(vec![("a\"b".to_owned(), 3)]);
         let none = Distribution::empty(true);
+        let by_server = Value::Distributions(vec![("2".to_owned(), times.read())]);
         for (kind, about, value, expected) in [
             (
                 Kind::Counter,
@@ -112,6 +122,14 @@ mod tests {
                 Value::Distribution(times.read()),
                 "# HELP x X.\n# TYPE x summary\nx{quantile=\"0.5\"} 1.0\nx{quantile=\"0.95\"} 1.0\n\
                  x{quantile=\"0.99\"} 1.0\nx_count 2\nx_sum 3.0\n",
+            ),
+            (
+                Kind::SummarySet,
+                "X.",
+                by_server,
+                "# HELP x X.\n# TYPE x summary\nx{key=\"2\",quantile=\"0.5\"} 1.0\n\
+                 x{key=\"2\",quantile=\"0.95\"} 1.0\nx{key=\"2\",quantile=\"0.99\"} 1.0\n\
+                 x_count{key=\"2\"} 2\nx_sum{key=\"2\"} 3.0\n",
             ),
             (
                 Kind::AdvancedSummary,

@@ -1,7 +1,7 @@
 //! All metrics at one time, and how `mntr` and the admin server name their numbers.
 
 use super::catalog::COUNTED;
-use super::gauges::{self, GAUGE_SETS, GAUGES};
+use super::gauges::{self, ENSEMBLE_GAUGES, GAUGE_SETS, GAUGES};
 use super::info::{Info, Kind};
 use super::summary::Distribution;
 use super::uncounted::UNCOUNTED;
@@ -18,6 +18,8 @@ pub enum Value {
     Set(Vec<(String, i64)>),
     /// Many values in few.
     Distribution(Distribution),
+    /// The same for each key.
+    Distributions(Vec<(String, Distribution)>),
 }
 
 /// A single number under a name of its own.
@@ -66,11 +68,11 @@ pub const OF_REQUESTS: &[Info] = &[
 /// Every metric there is.
 pub fn catalog() -> impl Iterator<Item = &'static Info> {
     let uncounted = UNCOUNTED.iter().flat_map(|group| group.metrics);
-    let gauges = GAUGES.iter().chain(GAUGE_SETS);
+    let gauges = GAUGES.iter().chain(ENSEMBLE_GAUGES).chain(GAUGE_SETS);
     gauges.chain(OF_REQUESTS).chain(COUNTED).chain(uncounted)
 }
 
-/// Every metric and what it has come to, in the order of [`catalog`].
+/// Every metric that this server has now, and what it has come to, in the order of [`catalog`].
 pub fn read(shared: &Shared) -> Vec<(&'static Info, Value)> {
     let mut readings = gauges::read(shared);
     readings.extend(OF_REQUESTS.iter().zip(shared.stats.metrics()));
@@ -84,7 +86,8 @@ pub fn read(shared: &Shared) -> Vec<(&'static Info, Value)> {
 fn nothing(kind: Kind) -> Value {
     match kind {
         Kind::Gauge | Kind::Counter => Value::Integer(0),
-        Kind::GaugeSet | Kind::CounterSet | Kind::SummarySet => Value::Set(Vec::new()),
+        Kind::GaugeSet | Kind::CounterSet => Value::Set(Vec::new()),
+        Kind::SummarySet => Value::Distributions(Vec::new()),
         Kind::Summary => Value::Distribution(Distribution::empty(false)),
         Kind::AdvancedSummary => Value::Distribution(Distribution::empty(true)),
     }
@@ -93,7 +96,6 @@ fn nothing(kind: Kind) -> Value {
 /// The numbers of a metric, named as ZooKeeper's `DefaultMetricsProvider` names them.
 pub fn numbers(info: &Info, value: &Value) -> Vec<(String, Number)> {
     let name = info.name;
-    let integer = |value: u64| Number::Integer(i64::try_from(value).unwrap_or(i64::MAX));
     match value {
         Value::Integer(value) => vec![(name.to_owned(), Number::Integer(*value))],
         Value::Float(value) => vec![(name.to_owned(), Number::Float(*value))],
@@ -101,25 +103,32 @@ pub fn numbers(info: &Info, value: &Value) -> Vec<(String, Number)> {
             .iter()
             .map(|(key, value)| (format!("{key}_{name}"), Number::Integer(*value)))
             .collect(),
-        Value::Distribution(values) => {
-            let mut numbers = vec![
-                (format!("avg_{name}"), Number::Float(values.avg())),
-                (format!("min_{name}"), integer(values.min())),
-                (format!("max_{name}"), integer(values.max())),
-                (format!("cnt_{name}"), integer(values.count())),
-                (format!("sum_{name}"), integer(values.sum())),
-            ];
-            if values.has_percentiles() {
-                let quantiles = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)];
-                numbers.extend(quantiles.map(|(prefix, quantile)| {
-                    // Rounded down as the greatest is, which no percentile exceeds.
-                    let value = values.quantile(quantile).unwrap_or(0.0);
-                    (format!("{prefix}_{name}"), Number::Integer(value as i64))
-                }));
-            }
-            numbers
-        }
+        Value::Distribution(values) => summary(name, values),
+        Value::Distributions(set) => set
+            .iter()
+            .flat_map(|(key, values)| summary(&format!("{key}_{name}"), values))
+            .collect(),
     }
+}
+
+fn summary(name: &str, values: &Distribution) -> Vec<(String, Number)> {
+    let integer = |value: u64| Number::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+    let mut numbers = vec![
+        (format!("avg_{name}"), Number::Float(values.avg())),
+        (format!("min_{name}"), integer(values.min())),
+        (format!("max_{name}"), integer(values.max())),
+        (format!("cnt_{name}"), integer(values.count())),
+        (format!("sum_{name}"), integer(values.sum())),
+    ];
+    if values.has_percentiles() {
+        let quantiles = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)];
+        numbers.extend(quantiles.map(|(prefix, quantile)| {
+            // Rounded down as the greatest is, which no percentile exceeds.
+            let value = values.quantile(quantile).unwrap_or(0.0);
+            (format!("{prefix}_{name}"), Number::Integer(value as i64))
+        }));
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -129,13 +138,14 @@ mod tests {
 
     /// `ServerMetrics` names these, and `ZooKeeperServer.registerMetrics` the gauges.
     const COUNTERS_AND_SUMMARIES: usize = 122;
-    const GAUGES_AND_SETS: usize = 28;
+    const GAUGES_AND_SETS: usize = 38;
 
     #[test]
     fn every_name_is_there_once() {
         let names: BTreeSet<_> = catalog().map(|info| info.name).collect();
         assert_eq!(names.len(), catalog().count());
-        assert_eq!(GAUGES.len() + GAUGE_SETS.len(), GAUGES_AND_SETS);
+        let gauges = GAUGES.len() + ENSEMBLE_GAUGES.len() + GAUGE_SETS.len();
+        assert_eq!(gauges, GAUGES_AND_SETS);
         assert_eq!(names.len(), COUNTERS_AND_SUMMARIES + GAUGES_AND_SETS);
     }
 
@@ -153,6 +163,8 @@ mod tests {
                 .collect()
         };
         let set = Value::Set(vec![("a".to_owned(), 3)]);
+        let by_server = Value::Distributions(vec![("2".to_owned(), Distribution::empty(false))]);
+        assert_eq!(written(Kind::SummarySet, &by_server)[0], "avg_2_x 0.0");
         assert_eq!(written(Kind::GaugeSet, &set), ["a_x 3"]);
         assert_eq!(written(Kind::Gauge, &Value::Float(0.0)), ["x 0.0"]);
         assert_eq!(

@@ -35,36 +35,26 @@ const fn summary_set(name: &'static str) -> Info {
 /// All of them.
 pub const UNCOUNTED: &[Group] = &[
     Group {
-        reason: "Only an ensemble has them.",
+        reason: "Followers of Grevy serve no observers; observers ask the leader.",
         metrics: &[
-            advanced("propagation_latency"),
-            summary("follower_sync_time"),
-            summary("observer_sync_time"),
-            summary("election_time"),
-            counter("looking_count"),
-            counter("diff_count"),
-            counter("snap_count"),
-            summary("inflight_snap_count"),
-            summary("inflight_diff_count"),
-            counter("revalidate_count"),
-            counter("connection_revalidate_count"),
-            summary("unavailable_time"),
-            summary("leader_unavailable_time"),
             advanced("om_proposal_process_time_ms"),
             advanced("om_commit_process_time_ms"),
-            advanced("proposal_latency"),
-            advanced("proposal_ack_creation_latency"),
-            advanced("commit_propagation_latency"),
-            counter("learner_proposal_received_count"),
-            counter("learner_commit_received_count"),
+        ],
+    },
+    Group {
+        reason: "What is for a learner is written to its socket at once, and what its clients ask \
+                 for is sent to the leader at once; these queues do not exist.",
+        metrics: &[
             summary_set("learner_handler_qp_size"),
             summary_set("learner_handler_qp_time_ms"),
-            advanced("quorum_ack_latency"),
-            summary_set("ack_latency"),
-            counter("quit_leading_due_to_disloyal_voter"),
             summary("learner_request_processor_queue_size"),
             counter("skip_learner_request_to_next_processor_count"),
         ],
+    },
+    Group {
+        reason: "A leader of Grevy goes by what a quorum answers to its pings, never by what a \
+                 single voter says.",
+        metrics: &[counter("quit_leading_due_to_disloyal_voter")],
     },
     Group {
         reason: "Grevy answers reads on the thread that received them and decides writes at once; \

@@ -112,6 +112,16 @@ impl Client {
         request_frame(Xid(1_001), OpCode::GetData, |out| read.encode(out))
     }
 
+    /// Writes data, and returns how it went.
+    pub fn set(&mut self, path: &str, data: &[u8]) -> ErrorCode {
+        let set = SetData {
+            path: path.into(),
+            data: Some(data),
+            version: -1,
+        };
+        self.request(OpCode::SetData, |out| set.encode(out))
+    }
+
     pub fn sync(&mut self) {
         let path = PathOnly { path: "/".into() };
         self.request(OpCode::Sync, |out| path.encode(out));

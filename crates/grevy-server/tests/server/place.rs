@@ -30,6 +30,19 @@ impl Place {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).expect("a directory for the test");
+        Self::configured(&directory, lines)
+    }
+
+    /// The same for server 1 of an ensemble, with more lines for its configuration.
+    pub fn member(name: &str, lines: &str) -> Self {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("member-{name}"));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(directory.join("data")).expect("a directory for the test");
+        fs::write(directory.join("data/myid"), "1\n").expect("a file for the test");
+        Self::configured(&directory, lines)
+    }
+
+    fn configured(directory: &Path, lines: &str) -> Self {
         let file = directory.join("zoo.cfg");
         let text = format!(
             "dataDir={}\nclientPort=0\nclientPortAddress=127.0.0.1\ntickTime=2000\n\
@@ -37,6 +50,11 @@ impl Place {
             directory.join("data").display()
         );
         fs::write(&file, text).expect("a file for the test");
+        Self::start(&file)
+    }
+
+    /// Starts a server as a configuration file says.
+    pub fn start(file: &Path) -> Self {
         let arguments = Arguments::parse([file.display().to_string()]);
         let loaded = config::load(&arguments, &OnDisk).expect("a good configuration");
         let server = Server::start(loaded).expect("the server starts");

@@ -1,7 +1,7 @@
 //! P1: writes of a session take effect in the order sent, and of those with unknown outcome the
 //! first so many, none after.
 
-use super::Case;
+use super::{Case, is_empty};
 use std::collections::BTreeMap;
 
 /// See the module's text.
@@ -19,6 +19,10 @@ pub fn check(case: &mut Case<'_>) {
                 missing.get_or_insert(sent.xid);
                 continue;
             };
+            if is_empty(&case.entries[at]) {
+                // It took a number, and had no effect.
+                continue;
+            }
             compared += 1;
             let zxid = case.entries[at].zxid;
             if let Some(earlier) = missing {

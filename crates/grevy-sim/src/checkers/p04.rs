@@ -23,6 +23,10 @@ pub fn check(case: &mut Case<'_>, reader: &mut Reader<'_>, reply: &Reply<'_>, st
                 false => Answer::Error(ErrorCode::NoWatcher.wire()),
             }
         }
+        // Only the leader knows who is in sync.
+        Operation::Reconfig { .. } => return,
+        // Its leader was lost before it could answer.
+        Operation::Sync(_) if reply.err == ErrorCode::ConnectionLoss.wire() => return,
         Operation::SetWatches(_) | Operation::Auth(_) => Answer::Done,
         other => match state.read(other, reader.session, &reader.ids) {
             Some(answer) => answer,

@@ -1,9 +1,22 @@
 //! P17: no session ends before it was silent for its whole timeout, counted from when the server
-//! last handled a frame of it, or from the server's start.
+//! last handled a frame of it or was told of it, or from when the server took charge. All on the
+//! clock of the server that proposes its end.
 
 use super::Case;
 use crate::model::txn::Change;
+use grevy_proto::quorum::Packet;
 use std::collections::BTreeMap;
+
+/// The sessions that a packet tells the leader of.
+pub fn reports(packet: &Packet) -> Vec<i64> {
+    match packet {
+        Packet::Ping {
+            heard: Some(heard), ..
+        } => heard.iter().map(|(session, _)| session.0).collect(),
+        Packet::Revalidate { session, .. } => vec![session.0],
+        _ => Vec::new(),
+    }
+}
 
 /// See the module's text.
 pub fn check(case: &mut Case<'_>) {
@@ -19,11 +32,15 @@ pub fn check(case: &mut Case<'_>) {
         let Some(&timeout) = timeouts.get(&expired.session) else {
             continue;
         };
-        let heard = case.history.heard.iter().filter(|heard| {
-            (heard.session, heard.incarnation) == (expired.session, expired.incarnation)
-                && heard.at <= expired.at
-        });
-        let last = heard.map(|heard| heard.at).max().unwrap_or(expired.started);
+        let wanted = (expired.session, expired.incarnation);
+        let heard = case.history.heard[..expired.known.0].iter();
+        let heard = heard.filter(|heard| (heard.session, heard.incarnation) == wanted);
+        let reported = case.history.reported[..expired.known.1].iter();
+        let reported = reported.filter(|told| (told.session, told.incarnation) == wanted);
+        let known = heard.map(|heard| heard.at).chain(reported.map(|r| r.at));
+        let last = known
+            .max()
+            .map_or(expired.started, |at| at.max(expired.started));
         let silent = expired.at.0.saturating_sub(last.0) as i64;
         if silent < timeout * 1000 {
             found.push(format!(

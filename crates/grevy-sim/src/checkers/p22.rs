@@ -3,11 +3,11 @@
 //! committed under it.
 
 use super::Case;
-use crate::history::OnDisk;
+use crate::model::log_file::Record;
 use crate::world::Context;
-use std::collections::BTreeMap;
 
-fn follows(last: i64, next: i64) -> bool {
+/// Whether one zxid may come right behind another.
+pub fn follows(last: i64, next: i64) -> bool {
     let (epoch, counter) = (next >> 32, next & 0xffff_ffff);
     next == last + 1 && counter != 0 || epoch > last >> 32 && counter == 1
 }
@@ -26,33 +26,22 @@ pub fn check(case: &mut Case<'_>) {
     found.into_iter().for_each(|what| case.violate("P22", what));
 }
 
-/// Logs, as they stood on the disk.
-pub fn check_files(ctx: &mut Context, records: Vec<OnDisk>) {
-    let committed: BTreeMap<i64, &[u8]> = ctx
-        .history
-        .committed
-        .iter()
-        .map(|c| (c.zxid, c.entry.as_slice()))
-        .collect();
+/// A log, as it stood on the disk.
+pub fn check_file(ctx: &mut Context, file: &str, records: &[Record]) {
     let mut found = Vec::new();
-    let mut last: Option<(&str, i64)> = None;
-    for record in &records {
+    let mut last: Option<i64> = None;
+    for record in records {
         ctx.counts.check("P23");
-        let before = last.filter(|(file, _)| *file == record.file);
-        if let Some((_, zxid)) = before
-            && !follows(zxid, record.zxid)
+        if let Some(last) = last
+            && !follows(last, record.zxid)
         {
-            let what = format!("{}: {:x} stands behind {zxid:x}", record.file, record.zxid);
+            let what = format!("{file}: {:x} stands behind {last:x}", record.zxid);
             found.push(("P22", what));
         }
-        last = Some((&record.file, record.zxid));
-        if let Some(&entry) = committed.get(&record.zxid)
-            && entry != record.entry
-        {
-            let what = format!(
-                "{}: {:x} is not what was committed",
-                record.file, record.zxid
-            );
+        last = Some(record.zxid);
+        let committed = ctx.history.entry(record.zxid);
+        if committed.is_some_and(|entry| **entry != record.entry[..]) {
+            let what = format!("{file}: {:x} is not what was committed", record.zxid);
             found.push(("P23", what));
         }
     }

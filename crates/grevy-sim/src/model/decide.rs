@@ -71,6 +71,9 @@ impl Model {
                     version: next(znode.version, *version)?,
                 })
             }
+            Operation::CloseSession if !self.sessions.contains_key(&caller.session) => {
+                Err(ErrorCode::SessionExpired)
+            }
             Operation::CloseSession => {
                 Ok(Change::CloseSession(Some(self.ephemerals(caller.session))))
             }

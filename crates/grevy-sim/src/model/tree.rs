@@ -4,6 +4,7 @@ use super::digest;
 use super::txn::{Change, Entry, Kind};
 use crate::answer::Answer;
 use crate::operation::AclEntry;
+use crate::workload::CONFIG;
 use grevy_proto::{SessionId, Stat, Zxid};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -275,6 +276,10 @@ impl Model {
                 });
                 self.tell(TriggerKind::DataChanged, path, triggers);
                 Ok(Answer::Stat(self.znodes[path].stat()))
+            }
+            Change::Reconfig(_) => {
+                self.tell(TriggerKind::DataChanged, CONFIG, triggers);
+                Ok(Answer::Done)
             }
             Change::SetAcl { path, acl, version } => {
                 if !self.znodes.contains_key(path) {

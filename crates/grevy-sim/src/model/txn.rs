@@ -71,6 +71,8 @@ pub enum Change {
         /// The version afterwards, had it been a change.
         version: i32,
     },
+    /// The ensemble has other members: the text.
+    Reconfig(String),
     /// A failed write.
     Error(i32),
     /// Several under one zxid.
@@ -210,6 +212,12 @@ fn body(op: i32, bytes: &mut Bytes<'_>) -> Option<Change> {
             data: bytes.buffer()?,
             version: bytes.int()?,
         },
+        16 => {
+            bytes.text()?;
+            let text = String::from_utf8(bytes.buffer()??).ok()?;
+            bytes.int()?;
+            Change::Reconfig(text)
+        }
         7 => Change::SetAcl {
             path: bytes.text()?,
             acl: bytes.acl()?,

@@ -1,12 +1,13 @@
 //! The tasks of connections; as `Serve` in the server.
 
 use super::{Run, Server, Task};
+use crate::checkers::l04;
 use crate::history::{Attached, Heard};
 use crate::net::{End, LinkId, Received};
 use crate::planted::{Bug, Rewriter};
 use crate::world::{Context, Event};
 use grevy_node::connection::{CloseReason, Connect, Request};
-use grevy_node::{Action, ClientId, Connection, View};
+use grevy_node::{Action, ClientId, Connection, Service, View};
 use grevy_proto::connect::ConnectRequest;
 use grevy_proto::{Encode, Id, OpCode, SessionId, Xid, Zxid};
 use grevy_tree::watch::WatcherId;
@@ -32,6 +33,10 @@ pub struct Socket {
     /// With a planted bug: changed output that waits to be sent.
     rewriter: Rewriter,
     changed: Vec<u8>,
+    /// Whether it has served a session.
+    attached: bool,
+    /// Bytes that there was no room for.
+    left: usize,
 }
 
 /// A request with a record of its own.
@@ -48,7 +53,8 @@ impl Server {
     pub fn accept(&mut self, ctx: &mut Context, link: LinkId, address: u8) {
         let now = self.now_of(ctx);
         let serving = self.not_serving().is_none();
-        let Some(run) = self.run.as_mut().filter(|_| serving) else {
+        let open = |run: &&mut Run| serving && run.service != Service::Closed;
+        let Some(run) = self.run.as_mut().filter(open) else {
             ctx.reset(link);
             return;
         };
@@ -69,6 +75,8 @@ impl Server {
                 draining: false,
                 rewriter: Rewriter::default(),
                 changed: Vec::new(),
+                attached: false,
+                left: 0,
             },
         );
         ctx.counts.did("connections accepted");
@@ -85,6 +93,9 @@ impl Server {
             // The task hands its requests over before it does anything else.
             return;
         }
+        if ctx.network.is_closed(link, End::Server) {
+            return self.ended(ctx, client);
+        }
         if !self.flush(ctx, client) {
             return;
         }
@@ -92,6 +103,9 @@ impl Server {
         let Some(socket) = run.sockets.get_mut(&client) else {
             return;
         };
+        if run.service != Service::Open && !socket.draining {
+            return;
+        }
         if !socket.unhandled.is_empty() && !socket.draining {
             let handled = self.handle_bytes(ctx, client);
             if handled {
@@ -168,9 +182,9 @@ impl Server {
                     }
                 };
                 let session = connection.session();
-                run.reached += 1;
+                ctx.history.reached += 1;
                 ctx.history.heard.push(Heard {
-                    number: run.reached,
+                    number: ctx.history.reached,
                     at: now.time,
                     link,
                     session: session.map_or(0, |session| session.0),
@@ -233,14 +247,6 @@ impl Server {
         let link = socket.link;
         let connect = socket.connect.take();
         let requests = std::mem::take(&mut socket.requests);
-        run.reached += 1;
-        if let Some(ask) = connect.filter(|ask| ask.password_matches && ask.session.0 != 0) {
-            ctx.history.attached.push(Attached {
-                number: run.reached,
-                session: ask.session.0,
-                link,
-            });
-        }
         self.with_node(ctx, |node, tree, connections| {
             if let Some(ask) = connect {
                 node.open_session(now, tree, connections, ask);
@@ -290,6 +296,8 @@ impl Server {
         let Run {
             sockets,
             connections,
+            node,
+            heard_leader,
             ..
         } = run;
         let Some(socket) = sockets.get_mut(&client) else {
@@ -303,6 +311,16 @@ impl Server {
             return false;
         };
         let link = socket.link;
+        if let Some(session) = connection.session().filter(|_| !socket.attached) {
+            socket.attached = true;
+            ctx.history.reached += 1;
+            ctx.history.attached.push(Attached {
+                number: ctx.history.reached,
+                session: session.0,
+                link,
+                epoch: ctx.history.last() >> 32,
+            });
+        }
         if let Some(bug) = ctx.options.bug {
             let output = std::mem::take(connection.output());
             if !output.is_empty() || socket.rewriter.holds() {
@@ -310,16 +328,22 @@ impl Server {
                 socket.changed.extend(changed);
             }
         }
+        let is_open = connection.session().is_some();
         let output = match ctx.options.bug {
             Some(_) => &mut socket.changed,
             None => connection.output(),
         };
         let now = ctx.schedule.now();
+        // What could not be sent at once was said before.
+        if output.len() > socket.left && is_open && !node.peer().leads() {
+            l04::answers(ctx, self.index, self.clock.local(now), *heard_leader);
+        }
         let (sent, due) = ctx.network.send(link, End::Server, output, now);
         for at in due {
             ctx.schedule.at(at, Event::Arrive(link, End::Client));
         }
         output.drain(..sent);
+        socket.left = output.len();
         if !output.is_empty() {
             return false;
         }
@@ -345,6 +369,15 @@ impl Server {
         self.schedule(ctx, 1_000_000, Task::Linger(link));
         self.schedule(ctx, 1, Task::Socket(link));
         true
+    }
+
+    /// The connections of all clients are closed.
+    pub(super) fn drop_clients(&mut self, ctx: &mut Context) {
+        let Some(run) = &self.run else { return };
+        let links: Vec<LinkId> = run.by_link.keys().copied().collect();
+        for link in links {
+            ctx.reset(link);
+        }
     }
 
     pub(super) fn linger(&mut self, ctx: &mut Context, link: LinkId) {

@@ -1,10 +1,12 @@
 //! The thread that writes the log; as `log_thread` in the server.
 
-use super::{Server, Task, last_in_logs};
+use super::{Run, Server, Task, last_on_disk};
+use crate::builder::Builder;
+use crate::checkers::p25;
 use crate::planted::Bug;
 use crate::world::Context;
-use grevy_proto::Zxid;
-use grevy_storage::{Epochs, Log};
+use grevy_proto::{Epoch, Zxid};
+use grevy_storage::{Epochs, Log, LogError};
 use grevy_tree::SnapshotInfo;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ const IDLE: u64 = 20_000;
 /// The thread's state.
 pub struct LogThread {
     log: Option<Log>,
-    epochs: Epochs,
+    epochs: Option<Epochs>,
     /// What queues up for the next batch.
     queue: VecDeque<Item>,
     /// The batch that is being written.
@@ -27,8 +29,25 @@ pub struct LogThread {
 
 #[derive(Debug)]
 enum Item {
-    Append { zxid: Zxid, entry: Arc<[u8]> },
+    Append {
+        zxid: Zxid,
+        entry: Arc<[u8]>,
+    },
     Snapshot(SnapshotInfo),
+    Epochs {
+        accepted: Epoch,
+        current: Epoch,
+    },
+    Truncate {
+        to: Zxid,
+        rebuild: bool,
+    },
+    Install(Zxid),
+    Read {
+        link: grevy_zab::LinkId,
+        after: Zxid,
+        until: Zxid,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +58,25 @@ enum Phase {
     Woken,
     /// Waits for the disk; the zxid is to be reported. `false`: the disk is yet to be asked.
     Committing(Zxid, bool),
+    /// Waits until something else is to be done.
+    Working,
     /// The disk has failed.
     Failed,
 }
 
 impl LogThread {
+    /// What was appended becomes durable, and the mark. Nothing can be written after that.
+    pub(super) fn close(&mut self) -> Result<(), LogError> {
+        match self.log.take() {
+            Some(log) => log.close(),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn new(log: Log, epochs: Epochs) -> Self {
         Self {
             log: Some(log),
-            epochs,
+            epochs: Some(epochs),
             queue: VecDeque::new(),
             batch: VecDeque::new(),
             phase: Phase::Idle,
@@ -63,6 +92,41 @@ impl Server {
 
     pub(super) fn log_snapshot(&mut self, ctx: &mut Context, info: SnapshotInfo) {
         self.log_push(ctx, Item::Snapshot(info));
+    }
+
+    pub(super) fn log_epochs(&mut self, ctx: &mut Context, accepted: Epoch, current: Epoch) {
+        if ctx.options.bug == Some(Bug::SyncsHistoryLate) {
+            // Ahead of the history that they are to follow.
+            if let Err(why) = self.save_epochs(ctx, accepted, current) {
+                self.log_failed(ctx, &why);
+            }
+            return;
+        }
+        self.log_push(ctx, Item::Epochs { accepted, current });
+        if ctx.options.bug == Some(Bug::SavesEpochsLate) {
+            let now = self.now_of(ctx);
+            if let Some(run) = &mut self.run {
+                run.node.epochs_saved(now, accepted, current);
+            }
+        }
+    }
+
+    pub(super) fn log_truncate(&mut self, ctx: &mut Context, to: Zxid, rebuild: bool) {
+        self.log_push(ctx, Item::Truncate { to, rebuild });
+    }
+
+    pub(super) fn log_install(&mut self, ctx: &mut Context, zxid: Zxid) {
+        self.log_push(ctx, Item::Install(zxid));
+    }
+
+    pub(super) fn log_read(
+        &mut self,
+        ctx: &mut Context,
+        link: grevy_zab::LinkId,
+        after: Zxid,
+        until: Zxid,
+    ) {
+        self.log_push(ctx, Item::Read { link, after, until });
     }
 
     fn log_push(&mut self, ctx: &mut Context, item: Item) {
@@ -94,14 +158,22 @@ impl Server {
             let thread = &mut run.log;
             let Some(log) = &mut thread.log else { return };
             match thread.batch.front() {
-                Some(Item::Append { zxid, .. }) if zxid.epoch() > thread.epochs.current() => {
+                Some(Item::Append { zxid, .. })
+                    if ctx.options.ensemble.is_none()
+                        && thread
+                            .epochs
+                            .as_ref()
+                            .is_some_and(|e| zxid.epoch() > e.current()) =>
+                {
                     // The counter has come round. No record of an epoch may be in the log before
                     // the epoch is durable.
                     let epoch = zxid.epoch();
-                    let saved = thread
-                        .epochs
+                    let Some(epochs) = &mut thread.epochs else {
+                        return;
+                    };
+                    let saved = epochs
                         .set_accepted(epoch)
-                        .and_then(|()| thread.epochs.set_current(epoch));
+                        .and_then(|()| epochs.set_current(epoch));
                     ctx.counts.did("epochs begun");
                     if let Err(error) = saved {
                         return self.log_failed(ctx, &error);
@@ -132,8 +204,151 @@ impl Server {
         }
         match last {
             Some(zxid) => self.log_begin_commit(ctx, zxid),
-            None => self.log_rest(ctx),
+            None => self.log_work(ctx),
         }
+    }
+
+    /// What is not appending takes its time, too.
+    fn log_work(&mut self, ctx: &mut Context) {
+        let Some(run) = &mut self.run else { return };
+        if run.log.batch.is_empty() {
+            return self.log_rest(ctx);
+        }
+        run.log.phase = Phase::Working;
+        let time = self.random.around(ctx.options.sync_time);
+        self.schedule(ctx, time, Task::LogDone);
+    }
+
+    fn log_worked(&mut self, ctx: &mut Context) {
+        let Some(run) = &mut self.run else { return };
+        let done = match run.log.batch.pop_front() {
+            Some(Item::Epochs { accepted, current }) => self.save_epochs(ctx, accepted, current),
+            Some(Item::Truncate { to, rebuild }) => self.truncate(ctx, to, rebuild),
+            Some(Item::Install(zxid)) => self.install(ctx, zxid),
+            Some(Item::Read { link, after, until }) => self.read_log(ctx, link, after, until),
+            Some(Item::Append { .. } | Item::Snapshot(_)) | None => return,
+        };
+        match done {
+            Ok(()) => self.log_step(ctx),
+            Err(why) => self.log_failed(ctx, &why),
+        }
+    }
+
+    fn save_epochs(
+        &mut self,
+        ctx: &mut Context,
+        accepted: Epoch,
+        current: Epoch,
+    ) -> Result<(), String> {
+        let Some(epochs) = self.run.as_mut().and_then(|run| run.log.epochs.as_mut()) else {
+            return Ok(());
+        };
+        let forgets = ctx.options.bug == Some(Bug::ForgetsEpochs);
+        if accepted > epochs.accepted() && !forgets {
+            epochs.set_accepted(accepted).map_err(|e| e.to_string())?;
+        }
+        if current > epochs.current() && !forgets {
+            epochs.set_current(current).map_err(|e| e.to_string())?;
+        }
+        p25::saved(ctx, self.index, accepted, current);
+        let now = self.now_of(ctx);
+        self.with_node(ctx, |node, _, _| node.epochs_saved(now, accepted, current));
+        Ok(())
+    }
+
+    fn truncate(&mut self, ctx: &mut Context, to: Zxid, rebuild: bool) -> Result<(), String> {
+        ctx.counts.did("truncations");
+        let bug = ctx.options.bug == Some(Bug::ForgetsTruncation);
+        let Some(run) = &mut self.run else {
+            return Ok(());
+        };
+        let Some(log) = &mut run.log.log else {
+            return Ok(());
+        };
+        if !bug {
+            run.store.truncate(log, to).map_err(|e| e.to_string())?;
+        }
+        if rebuild {
+            ctx.counts.did("states rebuilt");
+            (run.log.log, run.log.epochs) = (None, None);
+            let mut builder = Builder::new(self.tree_config.clone());
+            let recovered = run.store.recover(&mut builder);
+            let (log, epochs, _) = recovered.map_err(|e| e.to_string())?;
+            run.log.log = Some(log);
+            run.log.epochs = Some(epochs);
+            let mut tree = builder.finish();
+            tree.finish_recovery();
+            tree.drop_orphan_ephemerals();
+            self.replace_tree(ctx, tree);
+        }
+        let committed = ctx.history.last();
+        let ledger = &mut ctx.history.ledger;
+        ledger.rewritten(self.index, to.0, committed);
+        let now = self.now_of(ctx);
+        self.with_node(ctx, |node, _, _| node.truncated(now, to));
+        Ok(())
+    }
+
+    fn install(&mut self, ctx: &mut Context, zxid: Zxid) -> Result<(), String> {
+        let Some(run) = &mut self.run else {
+            return Ok(());
+        };
+        let Some(received) = run.received.take_if(|received| received.zxid == zxid) else {
+            return Err(format!("snapshot {zxid} was not received"));
+        };
+        let Some(log) = &mut run.log.log else {
+            return Ok(());
+        };
+        received.sealed.install().map_err(|e| e.to_string())?;
+        if ctx.options.bug != Some(Bug::KeepsOldLog) {
+            run.store.installed(log, zxid).map_err(|e| e.to_string())?;
+        }
+        ctx.counts.did("snapshots installed");
+        let committed = ctx.history.last();
+        let ledger = &mut ctx.history.ledger;
+        ledger.rewritten(self.index, zxid.0, committed);
+        self.replace_tree(ctx, received.tree);
+        let now = self.now_of(ctx);
+        self.with_node(ctx, |node, _, _| node.snapshot_installed(now, zxid));
+        Ok(())
+    }
+
+    /// Another state takes the tree's place. A snapshot of the old one leads to nothing.
+    fn replace_tree(&mut self, ctx: &mut Context, tree: grevy_tree::Tree) {
+        let Some(run) = &mut self.run else { return };
+        run.tree = tree;
+        run.noted = i64::MIN;
+        let now = self.clock.now(ctx.schedule.now());
+        for _ in 0..run.snapshots.forget() {
+            run.node.snapshot_done(now, false);
+        }
+    }
+
+    fn read_log(
+        &mut self,
+        ctx: &mut Context,
+        link: grevy_zab::LinkId,
+        after: Zxid,
+        until: Zxid,
+    ) -> Result<(), String> {
+        let Some(Run { store, .. }) = &self.run else {
+            return Ok(());
+        };
+        let found = store.read_log(after, until, 1 << 20);
+        if found.is_err() && self.power_is_off(ctx) {
+            return Ok(());
+        }
+        let entries = found.ok().flatten().map(|entries| {
+            let entry = |(zxid, bytes)| grevy_zab::Entry { zxid, bytes };
+            entries.into_iter().map(entry).collect::<Vec<_>>()
+        });
+        ctx.counts.did(match entries {
+            Some(_) => "logs read back",
+            None => "logs not read back",
+        });
+        let now = self.now_of(ctx);
+        self.with_node(ctx, |node, _, _| node.log_read(now, link, entries));
+        Ok(())
     }
 
     fn log_begin_commit(&mut self, ctx: &mut Context, zxid: Zxid) {
@@ -149,7 +364,8 @@ impl Server {
         let mut time = self.random.around(ctx.options.sync_time);
         if ctx.options.faults.disk && self.random.one_in(300) {
             ctx.counts.fault("slow sync");
-            time += self.random.below(3_000_000);
+            let most = *self.random.pick(&[3_000_000, 3_000_000, 15_000_000]);
+            time += self.random.below(most);
         }
         self.schedule(ctx, time, Task::LogDone);
     }
@@ -174,8 +390,10 @@ impl Server {
 
     pub(super) fn log_done(&mut self, ctx: &mut Context) {
         let Some(run) = &self.run else { return };
-        let Phase::Committing(zxid, done) = run.log.phase else {
-            return;
+        let (zxid, done) = match run.log.phase {
+            Phase::Committing(zxid, done) => (zxid, done),
+            Phase::Working => return self.log_worked(ctx),
+            _ => return,
         };
         if !done && !self.log_commit(ctx) {
             return;
@@ -186,10 +404,11 @@ impl Server {
 
     fn report(&mut self, ctx: &mut Context, zxid: Zxid) {
         let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "synced {zxid}");
+        trace!(ctx.trace, at, "s{} synced {zxid}", self.index);
         if self.random.one_in(4) {
             self.check_durable(ctx, zxid);
         }
+        ctx.history.ledger.synced(self.index, zxid.0);
         let now = self.now(at);
         self.with_node(ctx, |node, _, _| node.log_synced(now, zxid));
     }
@@ -197,13 +416,14 @@ impl Server {
     /// P27: what is reported as durable would survive the worst of power cuts.
     fn check_durable(&mut self, ctx: &mut Context, zxid: Zxid) {
         ctx.counts.check("P27");
-        let last = last_in_logs(&self.disk.durable());
-        if last < Some(zxid) {
-            let last = last.map_or("nothing".to_owned(), |zxid| zxid.to_string());
-            ctx.history.violate(
-                "P27",
-                format!("{zxid} was reported durable, but a power cut could leave {last} as the last record in the logs"),
+        let last = last_on_disk(&self.disk.durable());
+        if last < zxid.0 {
+            let what = format!(
+                "s{}: {zxid} was reported durable, but a power cut could leave {last:x} as the \
+                 last record in the logs",
+                self.index
             );
+            ctx.history.violate("P27", what);
         }
     }
 

@@ -21,6 +21,16 @@ struct Job {
     bytes: Vec<u8>,
 }
 
+impl SnapshotThread {
+    /// The state that it writes is no more. How many orders come to nothing.
+    pub(super) fn forget(&mut self) -> usize {
+        let jobs = usize::from(self.job.take().is_some());
+        let orders = self.orders.len();
+        self.orders.clear();
+        jobs + orders
+    }
+}
+
 /// What a step came to.
 enum Step {
     More,
@@ -63,7 +73,7 @@ impl Server {
                     return;
                 }
                 let at = ctx.schedule.now();
-                trace!(ctx.trace, at, "snapshot failed: {error}");
+                trace!(ctx.trace, at, "s{} snapshot failed: {error}", self.index);
                 ctx.counts.did("snapshots failed");
                 if !self.faulted {
                     let what = format!("a snapshot failed without a fault: {error}");
@@ -82,7 +92,7 @@ impl Server {
             Ok(purged) => {
                 for path in &purged.removed {
                     let at = ctx.schedule.now();
-                    trace!(ctx.trace, at, "purged {}", path.display());
+                    trace!(ctx.trace, at, "s{} purged {}", self.index, path.display());
                     ctx.counts.did("files purged");
                 }
             }

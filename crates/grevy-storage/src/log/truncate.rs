@@ -50,12 +50,6 @@ impl From<LogError> for TruncateError {
     }
 }
 
-/// Where to cut: the file that keeps some records, how much of it, and the last zxid kept.
-struct Cut {
-    keep: Option<(Zxid, u64)>,
-    last: Zxid,
-}
-
 impl Log {
     /// Whether records lead from a snapshot at `from` to `to`, each following the one before.
     pub(crate) fn leads(&self, from: Zxid, to: Zxid) -> Result<bool, DiskError> {
@@ -92,23 +86,20 @@ impl Log {
     pub(crate) fn end_at(&mut self, to: Zxid) -> Result<(), LogError> {
         self.check()?;
         self.discard_pending();
-        let mut done = self.cut_files(to);
-        if done.is_ok() && self.last != to {
-            done = self.restart_files(to);
-        }
+        let done = self.cut_files(to);
         self.sticky(done)
     }
 
     fn cut_files(&mut self, to: Zxid) -> Result<(), DiskError> {
-        let cut = self.find_cut(to)?;
+        let keep = self.find_cut(to)?;
         self.active = None;
         self.closed = None;
-        self.last = cut.last;
-        self.appended = cut.last;
+        self.last = to;
+        self.appended = to;
         // The mark first: records that it vouches for must not be missing after a crash.
         let mut ends = self.known_ends()?;
-        ends.retain(|end| cut.keep.is_some_and(|(file, _)| end.file < file));
-        if let Some((name, end)) = cut.keep {
+        ends.retain(|end| keep.is_some_and(|(file, _)| end.file < file));
+        if let Some((name, end)) = keep {
             let path = self.dir.join(names::log(name));
             self.active = Some(Active::open(&*self.disk, &path, name, end)?);
         }
@@ -118,7 +109,7 @@ impl Log {
         // Then the newest first, so that no hole arises.
         let mut files = self.files()?;
         while let Some(file) = files.pop() {
-            if cut.keep.is_some_and(|(keep, _)| file <= keep) {
+            if keep.is_some_and(|(keep, _)| file <= keep) {
                 break;
             }
             self.disk.remove(&self.dir.join(names::log(file)))?;
@@ -130,26 +121,11 @@ impl Log {
         Ok(())
     }
 
-    /// Goes on behind a snapshot that older records do not reach: in a new file, since within one
-    /// there is no gap.
-    fn restart_files(&mut self, zxid: Zxid) -> Result<(), DiskError> {
-        let mut ends = self.known_ends()?;
-        if let Some(active) = self.active.take() {
-            ends.push(End {
-                file: active.name,
-                offset: active.end,
-                zxid: self.last,
-            });
-        }
-        self.last = zxid;
-        self.appended = zxid;
-        match self.mark.is_some() {
-            true => self.write_mark_file(&ends),
-            false => Ok(()),
-        }
-    }
-
-    fn find_cut(&self, to: Zxid) -> Result<Cut, DiskError> {
+    /// Where to cut: the file in which `to` is the last record to keep, and how much of it.
+    /// `None`: nothing shows that the records there are belong to the history that ends at `to`,
+    /// as when a leader's snapshot reaches further than they do. None of them may stay, or what
+    /// follows `to` would seem to follow them.
+    fn find_cut(&self, to: Zxid) -> Result<Option<(Zxid, u64)>, DiskError> {
         for &file in self.files()?.iter().rev() {
             if file > to {
                 continue;
@@ -164,16 +140,10 @@ impl Log {
                 kept = Some((record.end, record.zxid));
             }
             if let Some((offset, last)) = kept {
-                return Ok(Cut {
-                    keep: Some((file, offset)),
-                    last,
-                });
+                return Ok((last == to).then_some((file, offset)));
             }
         }
-        Ok(Cut {
-            keep: None,
-            last: to,
-        })
+        Ok(None)
     }
 
     /// What the mark file knows of files that are complete.

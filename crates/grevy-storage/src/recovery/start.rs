@@ -202,14 +202,24 @@ impl Place<'_> {
     ) -> Result<History, RecoveryError> {
         let mut passed_over = None;
         let (mut tried, mut unfit) = (Vec::new(), Vec::new());
+        let mut newer = Vec::new();
         for candidate in std::mem::take(&mut survey.candidates) {
             let path = self.snapshots.join(&candidate.name);
             if let Some(why) = self.unfit(survey, &candidate, &path)? {
                 unfit.push((path.clone(), why.clone()));
+                newer.extend(candidate.named.then_some(candidate.zxid));
                 survey.notes.push(Note::SnapshotSkipped { path, why });
                 continue;
             }
-            match self.load(survey, &candidate, &path, visitor)? {
+            let loaded = match self.load(survey, &candidate, &path, &newer, visitor) {
+                // What lies behind an older snapshot need not be there; a newer one was to be.
+                Err(error) if !tried.is_empty() => {
+                    tried.push((path, error.to_string()));
+                    return Err(RecoveryError::NoSnapshotLoads { tried });
+                }
+                other => other?,
+            };
+            match loaded {
                 Ok((info, replayed)) => {
                     return Ok(History {
                         snapshot: Some((path, candidate.zxid, info)),
@@ -220,6 +230,7 @@ impl Place<'_> {
                 }
                 Err(why) => {
                     passed_over.get_or_insert((candidate.zxid, path.clone()));
+                    newer.extend(candidate.named.then_some(candidate.zxid));
                     survey.notes.push(Note::SnapshotSkipped {
                         path: path.clone(),
                         why: why.clone(),
@@ -229,6 +240,7 @@ impl Place<'_> {
             }
         }
         if !tried.is_empty() {
+            tried.splice(0..0, unfit);
             return Err(RecoveryError::NoSnapshotLoads { tried });
         }
         let logs = self.logs(survey);
@@ -284,6 +296,7 @@ impl Place<'_> {
         survey: &Survey,
         candidate: &Candidate,
         path: &Path,
+        newer: &[Zxid],
         visitor: &mut dyn Recover,
     ) -> Result<Result<(SnapshotInfo, Replayed), String>, RecoveryError> {
         visitor.begin(Some(candidate.zxid));
@@ -292,7 +305,19 @@ impl Place<'_> {
             Ok(info) => info,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let replayed = self.logs(survey).replay(candidate.zxid, visitor)?;
+        let mut through = Through {
+            visitor,
+            stations: newer.to_vec(),
+        };
+        let replayed = self.logs(survey).replay(candidate.zxid, &mut through)?;
+        // One that came from the leader has no log before it; where an epoch begins behind it,
+        // nothing else tells that something is missing.
+        let missed = through.stations.iter().find(|zxid| **zxid <= replayed.last);
+        if let Some(missed) = missed {
+            return Ok(Err(format!(
+                "no log leads from it to {missed}, where a newer snapshot stands"
+            )));
+        }
         // A snapshot taken while writes went on is no state before the last of them is replayed.
         let digested = info.digest.as_ref().map(|digest| digest.zxid);
         match digested.max(info.last_zxid) {
@@ -345,6 +370,10 @@ impl Place<'_> {
         let marked = survey.mark.filter(|_| !survey.java_since());
         let marked = marked.map(|mark| (mark.zxid, mark_file));
         for (reached, witness) in marked.into_iter().chain(history.passed_over.clone()) {
+            if reached > last && !history.unfit.is_empty() {
+                let tried = history.unfit.clone();
+                return Err(RecoveryError::NoSnapshotLoads { tried });
+            }
             if reached > last {
                 return Err(RecoveryError::TooShort {
                     last,
@@ -362,8 +391,9 @@ impl Place<'_> {
     /// Reads the promises and sees that history and promises fit. A history that has come from
     /// the leader of a later epoch than `currentEpoch` says is one that a crash overtook: the
     /// history is made durable first, then the epoch. If the promise for that epoch stands, the
-    /// step is made up for; a Java server refuses instead (ZOOKEEPER-1653). Returns the accepted
-    /// and the current epoch.
+    /// step is made up for; a Java server refuses instead (ZOOKEEPER-1653). Without the promise,
+    /// the history of a member is one that was being replaced because it had been lost. Returns
+    /// the accepted and the current epoch.
     fn check_epochs(
         &self,
         survey: &mut Survey,
@@ -379,6 +409,9 @@ impl Place<'_> {
             current = match unfinished.filter(|&epoch| epoch >= reached) {
                 Some(epoch) => epoch,
                 None if accepted >= reached => reached,
+                None if self.options.member && accepted >= current => {
+                    return Ok((accepted, current));
+                }
                 None => {
                     return Err(RecoveryError::EpochBehind {
                         path: self.snapshots.join(EpochFile::Current.name()),
@@ -496,6 +529,29 @@ impl Survey {
 
     fn ignore(&mut self, path: PathBuf) {
         self.notes.push(Note::Ignored { path });
+    }
+}
+
+/// Hands on what is recovered, and sees whether it leads through where newer snapshots stand that
+/// do not load.
+struct Through<'a> {
+    visitor: &'a mut dyn Recover,
+    /// Those that were not passed.
+    stations: Vec<Zxid>,
+}
+
+impl Recover for Through<'_> {
+    fn begin(&mut self, zxid: Option<Zxid>) {
+        self.visitor.begin(zxid);
+    }
+
+    fn snapshot_chunk(&mut self, chunk: &[u8]) -> Result<Fed, Rejected> {
+        self.visitor.snapshot_chunk(chunk)
+    }
+
+    fn txn(&mut self, zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
+        self.stations.retain(|station| *station != zxid);
+        self.visitor.txn(zxid, entry)
     }
 }
 

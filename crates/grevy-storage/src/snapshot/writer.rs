@@ -36,6 +36,32 @@ pub struct SnapshotWriter {
     synced: u64,
 }
 
+/// A snapshot that is whole and durable, but not in place.
+pub struct SealedSnapshot {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    temporary: PathBuf,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl SealedSnapshot {
+    /// Gives it its name, durably.
+    pub fn install(self) -> Result<SnapshotFile, DiskError> {
+        self.disk.rename(&self.temporary, &self.path)?;
+        self.disk.sync_dir(&self.dir)?;
+        Ok(SnapshotFile {
+            path: self.path,
+            bytes: self.bytes,
+        })
+    }
+
+    /// Removes it.
+    pub fn discard(self) -> Result<(), DiskError> {
+        self.disk.remove(&self.temporary)
+    }
+}
+
 /// A snapshot that is in place and durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotFile {
@@ -60,8 +86,31 @@ impl SnapshotWriter {
         zxid: Zxid,
         compression: Compression,
     ) -> Result<Self, DiskError> {
-        let name = names::snapshot(zxid, compression);
         let temporary = dir.join(format!("{UNFINISHED}{:x}", zxid.0));
+        Self::begin_at(disk, temporary, dir, zxid, compression)
+    }
+
+    /// The same for one that comes from the leader, and may be under way beside an own one at
+    /// the same zxid.
+    pub(crate) fn begin_received(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        zxid: Zxid,
+        compression: Compression,
+        number: u32,
+    ) -> Result<Self, DiskError> {
+        let temporary = dir.join(format!("{UNFINISHED}received.{number}"));
+        Self::begin_at(disk, temporary, dir, zxid, compression)
+    }
+
+    fn begin_at(
+        disk: Arc<dyn Disk>,
+        temporary: PathBuf,
+        dir: &Path,
+        zxid: Zxid,
+        compression: Compression,
+    ) -> Result<Self, DiskError> {
+        let name = names::snapshot(zxid, compression);
         let file = disk.open(&temporary, OpenMode::Create)?;
         let mut writer = Self {
             disk,
@@ -85,7 +134,12 @@ impl SnapshotWriter {
     }
 
     /// Ends the body, makes the file durable and gives it its name.
-    pub fn finish(mut self, trailers: Trailers) -> Result<SnapshotFile, DiskError> {
+    pub fn finish(self, trailers: Trailers) -> Result<SnapshotFile, DiskError> {
+        self.seal(trailers)?.install()
+    }
+
+    /// Ends the body and makes the file durable, which no recovery looks at yet.
+    pub fn seal(mut self, trailers: Trailers) -> Result<SealedSnapshot, DiskError> {
         let mut end = Vec::new();
         trailer::put(trailers, &mut self.sum, &mut end);
         self.put(&end)?;
@@ -93,11 +147,11 @@ impl SnapshotWriter {
         ended.map_err(|cause| DiskError::new(DiskOp::Write, &self.temporary, cause))?;
         self.write_out()?;
         self.file.sync()?;
-        let path = self.dir.join(&self.name);
-        self.disk.rename(&self.temporary, &path)?;
-        self.disk.sync_dir(&self.dir)?;
-        Ok(SnapshotFile {
-            path,
+        Ok(SealedSnapshot {
+            path: self.dir.join(&self.name),
+            disk: self.disk,
+            dir: self.dir,
+            temporary: self.temporary,
             bytes: self.written,
         })
     }

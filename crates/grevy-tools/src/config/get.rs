@@ -11,6 +11,7 @@ use grevy_cli::client::Client;
 use grevy_proto::SessionId;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -20,7 +21,8 @@ pub struct Arguments {
     /// The subtree.
     #[arg(value_parser = znode_path)]
     path: String,
-    /// The folder; it is created. What is there besides is left alone.
+    /// The folder, or for a znode without children the file; with a / at the end a folder all the
+    /// same. What is there besides is left alone.
     local: PathBuf,
     #[command(flatten)]
     target: Target,
@@ -39,12 +41,18 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         .into_iter()
         .map(|(path, there)| (path, there.data))
         .collect();
-    local::write(local, path, &znodes)?;
+    let wants_folder = local.is_dir() || local.to_string_lossy().ends_with('/');
+    match (znodes.get(path), znodes.len()) {
+        (Some(data), 1) if !wants_folder => {
+            fs::write(local, data).map_err(|error| Failure::file(local, "write", &error))?
+        }
+        _ => local::write(local, path, &znodes)?,
+    }
     if target.is_json() {
-        let folder = local.display().to_string();
+        let local = local.display().to_string();
         output::line(
             out,
-            &json!({"path": path, "folder": folder, "znodes": znodes.len()}),
+            &json!({"path": path, "local": local, "znodes": znodes.len()}),
         )?;
     }
     Ok(Exit::Done)

@@ -20,7 +20,7 @@ pub struct Member {
 /// string: a standalone server has no configuration there, and servers without a quorum do not
 /// tell. `listed_only`: do not ask for the configuration.
 pub fn find(target: &Target, listed_only: bool) -> Result<Vec<Member>, Failure> {
-    let server = &target.server;
+    let server = &target.session.server;
     let connect = ConnectString::parse(server)
         .map_err(|why| Failure::usage(format!("--server {server}: {why}")))?;
     let listed = connect

@@ -1,5 +1,6 @@
 //! The terminal while it shows something live: another screen, keys as they are pressed.
 
+use crate::events::Event;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::{self, Read, Write, stdin, stdout};
 use std::sync::mpsc::Sender;
@@ -10,8 +11,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal. Keys, also Ctrl-C, go to `keys` as bytes.
-    pub fn open(keys: Sender<u8>) -> io::Result<Self> {
+    /// Takes the terminal. Keys, also Ctrl-C, become events.
+    pub fn open(keys: Sender<Event>) -> io::Result<Self> {
         let before = tcgetattr(stdin())?;
         let mut raw = before.clone();
         raw.local_modes &= !(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
@@ -24,7 +25,7 @@ impl Screen {
             .spawn(move || {
                 let all = stdin().lock().bytes().map_while(Result::ok);
                 for key in all {
-                    if keys.send(key).is_err() {
+                    if keys.send(Event::Key(key)).is_err() {
                         return;
                     }
                 }
@@ -35,7 +36,11 @@ impl Screen {
     /// Shows these lines, as far as they fit.
     pub fn show(&self, lines: &[String]) -> io::Result<()> {
         let size = tcgetwinsize(stdout())?;
-        let (rows, columns) = (usize::from(size.ws_row), usize::from(size.ws_col));
+        // Terminals that do not know their size say 0.
+        let [rows, columns] = [size.ws_row, size.ws_col].map(|size| match size {
+            0 => usize::MAX,
+            size => usize::from(size),
+        });
         let mut out = stdout().lock();
         out.write_all(b"\x1b[H")?;
         let shown: Vec<String> = lines

@@ -8,7 +8,6 @@ use crate::output;
 use crate::znodes::connection::Target;
 use clap::Args;
 use std::io::Write;
-use std::time::Duration;
 
 /// Whom to ask.
 #[derive(Debug, Args)]
@@ -34,7 +33,7 @@ pub struct Arguments {
 /// Asks all, and prints a table.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> {
     let members = members::find(&arguments.target, arguments.listed)?;
-    let timeout = Duration::from_millis(arguments.target.common.timeout);
+    let timeout = arguments.target.session.patience();
     let servers = Server::ask_all(&members, timeout);
     if arguments.target.is_json() {
         for server in &servers {

@@ -20,7 +20,7 @@ pub fn lines(servers: &[Server], rates: Option<&[Option<f64>]>) -> Vec<String> {
     rows.iter().map(|row| aligned(row, &widths)).collect()
 }
 
-/// Numbers to the right, words to the left. The reason for which a server does not answer, the last
+/// Numbers to the right, words to the left; the version is the last of a whole row. The reason for which a server does not answer, the last
 /// in its row, may be longer than its column.
 fn aligned(row: &[String], widths: &[usize]) -> String {
     let cells: Vec<String> = row
@@ -29,6 +29,7 @@ fn aligned(row: &[String], widths: &[usize]) -> String {
         .enumerate()
         .map(|(column, (cell, &width))| match column {
             0..=2 => format!("{cell:<width$}"),
+            _ if column + 1 == widths.len() => cell.clone(),
             _ => format!("{cell:>width$}"),
         })
         .collect();
@@ -56,7 +57,7 @@ fn row(server: &Server, all: &[Server], rate: Option<Option<f64>>) -> Vec<String
             if let Some(rate) = rate {
                 cells.push(shown(rate.map(|rate| format!("{rate:.0}"))));
             }
-            cells.push(report.version.clone());
+            cells.push(short(&report.version));
         }
     }
     cells
@@ -75,6 +76,18 @@ fn figures(report: &Report, lag: Option<String>) -> [String; 10] {
         shown(report.latency),
         shown(report.max_latency),
     ]
+}
+
+/// A release of the Java server, without most of the hash of its source.
+fn short(version: &str) -> String {
+    const HASH: usize = 8;
+    match version.split_once('-') {
+        Some((number, hash)) if hash.len() == 40 => match hash.get(..HASH) {
+            Some(hash) => format!("{number}-{hash}"),
+            None => version.to_owned(),
+        },
+        _ => version.to_owned(),
+    }
 }
 
 fn shown(value: Option<impl Display>) -> String {
@@ -104,7 +117,7 @@ mod tests {
             mode: "leader".to_owned(),
             zxid: Some(Zxid(0x1_0000_0000)),
             sessions: Some(12),
-            version: "3.9".to_owned(),
+            version: "3.9.5-293c895a8d966a3ecb92872be4a1daf87d725da2".to_owned(),
             ..Report::default()
         };
         let servers = [
@@ -117,7 +130,7 @@ mod tests {
                 "ID  SERVER  ROLE           ZXID  LAG  SESSIONS  CONNS  WATCHES  ZNODES  \
                  WAITING  AVG MS  MAX MS  REQ/S  VERSION",
                 "1   a:2181  leader  0x100000000    0        12      -        -       -  \
-                 \x20     -       -       -   1234      3.9",
+                 \x20     -       -       -   1234  3.9.5-293c895a",
                 "1   b:2181  down: refused by the firewall",
             ]
         );

@@ -4,12 +4,13 @@ use super::members;
 use super::screen::Screen;
 use super::server::{Server, lag};
 use super::table;
+use crate::events::{Event, Events};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::znodes::connection::Target;
 use clap::Args;
 use std::io::{self, IsTerminal, Write};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Ctrl-C while the terminal hands keys on.
@@ -44,7 +45,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> {
     let members = members::find(&arguments.target, arguments.listed)?;
     let interval = Duration::from_millis(arguments.interval);
-    let timeout = Duration::from_millis(arguments.target.common.timeout).min(interval);
+    let timeout = arguments.target.session.patience().min(interval);
     let mut watcher = Watcher {
         before: None,
         look: &|| Server::ask_all(&members, timeout),
@@ -54,10 +55,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         && io::stdout().is_terminal()
         && io::stdin().is_terminal();
     if live {
-        return show_live(&mut watcher, interval).map_err(Failure::from);
+        return show_live(&mut watcher, interval);
     }
-    // Nobody sends keys here; it only tells the time.
-    let (_keys, never) = channel();
     let mut left = arguments.count.unwrap_or(u64::MAX);
     while left > 0 {
         let (servers, rates) = watcher.next();
@@ -76,15 +75,16 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         out.flush()?;
         left -= 1;
         if left > 0 {
-            wait(&never, interval);
+            thread::sleep(interval);
         }
     }
     Ok(Exit::Done)
 }
 
-fn show_live(watcher: &mut Watcher<'_>, interval: Duration) -> io::Result<Exit> {
-    let (keys, pressed) = channel();
-    let screen = Screen::open(keys)?;
+fn show_live(watcher: &mut Watcher<'_>, interval: Duration) -> Result<Exit, Failure> {
+    // Signals too, so that the terminal is given back whatever ends this.
+    let events = Events::new()?;
+    let screen = Screen::open(events.sender())?;
     loop {
         let (servers, rates) = watcher.next();
         let serving = servers
@@ -100,21 +100,20 @@ fn show_live(watcher: &mut Watcher<'_>, interval: Duration) -> io::Result<Exit> 
         ];
         lines.extend(table::lines(&servers, Some(&rates)));
         screen.show(&lines)?;
-        if wait(&pressed, interval) {
+        if is_over(&events, interval) {
             return Ok(Exit::Done);
         }
     }
 }
 
 /// Waits for the next look; tells whether to end instead.
-fn wait(pressed: &Receiver<u8>, interval: Duration) -> bool {
+fn is_over(events: &Events, interval: Duration) -> bool {
     let end = Instant::now() + interval;
     loop {
-        match pressed.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            Ok(b'q' | b'Q' | CTRL_C) => return true,
-            Ok(_) => {}
-            Err(RecvTimeoutError::Timeout) => return false,
-            Err(RecvTimeoutError::Disconnected) => return true,
+        match events.next(Some(end)) {
+            Some(Event::Key(b'q' | b'Q' | CTRL_C) | Event::Signal(_)) => return true,
+            Some(_) => {}
+            None => return false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `grevy inspect compare`: where two snapshots differ. Source: `SnapshotComparer`.
 
+use super::sizes::levels;
 use super::snapshot::{client_path, each_item};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
@@ -197,12 +198,7 @@ fn deltas(changes: &BTreeMap<Box<str>, (Change, i64)>, depth: usize) -> BTreeMap
         let mut next = Some(&**path);
         while let Some(at) = next {
             next = path::split(at).map(|(parent, _)| parent);
-            let levels = if at == "/" {
-                0
-            } else {
-                at.matches('/').count()
-            };
-            if levels > depth {
+            if levels(at) > depth {
                 continue;
             }
             let delta = deltas.entry(at.to_owned()).or_default();

@@ -36,7 +36,7 @@ impl Sizes {
     pub fn add(&mut self, znode: &str, bytes: u64) {
         let mut at = znode;
         loop {
-            if depth(at) <= depth(&self.root) + self.depth {
+            if levels(at) <= levels(&self.root) + self.depth {
                 let sum = match self.sums.get_mut(at) {
                     Some(sum) => sum,
                     None => self.sums.entry(at.to_owned()).or_default(),
@@ -76,7 +76,7 @@ fn json_of(path: &str, sum: Sum) -> Value {
 }
 
 /// How many names a path has.
-fn depth(path: &str) -> usize {
+pub fn levels(path: &str) -> usize {
     match path {
         "/" => 0,
         path => path.matches('/').count(),

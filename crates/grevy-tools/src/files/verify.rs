@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         &mut replay,
     );
     let mut findings = Vec::new();
-    judge_start(&dirs, &recovered, &mut replay, &mut findings);
+    judge_start(&dirs, &recovered, &mut replay, &mut findings)?;
     drop(replay);
     for candidate in snapshot::candidates(&names) {
         let finding = check_snapshot(&dirs.snapshots(), &candidate)?;
@@ -112,7 +112,7 @@ fn judge_start(
     recovered: &Result<Recovered, RecoveryError>,
     replay: &mut Replay,
     findings: &mut Vec<Finding>,
-) {
+) -> Result<(), Failure> {
     let recovered = match recovered {
         Ok(recovered) => recovered,
         Err(error) => {
@@ -123,14 +123,14 @@ fn judge_start(
                 error => (dirs.snapshots(), None, error.to_string()),
             };
             findings.push(damaged(file, offset, what));
-            return;
+            return Ok(());
         }
     };
     for note in &recovered.notes {
         let (file, offset) = place_of(note, dirs);
         findings.push(Finding {
             level: match note {
-                Note::SnapshotSkipped { .. } => Level::Damaged,
+                Note::SnapshotSkipped { path, .. } if is_finished(path)? => Level::Damaged,
                 _ => Level::Note,
             },
             file,
@@ -154,6 +154,13 @@ fn judge_start(
         let what = format!("{path} has an access control list that no file holds");
         findings.push(damaged(dirs.snapshots(), None, what));
     }
+    Ok(())
+}
+
+/// A crash may leave a snapshot that is not; servers pass it over, and nothing is lost by that.
+fn is_finished(snapshot: &Path) -> Result<bool, Failure> {
+    let compression = super::compression(snapshot);
+    Ok(snapshot::looks_whole(&RealDisk, snapshot, compression)?)
 }
 
 fn place_of(note: &Note, dirs: &Dirs) -> (PathBuf, Option<u64>) {
@@ -172,6 +179,14 @@ fn place_of(note: &Note, dirs: &Dirs) -> (PathBuf, Option<u64>) {
 
 fn check_snapshot(dir: &Path, candidate: &Candidate) -> Result<Finding, Failure> {
     let file = dir.join(&candidate.name);
+    if !is_finished(&file)? {
+        return Ok(Finding {
+            level: Level::Note,
+            file,
+            offset: None,
+            what: "writing it did not come to its end; servers pass it over".to_owned(),
+        });
+    }
     let mut replay = Replay::default();
     replay.begin(Some(candidate.zxid));
     let sink = &mut |chunk: &[u8]| replay.snapshot_chunk(chunk);

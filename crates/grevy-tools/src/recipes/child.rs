@@ -1,11 +1,12 @@
 //! The command that is run.
 
-use super::event::Event;
+use crate::events::Event;
 use crate::exit::Failure;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::{self, Command, ExitStatus};
 use std::sync::mpsc::Sender;
 
 /// The session was lost, or what is held by it; the command has been told to end.
@@ -19,8 +20,10 @@ const NOT_RUNNABLE: u8 = 126;
 /// There is no such command.
 const NOT_FOUND: u8 = 127;
 
-/// A running command. Its end comes as an event.
+/// A running command. Its end comes as an event, and then [`ended`](Self::ended) tells how; until
+/// that is called its process id is not given to another process, so signals reach none but it.
 pub struct Child {
+    process: process::Child,
     pid: Pid,
 }
 
@@ -51,23 +54,30 @@ impl Child {
             message: "there is no command to run".to_owned(),
             exit_code: NOT_FOUND,
         })?;
-        let mut child = Command::new(program)
+        let process = Command::new(program)
             .args(arguments)
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .spawn()
             .map_err(|error| not_run(&error))?;
-        let pid = Pid::from_child(&child);
+        let pid = Pid::from_child(&process);
         std::thread::Builder::new()
             .name("child".to_owned())
             .spawn(move || {
-                // A child can always be waited for; its end is what this thread is for.
-                if let Ok(status) = child.wait() {
-                    // Nobody waits any more if the process is about to end.
-                    let _ = ended.send(Event::Ended(status));
-                }
+                let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+                while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
+                // Nobody waits any more if the process is about to end.
+                let _ = ended.send(Event::Ended);
             })
             .map_err(|error| not_run(&error))?;
-        Ok(Self { pid })
+        Ok(Self { process, pid })
+    }
+
+    /// How it ended; to be called when it has.
+    pub fn ended(mut self) -> Ran {
+        match self.process.wait() {
+            Ok(status) => status.into(),
+            Err(error) => Ran::because(FAILED, format!("cannot tell how it ended: {error}")),
+        }
     }
 
     /// Hands on a signal that this process got. A terminal has sent Ctrl-C to both already.

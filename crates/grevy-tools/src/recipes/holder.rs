@@ -1,9 +1,9 @@
 //! A session that holds something while a command runs.
 
 use super::child::{Child, FAILED, LOST, Ran, TIMED_OUT};
-use super::event::{Event, Events};
-use crate::exit::{At, Failure};
-use crate::znodes::connection::{Connection, Target, join};
+use crate::events::{Event, Events};
+use crate::exit::{At, Exit, Failure};
+use crate::znodes::connection::{Connection, Session, join};
 use clap::Args;
 use grevy_cli::client::{Client, ClientError, EventKind, KeeperState, Node, WatchedEvent, error};
 use grevy_proto::request::CreateMode;
@@ -17,16 +17,16 @@ use std::time::{Duration, Instant};
 pub struct Terms {
     /// Give up if it cannot be had in so many ms; 0: at once.
     #[arg(long, value_name = "MS")]
-    pub wait: Option<u64>,
+    wait: Option<u64>,
     /// How long the command may take to end when the session is lost, before it is killed.
     #[arg(long, value_name = "MS", default_value_t = 5000)]
-    pub grace: u64,
-    /// The servers.
+    grace: u64,
+    /// With whom.
     #[command(flatten)]
-    pub target: Target,
+    session: Session,
     /// The command, and its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
+    command: Vec<String>,
 }
 
 /// A session, and what happens to it.
@@ -72,8 +72,7 @@ impl<'a> Holder<'a> {
     pub fn open(terms: &'a Terms) -> Result<Self, Failure> {
         let events = Events::new()?;
         let sender = events.sender();
-        let target = &terms.target;
-        let connection = target.common.connect(&target.server, move |event| {
+        let connection = terms.session.connect(move |event| {
             // Nobody waits any more if the process is about to end.
             let _ = sender.send(Event::Watched(event.clone()));
         })?;
@@ -127,7 +126,7 @@ impl<'a> Holder<'a> {
                 // Servers before 3.5 have no containers.
                 let created = create(CreateMode::Container);
                 match created {
-                    Err(Stop::Failed(failure)) if failure.exit == crate::exit::Exit::Refused => {
+                    Err(Stop::Failed(failure)) if failure.exit == Exit::Refused => {
                         create(CreateMode::Persistent)?;
                     }
                     created => created?,
@@ -216,47 +215,63 @@ impl<'a> Holder<'a> {
             ("GREVY_FENCE", stat.czxid.0.to_string()),
         ];
         all.extend_from_slice(variables);
-        let ran = match Child::run(&self.terms.command, &all, self.events.sender()) {
-            Ok(child) => self.guard(&child, own),
-            Err(not_run) => not_run.into(),
+        let child = match Child::run(&self.terms.command, &all, self.events.sender()) {
+            Ok(child) => child,
+            Err(not_run) => {
+                self.release(own);
+                return not_run.into();
+            }
         };
-        if ran.exit_code != LOST {
-            self.release(own);
+        match self.guard(&child, own) {
+            Ok(()) => {
+                self.release(own);
+                child.ended()
+            }
+            Err(why) => {
+                eprintln!("grevy: {why}; telling the command to end");
+                self.end(child);
+                Ran {
+                    exit_code: LOST,
+                    message: None,
+                }
+            }
         }
-        ran
     }
 
-    /// Waits for the end of the command, and ends it if what it is run for is lost.
-    fn guard(&self, child: &Child, own: &str) -> Ran {
-        let mut connected = true;
-        let why = loop {
+    /// Waits for the end of the command. The error says how what it is run for was lost before.
+    fn guard(&self, child: &Child, own: &str) -> Result<(), String> {
+        let mut connected = self.client().state().is_connected();
+        loop {
             let deadline = (!connected).then(|| self.client().safe_until());
             match self.events.next(deadline) {
-                Some(Event::Ended(status)) => return status.into(),
+                Some(Event::Ended) => return Ok(()),
                 Some(Event::Signal(number)) => child.pass_on(number),
                 Some(Event::Watched(event)) => match (event.kind, event.state) {
                     (EventKind::None, KeeperState::SyncConnected) => connected = true,
                     (EventKind::None, KeeperState::Disconnected) => connected = false,
-                    (EventKind::None, _) => break "the session was lost".to_owned(),
+                    (EventKind::None, _) => return Err("the session was lost".to_owned()),
                     _ if event.path.as_deref() != Some(own) => {}
-                    (EventKind::NodeDeleted, _) => break format!("somebody deleted {own}"),
+                    (EventKind::NodeDeleted, _) => return Err(format!("somebody deleted {own}")),
                     // The watch is used up. Whatever comes of this, the session tells.
                     _ => drop(self.client().exists(own, true)),
                 },
-                None => break "no server was reached in time to keep the session".to_owned(),
+                Some(Event::Key(_)) => {}
+                None => {
+                    return Err("no server was reached in time to keep the session".to_owned());
+                }
             }
-        };
-        eprintln!("grevy: {why}; telling the command to end");
+        }
+    }
+
+    /// Ends the command: with SIGTERM, and if it takes too long with SIGKILL.
+    fn end(&self, child: Child) {
         child.terminate();
-        let kill_at = Instant::now() + Duration::from_millis(self.terms.grace);
-        let mut deadline = Some(kill_at);
+        let mut deadline = Some(Instant::now() + Duration::from_millis(self.terms.grace));
         loop {
             match self.events.next(deadline) {
-                Some(Event::Ended(_)) => {
-                    return Ran {
-                        exit_code: LOST,
-                        message: None,
-                    };
+                Some(Event::Ended) => {
+                    child.ended();
+                    return;
                 }
                 Some(_) => {}
                 None => {
@@ -288,7 +303,7 @@ impl<'a> Holder<'a> {
                 _ => Ok(Some(event)),
             },
             Some(Event::Signal(number)) => Err(Stop::Signal(number)),
-            Some(Event::Ended(_)) | None => Ok(None),
+            Some(Event::Ended | Event::Key(_)) | None => Ok(None),
         }
     }
 }

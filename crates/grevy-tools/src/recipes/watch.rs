@@ -1,7 +1,7 @@
 //! `grevy watch`.
 
 use super::child::{Child, FAILED, Ran};
-use super::event::{Event, Events};
+use crate::events::{Event, Events};
 use crate::exit::{At, Exit, Failure};
 use crate::output;
 use crate::znodes::connection::{Target, znode_path};
@@ -77,7 +77,7 @@ fn watch(
     let sender = events.sender();
     let connection = loop {
         let sender = sender.clone();
-        let connected = target.common.connect(&target.server, move |event| {
+        let connected = target.session.connect(move |event| {
             // Nobody waits any more if the process is about to end.
             let _ = sender.send(Event::Watched(event.clone()));
         });
@@ -121,7 +121,7 @@ fn watch(
         match events.next(None) {
             Some(Event::Signal(number)) => return Ok(Some(signalled(number))),
             Some(Event::Watched(event)) => changes.extend(change(event)),
-            Some(Event::Ended(_)) | None => {}
+            Some(Event::Ended | Event::Key(_)) | None => {}
         }
     }
 }
@@ -160,8 +160,8 @@ fn tell(
     let mut signal = None;
     loop {
         match events.next(None) {
-            Some(Event::Ended(status)) => {
-                let ran = Ran::from(status);
+            Some(Event::Ended) => {
+                let ran = child.ended();
                 if let Some(number) = signal {
                     return Ok(Some(signalled(number)));
                 }
@@ -175,7 +175,7 @@ fn tell(
                 child.pass_on(number);
             }
             Some(Event::Watched(event)) => changes.extend(self::change(event)),
-            None => {}
+            Some(Event::Key(_)) | None => {}
         }
     }
 }

@@ -6,9 +6,31 @@ use clap::Args;
 use grevy_cli::client::{Client, ClientError, Config, ConnectString, WatchedEvent, path};
 use std::time::Duration;
 
+/// What heads the options that most verbs have.
+pub const COMMON: &str = "Common options";
+
 /// Whom to ask, and how to answer.
 #[derive(Debug, Clone, Args)]
 pub struct Target {
+    /// With whom.
+    #[command(flatten)]
+    pub session: Session,
+    /// Let the server catch up with its leader before anything is read.
+    #[arg(long, help_heading = COMMON,
+        display_order = 803)]
+    sync: bool,
+    /// A server that is cut off from its ensemble will do, for reading.
+    #[arg(long, help_heading = COMMON,
+        display_order = 804)]
+    read_only: bool,
+    /// How results are written.
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Which servers, and who asks.
+#[derive(Debug, Clone, Args)]
+pub struct Session {
     /// The servers, and the path that all others are below of.
     #[arg(
         long,
@@ -16,106 +38,111 @@ pub struct Target {
         env = "GREVY_SERVER",
         default_value = "localhost:2181",
         value_name = "HOST:PORT[,HOST:PORT…][/CHROOT]",
+        help_heading = COMMON,
         display_order = 800
     )]
     pub server: String,
-    /// Who asks, and how.
-    #[command(flatten)]
-    pub common: Common,
-}
-
-/// What goes for every session.
-#[derive(Debug, Clone, Args)]
-pub struct Common {
     /// An identity, such as digest:user:password; may be given again.
     #[arg(
         long,
         env = "GREVY_AUTH",
         hide_env_values = true,
         value_name = "SCHEME:ID",
+        help_heading = COMMON,
         display_order = 801
     )]
-    pub auth: Vec<String>,
-    /// The session timeout to ask for.
+    auth: Vec<String>,
+    /// The session timeout to ask for, and how long to wait for a server.
     #[arg(
         long,
         default_value_t = 10_000,
         value_name = "MS",
         value_parser = clap::value_parser!(u64).range(1..=i32::MAX as u64),
+        help_heading = COMMON,
         display_order = 802
     )]
-    pub timeout: u64,
-    /// Let the server catch up with its leader before anything is read.
-    #[arg(long, display_order = 803)]
-    pub sync: bool,
-    /// A server that is cut off from its ensemble will do, for reading.
-    #[arg(long, display_order = 804)]
-    pub read_only: bool,
-    /// How results are written.
-    #[command(flatten)]
-    pub output: Output,
+    timeout: u64,
 }
 
 impl Target {
     /// Opens a session.
     pub fn connect(&self) -> Result<Connection, Failure> {
-        self.common.connect(&self.server, |_| {})
-    }
-
-    /// Whether JSON is asked for.
-    pub fn is_json(&self) -> bool {
-        self.common.output.is_json()
-    }
-}
-
-impl Common {
-    /// Opens a session with `server`. `on_event` must not make requests.
-    pub fn connect(
-        &self,
-        server: &str,
-        on_event: impl Fn(&WatchedEvent) + Send + Sync + 'static,
-    ) -> Result<Connection, Failure> {
-        let connect = ConnectString::parse(server)
-            .map_err(|why| Failure::usage(format!("--server {server}: {why}")))?;
-        let identities = self
-            .auth
-            .iter()
-            .map(|auth| {
-                auth.split_once(':').ok_or_else(|| {
-                    Failure::usage("--auth takes scheme:id, such as digest:user:password")
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let timeout = Duration::from_millis(self.timeout);
-        let config = Config {
-            connect,
-            timeout,
-            read_only: self.read_only,
-        };
-        let client = Client::start(config, on_event)
-            .map_err(|error| Failure::usage(format!("cannot start a thread: {error}")))?;
-        for (scheme, id) in identities {
-            client.add_auth(scheme, Some(id.as_bytes()));
-        }
-        client.wait_settled(timeout);
-        // Whoever refuses now will hardly answer in a moment; and if nobody answered, that was
-        // the time that was given.
-        if !client.state().is_connected() {
-            let error = client.wait_connected(Duration::ZERO);
-            return Err(match error {
-                Err(ClientError::ConnectionLoss(why)) => Failure::new(
-                    Exit::NoServer,
-                    format!("{why} (--server or GREVY_SERVER says where)"),
-                ),
-                Err(error) => Failure::request(&error, ""),
-                Ok(()) => return Ok(Connection { client }),
-            });
-        }
-        let connection = Connection { client };
+        let session = &self.session;
+        let connection = session.open(&session.server, self.read_only, |_| {})?;
         if self.sync {
             connection.client.submit_sync("/").wait().at("")?;
         }
         Ok(connection)
+    }
+
+    /// Whether JSON is asked for.
+    pub fn is_json(&self) -> bool {
+        self.output.is_json()
+    }
+}
+
+impl Session {
+    /// How long to wait for a server.
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.timeout)
+    }
+
+    /// Opens a session. `on_event` must not make requests.
+    pub fn connect(
+        &self,
+        on_event: impl Fn(&WatchedEvent) + Send + Sync + 'static,
+    ) -> Result<Connection, Failure> {
+        self.open(&self.server, false, on_event)
+    }
+
+    /// Opens a session with other servers.
+    pub fn connect_to(&self, server: &str) -> Result<Connection, Failure> {
+        self.open(server, false, |_| {})
+    }
+
+    fn open(
+        &self,
+        server: &str,
+        read_only: bool,
+        on_event: impl Fn(&WatchedEvent) + Send + Sync + 'static,
+    ) -> Result<Connection, Failure> {
+        let connect = ConnectString::parse(server)
+            .map_err(|why| Failure::usage(format!("--server {server}: {why}")))?;
+        let identity = |auth: &String| {
+            let (scheme, id) = auth.split_once(':').ok_or_else(|| {
+                Failure::usage("--auth takes scheme:id, such as digest:user:password")
+            })?;
+            Ok((scheme.to_owned(), id.to_owned()))
+        };
+        let identities: Vec<(String, String)> = self
+            .auth
+            .iter()
+            .map(identity)
+            .collect::<Result<_, Failure>>()?;
+        let timeout = self.patience();
+        let config = Config {
+            connect,
+            timeout,
+            read_only,
+        };
+        let client = Client::start(config, on_event)
+            .map_err(|error| Failure::usage(format!("cannot start a thread: {error}")))?;
+        let connection = Connection { client };
+        let client = &connection.client;
+        for (scheme, id) in identities {
+            client.add_auth(&scheme, Some(id.as_bytes()));
+        }
+        // Whoever refuses now will hardly answer in a moment; and if nobody answered, that was
+        // the time that was given.
+        client.wait_settled(timeout);
+        match client.wait_connected(Duration::ZERO) {
+            Ok(()) => Ok(connection),
+            Err(ClientError::ConnectionLoss(why)) => Err(Failure::new(
+                Exit::NoServer,
+                format!("{why} (--server or GREVY_SERVER says where)"),
+            )),
+            Err(error) => Err(Failure::request(&error, "")),
+        }
     }
 }
 

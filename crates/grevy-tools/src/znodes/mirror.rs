@@ -3,17 +3,17 @@
 use super::connection::{Target, znode_path};
 use super::remove::delete_each;
 use super::store::{Record, create, moved, set};
-use super::walk::{Found, Want, users_own, walk};
-use super::window::Window;
+use super::walk::{Want, users_own, walk};
+use super::window::{WINDOW, Window};
 use super::write::create_parents;
-use crate::exit::{Exit, Failure};
+use crate::exit::{At, Exit, Failure};
 use crate::output;
 use crate::progress::Progress;
 use clap::Args;
-use grevy_cli::client::{Client, ClientError};
-use grevy_proto::{ErrorCode, SessionId};
+use grevy_cli::client::{Client, ClientError, Pending};
+use grevy_proto::{Acl, ErrorCode, SessionId, Stat};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Write;
 
 /// What to mirror, and where to.
@@ -59,10 +59,7 @@ struct Counts {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> {
     let to = arguments.to.as_ref().unwrap_or(&arguments.from);
     let source = arguments.target.connect()?;
-    let destination = arguments
-        .target
-        .common
-        .connect(&arguments.to_server, |_| {})?;
+    let destination = arguments.target.session.connect_to(&arguments.to_server)?;
     let counts = mirror(arguments, &source.client, &destination.client, to)?;
     let Counts {
         same,
@@ -94,64 +91,53 @@ fn mirror(
     to: &str,
 ) -> Result<Counts, Failure> {
     let from = &arguments.from;
-    let mut there = read_there(destination, to)?;
+    let mut there = names_there(destination, to)?;
     if !arguments.dry_run {
         create_parents(destination, to)?;
     }
-    let mut counts = Counts::default();
     let mut progress = Progress::new("mirrored", None);
     let exists = |error: &ClientError| error.is(ErrorCode::NodeExists);
     let mut nothing = || {};
-    let mut window = Window::new(&exists, &mut nothing);
+    let mut writer = Writer {
+        client: destination,
+        dry_run: arguments.dry_run,
+        asked: VecDeque::new(),
+        window: Window::new(&exists, &mut nothing),
+        counts: Counts::default(),
+    };
     walk(source, from, Want::ALL, &users_own, &mut |found| {
+        progress.step();
         if found.stat.ephemeral_owner != SessionId::NONE {
             return Ok(());
         }
-        progress.step();
         let record = Record::at(moved(&found.path, from, to)?, found);
         match there.remove(&record.path) {
-            Some(old) if same(&old, &record) => counts.same += 1,
-            Some(_) => {
-                counts.changed += 1;
-                if !arguments.dry_run {
-                    set(destination, &record, &mut window)?;
-                }
-            }
-            None => {
-                counts.created += 1;
-                if !arguments.dry_run {
-                    let pending = create(destination, &record);
-                    window.push(record.path, pending)?;
-                }
-            }
+            true => writer.compare(record),
+            false => writer.create(record),
         }
-        Ok(())
     })?;
-    window.finish()?;
+    let mut counts = writer.finish()?;
     drop(progress);
     if arguments.delete {
-        let mut paths: Vec<String> = there
-            .into_iter()
-            .filter(|(_, old)| old.stat.ephemeral_owner == SessionId::NONE)
-            .map(|(path, _)| path)
-            .collect();
-        counts.deleted = paths.len() as u64;
+        counts.deleted = there.len() as u64;
         if !arguments.dry_run {
-            // Longer paths first: children before their parents.
-            paths.sort_unstable_by(|a, b| b.cmp(a));
+            // Children before their parents.
+            let paths = there.into_iter().rev().collect();
             counts.deleted = delete_each(destination, paths)?;
         }
     }
     Ok(counts)
 }
 
-/// What is there now; nothing, if even its top is not.
-fn read_there(client: &Client, to: &str) -> Result<HashMap<String, Found>, Failure> {
-    let mut there = HashMap::new();
-    let mut progress = Progress::new("read at the destination", None);
-    let read = walk(client, to, Want::ALL, &users_own, &mut |found| {
-        there.insert(found.path.clone(), found);
+/// The paths of all that is persistent there now; none, if even its top is not there.
+fn names_there(client: &Client, to: &str) -> Result<BTreeSet<String>, Failure> {
+    let mut there = BTreeSet::new();
+    let mut progress = Progress::new("found at the destination", None);
+    let read = walk(client, to, Want::default(), &users_own, &mut |found| {
         progress.step();
+        if found.stat.ephemeral_owner == SessionId::NONE {
+            there.insert(found.path);
+        }
         Ok(())
     });
     match read {
@@ -161,6 +147,73 @@ fn read_there(client: &Client, to: &str) -> Result<HashMap<String, Found>, Failu
     Ok(there)
 }
 
-fn same(old: &Found, new: &Record) -> bool {
-    old.data == new.data && old.acl == new.acl
+/// Makes znodes at the destination what they should be.
+struct Writer<'a> {
+    client: &'a Client,
+    dry_run: bool,
+    /// Znodes that are there, and the questions what they are like.
+    asked: VecDeque<Asked>,
+    window: Window<'a>,
+    counts: Counts,
+}
+
+struct Asked {
+    record: Record,
+    data: Pending<(Option<Vec<u8>>, Stat)>,
+    acl: Pending<Vec<Acl>>,
+}
+
+impl Writer<'_> {
+    fn create(&mut self, record: Record) -> Result<(), Failure> {
+        self.counts.created += 1;
+        if self.dry_run {
+            return Ok(());
+        }
+        let pending = create(self.client, &record);
+        self.window.push(record.path, pending)
+    }
+
+    /// Asks what it is like there; the answer is looked at while others are asked for.
+    fn compare(&mut self, record: Record) -> Result<(), Failure> {
+        self.asked.push_back(Asked {
+            data: self.client.submit_get_data(&record.path),
+            acl: self.client.submit_get_acl(&record.path),
+            record,
+        });
+        match self.asked.len() > WINDOW {
+            true => self.settle_one(),
+            false => Ok(()),
+        }
+    }
+
+    fn settle_one(&mut self) -> Result<(), Failure> {
+        let Some(Asked { record, data, acl }) = self.asked.pop_front() else {
+            return Ok(());
+        };
+        match (data.wait(), acl.wait()) {
+            // It went meanwhile.
+            (Err(error), _) | (_, Err(error)) if error.is(ErrorCode::NoNode) => self.create(record),
+            (data, acl) => {
+                let same =
+                    data.at(&record.path)?.0 == record.data && acl.at(&record.path)? == record.acl;
+                if same {
+                    self.counts.same += 1;
+                    return Ok(());
+                }
+                self.counts.changed += 1;
+                match self.dry_run {
+                    true => Ok(()),
+                    false => set(self.client, &record, &mut self.window),
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Counts, Failure> {
+        while !self.asked.is_empty() {
+            self.settle_one()?;
+        }
+        self.window.finish()?;
+        Ok(self.counts)
+    }
 }

@@ -11,6 +11,9 @@ use grevy_proto::request::{Create, CreateMode};
 use grevy_proto::txn::{CreateKind, CreateTxn, Txn};
 use grevy_proto::{ErrorCode, OpCode, StatPersisted};
 
+/// By how much a sequential znode's name is longer than what was asked for.
+const SEQUENCE_DIGITS: usize = 11;
+
 impl Preparer<'_> {
     /// `ttl`: in ms; only createTTL has one.
     pub(super) fn create(
@@ -24,6 +27,10 @@ impl Preparer<'_> {
         match mode.is_ephemeral() {
             true => self.context.ephemeral_state?,
             false => self.context.session_state?,
+        }
+        if mode.is_sequential() {
+            let left = self.room.checked_sub(SEQUENCE_DIGITS);
+            self.room = left.ok_or(ErrorCode::BadArguments)?;
         }
         let parent_path = parent_of(&request.path)?;
         let schemes = &self.context.config.schemes;

@@ -39,9 +39,13 @@ pub struct PrepareConfig {
     pub reconfig: bool,
     /// The end of a session lists its ephemeral znodes (`zookeeper.closeSessionTxn.enabled`).
     pub close_session_paths: bool,
-    /// How many bytes `auth` in the lists of one request may expand to, and how many a list of a
-    /// session's ephemeral znodes may have. With the request itself this must stay below what
-    /// every member accepts as one record.
+    /// How long a request may be, in bytes (`jute.maxbuffer`); one that came through another
+    /// server may be longer than this one would have taken.
+    pub request_bytes: usize,
+    /// How many bytes longer than the request a transaction may become, by `auth` in lists and by
+    /// sequence numbers, and how long a list of a session's ephemeral znodes may be. With the
+    /// request and some 100 bytes this must stay below what every member accepts as one record
+    /// (ZOOKEEPER-4306).
     pub expansion_bytes: usize,
 }
 
@@ -53,6 +57,7 @@ impl Default for PrepareConfig {
             enforce_quota: false,
             reconfig: false,
             close_session_paths: true,
+            request_bytes: 0xf_ffff,
             expansion_bytes: 512 * 1024,
         }
     }
@@ -154,6 +159,9 @@ impl Pending {
         request: &WriteRequest<'_>,
         context: &Context<'_>,
     ) -> Result<Txn, ErrorCode> {
+        if request.record.len() > context.config.request_bytes {
+            return Err(ErrorCode::BadArguments);
+        }
         self.begin(tree);
         let mut preparer = Preparer {
             pending: self,
@@ -217,7 +225,7 @@ struct Preparer<'a> {
     pending: &'a mut Pending,
     tree: &'a Tree,
     context: &'a Context<'a>,
-    /// How many bytes `auth` may yet expand to.
+    /// How many bytes the transaction may yet grow by.
     room: usize,
 }
 

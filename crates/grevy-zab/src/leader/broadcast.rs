@@ -116,11 +116,13 @@ impl Leader {
             return;
         };
         progress.stage = Stage::Synchronised;
+        progress.transfer = None;
+        progress.deadline = now + common.silence();
         // The time for acknowledging proposals runs from here on.
         if let Some((_, since)) = &mut progress.oldest {
             *since = now;
         }
-        let timeout = common.timing.sync;
+        let timeout = common.silence();
         common.output(Output::LinkTimeout { link, timeout });
         if let Some(server) = progress.server {
             let acked = progress.synced_to.max(progress.acked);
@@ -147,7 +149,7 @@ impl Leader {
 
     /// Commits what a quorum holds, and everything before it.
     fn try_commit(&mut self, common: &mut Common) {
-        if self.phase != Phase::Broadcast {
+        if self.phase != Phase::Broadcast || self.relays {
             return;
         }
         let end = self.quorum_acked(common);
@@ -190,6 +192,17 @@ impl Leader {
                 (membership, leader)
             });
         let leader = activated.as_ref().map(|(_, leader)| *leader);
+        self.tell(common, zxid, leader);
+        if let Some((membership, leader)) = activated {
+            self.activates = Some(zxid);
+            common.activate(Some(membership));
+            self.successor = (leader != common.me).then_some(leader);
+        }
+    }
+
+    /// Tells learners that `zxid` is committed; `leader` leads in the configuration that it
+    /// brings, if it brings one.
+    pub(super) fn tell(&self, common: &mut Common, zxid: Zxid, leader: Option<ServerId>) {
         let mut entry: Option<Arc<[u8]>> = None;
         for (link, progress) in &self.links {
             if !progress.is_registered() {
@@ -221,11 +234,6 @@ impl Leader {
                 link: *link,
                 packet,
             });
-        }
-        if let Some((membership, leader)) = activated {
-            self.activates = Some(zxid);
-            common.activate(Some(membership));
-            self.successor = (leader != common.me).then_some(leader);
         }
     }
 

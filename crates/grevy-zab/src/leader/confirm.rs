@@ -78,6 +78,11 @@ impl Leader {
         self.confirmations.released
     }
 
+    /// Syncs that wait.
+    pub fn pending_syncs(&self) -> usize {
+        self.confirmations.waiting.len()
+    }
+
     /// A learner answered a ping.
     pub fn ping_answered(&mut self, common: &mut Common, link: LinkId) {
         if let Some(progress) = self.links.get_mut(&link) {

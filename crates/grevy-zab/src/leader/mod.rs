@@ -9,9 +9,11 @@ mod broadcast;
 mod confirm;
 mod plan;
 mod progress;
+mod relay;
+mod report;
 mod synchronise;
 
-use crate::common::{Common, Epochs, Fall, Timing};
+use crate::common::{Common, Epochs, Fall};
 use crate::membership::Membership;
 use crate::output::{LinkId, Output, Part};
 use crate::time::Time;
@@ -20,6 +22,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use confirm::Confirmations;
+use grevy_proto::election::{Notification, PeerState};
 use grevy_proto::quorum::{LearnerInfo, Packet};
 use grevy_proto::{Epoch, ServerId, Zxid};
 use progress::{Progress, Stage};
@@ -32,12 +35,18 @@ pub(crate) struct Leader {
     phase: Phase,
     /// When the phase before broadcast has to be over.
     deadline: Time,
+    /// When it began to lead.
+    began: Time,
+    /// Who has voted for it.
+    electors: BTreeSet<ServerId>,
     /// The epoch, or the smallest that it may become.
     epoch: Epoch,
     /// What this server had when it began to lead: nobody who counts may have more.
     began_with: (Epoch, Zxid),
     /// Who has done what the phase waits for.
     support: BTreeSet<ServerId>,
+    /// Voters that have another leader, as they said last.
+    elsewhere: BTreeSet<ServerId>,
     links: BTreeMap<LinkId, Progress>,
     /// Up to where each voter's log is durable, in this epoch.
     acked: BTreeMap<ServerId, Zxid>,
@@ -52,6 +61,8 @@ pub(crate) struct Leader {
     snapshot: Snapshotting,
     /// The last reconfiguration that was committed.
     activates: Option<Zxid>,
+    /// It is no leader, but a follower that serves observers.
+    relays: bool,
     /// Who leads from here on, if a reconfiguration says so.
     pub successor: Option<ServerId>,
 }
@@ -82,24 +93,28 @@ enum Phase {
 }
 
 impl Leader {
-    /// Begins to lead.
-    pub fn new(common: &mut Common, now: Time) -> Self {
+    /// Begins to lead; `electors` have voted for it.
+    pub fn new(common: &mut Common, now: Time, electors: BTreeSet<ServerId>) -> Self {
         common.output(Output::Became(Part::PreparingToLead));
         let mut leader = Self {
             phase: Phase::Discovery,
             deadline: now + common.timing.init,
+            began: now,
+            electors,
             epoch: Epoch(common.epochs.accepted.0 + 1),
             began_with: (common.epochs.current, common.history.last()),
             support: BTreeSet::from([common.me]),
+            elsewhere: BTreeSet::new(),
             links: BTreeMap::new(),
             acked: BTreeMap::new(),
             last_proposed: common.history.last(),
             reconfiguration: None,
             confirmations: Confirmations::default(),
-            next_ping: now + common.timing.tick / 2,
+            next_ping: now + common.ping_interval(),
             checks_next: false,
             snapshot: Snapshotting::No,
             activates: None,
+            relays: false,
             successor: None,
         };
         leader.try_promise(common);
@@ -107,14 +122,17 @@ impl Leader {
     }
 
     /// A server that runs alone: it is established in the epoch of its history.
-    pub fn alone(common: &mut Common) -> Self {
+    pub fn alone(common: &Common) -> Self {
         let last = common.history.last();
         Self {
             phase: Phase::Broadcast,
             deadline: Time(u64::MAX),
+            began: Time(0),
+            electors: BTreeSet::new(),
             epoch: last.epoch(),
             began_with: (last.epoch(), last),
             support: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
             links: BTreeMap::new(),
             acked: BTreeMap::from([(common.me, last)]),
             last_proposed: last,
@@ -124,6 +142,7 @@ impl Leader {
             checks_next: false,
             snapshot: Snapshotting::No,
             activates: None,
+            relays: false,
             successor: None,
         }
     }
@@ -131,6 +150,17 @@ impl Leader {
     /// Whether a quorum follows.
     pub fn is_established(&self) -> bool {
         self.phase == Phase::Broadcast
+    }
+
+    /// Whether `server`, which looks for a leader again, makes further waiting for a quorum's
+    /// epochs vain. Source: `Leader.reportLookingSid`.
+    pub fn is_left_by(&self, server: ServerId, now: Time, common: &Common) -> bool {
+        self.phase <= Phase::Accepting
+            && self.electors.contains(&server)
+            && common
+                .limits
+                .epoch_wait
+                .is_some_and(|wait| now - self.began >= wait)
     }
 
     /// The epoch, once it is decided.
@@ -147,7 +177,38 @@ impl Leader {
         })
     }
 
-    /// Who is behind a connection whose requests are taken up.
+    /// A voter says on the election port what it is doing. If too many have another leader,
+    /// nothing comes of this one, and it need not wait for its time to be over.
+    pub fn hear(
+        &mut self,
+        common: &Common,
+        from: ServerId,
+        message: &Notification,
+    ) -> Result<(), Fall> {
+        if self.is_established() {
+            return Ok(());
+        }
+        let follows = matches!(message.state, PeerState::Following | PeerState::Leading);
+        match follows && message.leader != common.me {
+            true => self.elsewhere.insert(from),
+            false => self.elsewhere.remove(&from),
+        };
+        let left = |server: ServerId| !self.elsewhere.contains(&server);
+        match common.members.is_quorum(left) {
+            true => Ok(()),
+            false => Err(Fall(format!(
+                "too many servers have another leader, among them server {}",
+                from.0
+            ))),
+        }
+    }
+
+    /// Who is behind a connection.
+    pub fn learner(&self, link: LinkId) -> Option<ServerId> {
+        self.links.get(&link)?.server
+    }
+
+    /// Whether the requests of a connection are taken up.
     pub fn serves(&self, link: LinkId) -> bool {
         let is_active = |progress: &Progress| progress.stage >= Stage::Synchronised;
         self.is_established() && self.links.get(&link).is_some_and(is_active)
@@ -160,9 +221,9 @@ impl Leader {
     }
 
     /// A learner sent something that is not for here.
-    pub fn heard(&mut self, now: Time, link: LinkId, timing: Timing) {
+    pub fn heard(&mut self, common: &Common, now: Time, link: LinkId) {
         if let Some(progress) = self.links.get_mut(&link) {
-            progress.heard(now, timing);
+            progress.heard(now, common.silence());
         }
     }
 
@@ -172,11 +233,10 @@ impl Leader {
 
     /// Takes a packet of a learner's. Requests, and what is about sessions, are not for here.
     pub fn handle_packet(&mut self, common: &mut Common, now: Time, link: LinkId, packet: Packet) {
-        let timing = common.timing;
         let Some(progress) = self.links.get_mut(&link) else {
             return;
         };
-        progress.heard(now, timing);
+        progress.heard(now, common.silence());
         match (progress.stage, packet) {
             (Stage::Connected, Packet::LearnerInfo(info)) => {
                 self.handle_learner_info(common, link, &info);
@@ -223,6 +283,10 @@ impl Leader {
         }
         if info.server == Some(common.me) {
             let text = "it says that it is this very server; give each server a number of its own";
+            return self.hang_up(common, link, text);
+        }
+        if self.relays && !info.observer {
+            let text = "it wants to follow, and only observers are served here";
             return self.hang_up(common, link, text);
         }
         // Who comes back has lost its connection, though this end may not know yet.
@@ -382,7 +446,7 @@ impl Leader {
         common.activate(proposed);
         let epoch = self.epoch;
         common.output(Output::Became(Part::Leading { epoch }));
-        self.next_ping = now + common.timing.tick / 2;
+        self.next_ping = now + common.ping_interval();
         for (link, progress) in &mut self.links {
             if progress.stage == Stage::Synchronised {
                 progress.stage = Stage::Serving;
@@ -402,11 +466,11 @@ impl Leader {
         if now < self.next_ping {
             return Ok(());
         }
-        self.next_ping = now + common.timing.tick / 2;
+        self.next_ping = now + common.ping_interval();
         self.ping(common);
         self.drop_silent(common, now);
         self.checks_next = !self.checks_next;
-        if self.checks_next || self.phase < Phase::Broadcast {
+        if self.checks_next || self.phase < Phase::Broadcast || self.relays {
             return Ok(());
         }
         let living: BTreeSet<ServerId> = self

@@ -1,8 +1,10 @@
 //! What a leader knows of one learner.
 
 use crate::common::Timing;
+use crate::peer::report::Traffic;
 use crate::time::Time;
 use alloc::collections::VecDeque;
+use core::time::Duration;
 use grevy_proto::quorum::LearnerInfo;
 use grevy_proto::{ServerId, Zxid};
 
@@ -29,6 +31,13 @@ pub(crate) enum Stage {
     Serving,
 }
 
+/// What a learner is sent to be brought up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transfer {
+    Snapshot,
+    Diff,
+}
+
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -41,6 +50,8 @@ pub(crate) struct Progress {
     pub synced_to: Zxid,
     /// Up to where it says that its log is durable.
     pub acked: Zxid,
+    /// What it is being sent to be brought up to date.
+    pub transfer: Option<Transfer>,
     /// Until when it counts as living.
     pub deadline: Time,
     /// A transaction that it has not acknowledged, and since when that is so.
@@ -50,6 +61,8 @@ pub(crate) struct Progress {
     pings: VecDeque<u64>,
     /// The round of the last ping that it answered.
     pub answered: u64,
+    /// For operators.
+    pub traffic: Traffic,
 }
 
 impl Progress {
@@ -60,10 +73,12 @@ impl Progress {
             stage: Stage::Connected,
             synced_to: Zxid(-1),
             acked: Zxid(-1),
+            transfer: None,
             deadline: now + timing.init + timing.sync,
             oldest: None,
             pings: VecDeque::new(),
             answered: 0,
+            traffic: Traffic::since(now),
         }
     }
 
@@ -78,8 +93,10 @@ impl Progress {
         self.stage >= Stage::Synchronising
     }
 
-    pub fn heard(&mut self, now: Time, timing: Timing) {
-        self.deadline = self.deadline.max(now + timing.sync);
+    /// It was heard; it may be silent for so long again.
+    pub fn heard(&mut self, now: Time, silence: Duration) {
+        self.traffic.received += 1;
+        self.deadline = self.deadline.max(now + silence);
     }
 
     pub fn pinged(&mut self, round: u64) {

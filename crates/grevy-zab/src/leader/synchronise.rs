@@ -6,7 +6,7 @@
 //! then NEWLEADER, then what is still outstanding.
 
 use super::plan::{Plan, plan};
-use super::progress::Stage;
+use super::progress::{Stage, Transfer};
 use super::{Leader, Phase, Snapshotting};
 use crate::common::Common;
 use crate::history::Entry;
@@ -21,10 +21,21 @@ impl Leader {
     /// Brings a learner whose log ends at `last` up to date.
     pub(super) fn synchronise(&mut self, common: &mut Common, now: Time, link: LinkId, last: Zxid) {
         let end = self.agreed_end(common);
+        if self.relays && last > end {
+            let text = "it has more than this follower knows to be committed";
+            return self.hang_up(common, link, text);
+        }
         let plan = match common.always_snapshot {
             true => Plan::Snapshot,
             false => plan(&common.history, end, last, common.read_log),
         };
+        let transfer = match plan {
+            Plan::Snapshot => Transfer::Snapshot,
+            _ => Transfer::Diff,
+        };
+        if !self.begin_transfer(common, link, transfer) {
+            return;
+        }
         match plan {
             Plan::Diff { after } => {
                 common.send(link, Packet::Diff(end));
@@ -126,8 +137,35 @@ impl Leader {
                 common.send(link, Packet::Diff(self.agreed_end(common)));
                 self.send_history(common, now, link, after, &entries);
             }
-            _ => self.order_snapshot(common, link),
+            _ if self.begin_transfer(common, link, Transfer::Snapshot) => {
+                self.order_snapshot(common, link);
+            }
+            _ => {}
         }
+    }
+
+    /// Notes what the learner is being sent. Whether there is room for it: too many observers
+    /// are sent away, to come again. Source: `LearnerSyncThrottler`.
+    fn begin_transfer(&mut self, common: &mut Common, link: LinkId, transfer: Transfer) -> bool {
+        let running = self.links.iter().filter(|(other, progress)| {
+            **other != link && progress.observer && progress.transfer == Some(transfer)
+        });
+        let limit = match transfer {
+            Transfer::Snapshot => common.limits.snapshots,
+            Transfer::Diff => common.limits.diffs,
+        };
+        let is_full = running.count() >= limit;
+        let Some(progress) = self.links.get_mut(&link) else {
+            return false;
+        };
+        progress.transfer = Some(transfer);
+        if progress.observer && is_full {
+            let text =
+                "too many observers are being brought up to date (leader.maxConcurrent…Syncs)";
+            self.hang_up(common, link, text);
+            return false;
+        }
+        true
     }
 
     /// Sends everything behind `after`, of which `first` may not be in memory, and registers the

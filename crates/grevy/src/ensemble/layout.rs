@@ -87,13 +87,10 @@ impl Layout {
              initLimit=10\n\
              syncLimit=5\n\
              dataDir={}\n\
-             clientPort={}\n\
-             clientPortAddress=127.0.0.1\n\
              admin.serverAddress=127.0.0.1\n\
              admin.serverPort={}\n\
              4lw.commands.whitelist=*\n",
             data.display(),
-            place.client_port,
             self.port(ADMIN_PORT, place.id)
         );
         if place.observes {
@@ -101,15 +98,17 @@ impl Layout {
         }
         for id in 1..=self.voters + self.observers {
             let role = match id > self.voters {
-                true => ":observer",
-                false => "",
+                true => "observer",
+                false => "participant",
             };
+            // With the clients' address, so that whoever knows one server finds the others.
             // Writing into a string cannot fail.
             let _ = writeln!(
                 text,
-                "server.{id}=127.0.0.1:{}:{}{role}",
+                "server.{id}=127.0.0.1:{}:{}:{role};127.0.0.1:{}",
                 self.port(QUORUM_PORT, id),
-                self.port(ELECTION_PORT, id)
+                self.port(ELECTION_PORT, id),
+                self.place(id).client_port
             );
         }
         text
@@ -152,11 +151,10 @@ mod tests {
         assert_eq!(place.client_port, 12183);
         let text = layout.config(&place);
         for line in [
-            "clientPort=12183",
             "admin.serverPort=18083",
             "peerType=observer",
-            "server.1=127.0.0.1:12888:13888",
-            "server.3=127.0.0.1:12890:13890:observer",
+            "server.1=127.0.0.1:12888:13888:participant;127.0.0.1:12181",
+            "server.3=127.0.0.1:12890:13890:observer;127.0.0.1:12183",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

@@ -63,6 +63,9 @@ fn one_znode_is_set_from_a_file_or_edited() {
     let file = file.to_str().unwrap();
     place.ok(&["config", "set", "/app/x", file]);
     assert_eq!(place.ok(&["get", "/app/x"]), "one");
+    let copy = place.directory.join("copy");
+    place.ok(&["config", "get", "/app/x", copy.to_str().unwrap()]);
+    assert_eq!(fs::read(copy).unwrap(), b"one");
     let edit = |editor: &str| {
         let mut command = place.command(&["config", "edit", "/app/x"]);
         command.env_remove("VISUAL").env("EDITOR", editor);

@@ -183,6 +183,28 @@ fn what_is_wrong_is_said_with_file_and_offset() {
 }
 
 #[test]
+fn what_a_crash_leaves_behind_is_noted_and_no_damage() {
+    let data = used("leftovers");
+    let version = data.join("version-2");
+    let snapshot = fs::read(version.join("snapshot.0")).unwrap();
+    fs::write(version.join("snapshot.1000"), &snapshot[..200]).unwrap();
+    let log = version.join("log.1");
+    let records = fs::read(&log).unwrap();
+    // Behind the last record, where the mark has not come to, half a record more.
+    let end = records.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let torn = [&records[..end], &records[16..40]].concat();
+    fs::write(&log, torn).unwrap();
+    let (code, out, _) = run(&["verify", text(&data)]);
+    assert_eq!(code, 0, "{out}");
+    for expected in [
+        "snapshot.1000: when a server starts: passed over ",
+        &format!("log.1 at offset {end}: when a server starts: cut 24 bytes that were never"),
+    ] {
+        assert!(out.contains(expected), "{expected} in {out}");
+    }
+}
+
+#[test]
 fn a_damaged_log_is_repaired_beside_the_old_one_or_with_a_backup() {
     let data = used("repair");
     let log = data.join("version-2/log.1");

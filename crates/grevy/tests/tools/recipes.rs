@@ -161,6 +161,25 @@ fn a_deleted_znode_ends_the_command() {
 }
 
 #[test]
+fn a_command_that_does_not_end_is_killed() {
+    let place = Place::new("grace");
+    let script = "trap '' TERM; echo $GREVY_NODE; while read -r line; do :; done";
+    let mut child = place
+        .command(&["lock", "/l", "--grace", "100", "--", "sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command can be run");
+    let stdin = child.stdin.take();
+    let mut node = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+    stdout.read_line(&mut node).expect("it prints text");
+    place.ok(&["rm", node.trim_end()]);
+    assert_eq!(child.wait().expect("it ends").code(), Some(123));
+    drop(stdin);
+}
+
+#[test]
 fn candidates_lead_one_after_another() {
     let place = Place::new("elect");
     let mut first = Held::start(&place, &["elect", "/leader", "--id", "one"]);

@@ -20,8 +20,8 @@ keys! {
     "localSessionsUpgradingEnabled" Cfg, Flag, Value("false"), InEnsemble, "Whether a local session becomes a global one when it needs to.";
     "syncEnabled" Cfg, Flag, Value("true"), InEnsemble, "Whether an observer keeps a log and snapshots.";
     "observer.syncEnabled" Property, Flag, Derived("`syncEnabled`"), InEnsemble, "The same, and it wins.";
-    "observerMasterPort" Cfg, Int { unit: Unit::Port, min: INT_MIN, max: 65535 }, Value("0"), InEnsemble, "The port on which followers serve observers; 0: none.";
-    "observerMaster.sizeLimit" Property, bytes(1), Value("33554432"), InEnsemble, "How many bytes of committed proposals a follower keeps for observers.";
+    "observerMasterPort" Cfg, Int { unit: Unit::Port, min: INT_MIN, max: 65535 }, Value("0"), InEnsemble, "The port on which followers serve observers, and observers look for them; 0: none.";
+    "observerMaster.sizeLimit" Property, bytes(1), Value("33554432"), Accepted("a follower brings observers up to date as a leader does: from the transactions that it keeps anyway (commitLogCount), its log, or a snapshot"), "How many bytes of committed proposals a follower keeps for observers.";
     "multiAddress.enabled" Cfg, Flag, Value("false"), InEnsemble, "Whether a server line may name several addresses.";
     "multiAddress.reachabilityCheckEnabled" Cfg, Flag, Value("true"), InEnsemble, "Whether a reachable one of them is looked for.";
     "multiAddress.reachabilityCheckTimeoutMs" Cfg, ms(1), Value("1000"), InEnsemble, "How long that may take.";
@@ -41,6 +41,7 @@ keys! {
     "leader.maxConcurrentSnapshots" Property, count(1), Unset, Accepted("ZooKeeper 3.6 replaced it by leader.maxConcurrentSnapSyncs"), "How many learners are sent a snapshot at a time.";
     "leader.maxConcurrentSnapshotTimeout" Property, count(0), Unset, Accepted("ZooKeeper 3.6 removed it"), "How long a learner waits for its turn.";
     "forceSnapshotSync" Property, Flag, Value("false"), InEnsemble, "Whether learners are always sent a snapshot. For tests.";
-    "observer.reconnectDelayMs" Property, ms(0), Value("0"), InEnsemble, "How long an observer waits before it connects again.";
-    "observer.election.DelayMs" Property, ms(0), Value("200"), InEnsemble, "How long an observer waits before it takes part in an election.";
+    "observer.reconnectDelayMs" Property, ms(0), Value("0"), InEnsemble, "How long an observer waits at most after no follower would have it (`observerMasterPort`).";
+    "observer.election.DelayMs" Property, ms(0), Value("200"), InEnsemble, "How long an observer that lost its leader waits at most before it looks for the next.";
+    "grevy.peerTimeoutMs" Property, ms(0), Value("0"), InEnsemble, "Grevy's own: how long another server may be silent, if less than `syncLimit`; 0: off. Not below `tickTime` beside servers of ZooKeeper.";
 }

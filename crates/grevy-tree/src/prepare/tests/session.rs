@@ -122,6 +122,33 @@ fn a_long_list_is_cut_and_all_znodes_go() {
 }
 
 #[test]
+fn no_transaction_outgrows_a_record() {
+    let config = PrepareConfig {
+        request_bytes: 200,
+        expansion_bytes: 25,
+        ..PrepareConfig::default()
+    };
+    let make = || Leader::with(config.clone(), true);
+    for (request, expected) in [
+        ("create /n- flags=2", "create /n-0000000000 1"),
+        (
+            "multi create /n- flags=2 + create /n- flags=2",
+            "[create /n-0000000000 1, create /n-0000000001 2]",
+        ),
+        (
+            "multi create /n- flags=2 + create /n- flags=2 + create /n- flags=2",
+            "[create /n-0000000000 1, create /n-0000000001 2, error BadArguments]",
+        ),
+        (
+            "multi create /a + create /b + create /c + create /d + create /e",
+            "error BadArguments",
+        ),
+    ] {
+        Leader::check(make, "", request, expected);
+    }
+}
+
+#[test]
 fn the_list_may_be_off() {
     let config = PrepareConfig {
         close_session_paths: false,

@@ -1,8 +1,7 @@
-//! All that may happen while a recipe waits, in one queue.
+//! All that may happen while a command waits, in one queue.
 
 use crate::exit::Failure;
 use grevy_cli::client::WatchedEvent;
-use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,8 +13,10 @@ pub enum Event {
     Watched(WatchedEvent),
     /// Somebody wants this process to end: the number of the signal.
     Signal(i32),
-    /// The command ended.
-    Ended(ExitStatus),
+    /// The command that was run has ended.
+    Ended,
+    /// A key was pressed: its byte.
+    Key(u8),
 }
 
 /// The queue's receiving end.

@@ -1,0 +1,167 @@
+//! Connection strings: `host:port[,host:port…][/chroot]`. Source: `ConnectStringParser`.
+
+use grevy_proto::path::{self, PathError};
+use std::fmt;
+use std::str::FromStr;
+
+/// The port where none is given.
+const DEFAULT_PORT: u16 = 2181;
+
+/// Where to connect, and below which znode.
+///
+/// ```
+/// use grevy_client::ConnectString;
+///
+/// let connect: ConnectString = "a.example,[fd00::2]:2182/app".parse()?;
+/// assert_eq!(connect.servers[0].to_string(), "a.example:2181");
+/// assert_eq!(connect.servers[1].to_string(), "[fd00::2]:2182");
+/// assert_eq!(connect.chroot, "/app");
+/// # Ok::<(), grevy_client::AddressError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectString {
+    /// Servers to choose from; at least one.
+    pub servers: Vec<HostPort>,
+    /// What all paths are below of; empty for the root.
+    pub chroot: String,
+}
+
+/// One server's address. Names are resolved anew for every attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// A name, or an address without brackets.
+    pub host: String,
+    /// A TCP port.
+    pub port: u16,
+}
+
+/// What is wrong with a connection string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressError {
+    /// It names no server.
+    NoServer(String),
+    /// A server has no host before its port.
+    NoHost(String),
+    /// A bracket is not closed.
+    Bracket(String),
+    /// What stands after the colon is no port.
+    Port(String),
+    /// The part from the first slash on is no path.
+    Chroot(String, PathError),
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoServer(text) => {
+                write!(
+                    f,
+                    "no server in {text:?}; expected host:port[,host:port…][/path]"
+                )
+            }
+            Self::NoHost(text) => write!(f, "no host in {text:?}"),
+            Self::Bracket(text) => write!(f, "{text:?} starts with '[' but has no matching ']'"),
+            Self::Port(text) => write!(f, "{text:?} does not end in a port from 0 to 65535"),
+            Self::Chroot(path, error) => write!(f, "{path:?} is no path to work below: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl FromStr for ConnectString {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let (hosts, chroot) = match text.find('/') {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        let chroot = match chroot {
+            "" | "/" => "",
+            chroot => {
+                let bad = |error| AddressError::Chroot(chroot.to_owned(), error);
+                path::validate(chroot).map_err(bad)?;
+                chroot
+            }
+        };
+        let servers = hosts
+            .split(',')
+            .map(str::trim)
+            .filter(|host| !host.is_empty())
+            .map(HostPort::from_str)
+            .collect::<Result<Vec<_>, _>>()?;
+        if servers.is_empty() {
+            return Err(AddressError::NoServer(text.to_owned()));
+        }
+        Ok(Self {
+            servers,
+            chroot: chroot.to_owned(),
+        })
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, rest) = rest
+                    .rsplit_once(']')
+                    .ok_or_else(|| AddressError::Bracket(text.to_owned()))?;
+                (host, rest.strip_prefix(':').unwrap_or(rest))
+            }
+            None => text.rsplit_once(':').unwrap_or((text, "")),
+        };
+        let port = match port {
+            "" => DEFAULT_PORT,
+            port => port
+                .parse()
+                .map_err(|_| AddressError::Port(text.to_owned()))?,
+        };
+        match host {
+            "" => Err(AddressError::NoHost(text.to_owned())),
+            host => Ok(Self {
+                host: host.to_owned(),
+                port,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_strings() {
+        let good: &[(&str, &[&str], &str)] = &[
+            ("localhost:2181", &["localhost:2181"], ""),
+            ("a", &["a:2181"], ""),
+            ("a:", &["a:2181"], ""),
+            ("a:1,b:2, c", &["a:1", "b:2", "c:2181"], ""),
+            ("a:1,b:2/x/y", &["a:1", "b:2"], "/x/y"),
+            ("a:1/", &["a:1"], ""),
+            ("[::1]:5,[fe80::2]", &["[::1]:5", "[fe80::2]:2181"], ""),
+        ];
+        for (text, servers, chroot) in good {
+            let parsed: ConnectString = text.parse().expect(text);
+            let shown: Vec<_> = parsed.servers.iter().map(HostPort::to_string).collect();
+            assert_eq!(shown, *servers, "{text}");
+            assert_eq!(parsed.chroot, *chroot, "{text}");
+        }
+        for bad in ["", "/x", "a:99999", "a:x", "[::1", "a:1/x/", "a:1//x", ":1"] {
+            assert!(ConnectString::from_str(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+
+pub mod machine;
+
+mod address;
+mod answer;
+mod client;
+mod connector;
+mod driver;
+mod error;
+mod link;
+mod protected;
+mod retry;
+mod security;
+#[cfg(feature = "tls")]
+mod tls;
+mod transaction;
+mod watch;
+
+pub use address::{AddressError, ConnectString, HostPort};
+pub use answer::Answer;
+pub use client::{AddWatchMode, Client, ConnectError, CreateOptions, Created, Identity};
+pub use connector::Connector;
+pub use error::{Error, Operation};
+pub use machine::{NodeEvent, SessionState, Ticket, WatcherType};
+pub use retry::RetryPolicy;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
+pub use transaction::{OpResult, ReadResult, Reads, Transaction};
+pub use watch::{Notice, OneshotWatch, Watch};
+
+pub use grevy_proto::acl::perms;
+pub use grevy_proto::event::EventType;
+pub use grevy_proto::path::PathError;
+pub use grevy_proto::{Acl, ErrorCode, Id, OpCode, SessionId, Stat, Zxid};

@@ -1,0 +1,221 @@
+//! Broken networks, lost answers, ended sessions.
+
+use crate::support::{Network, Place, Relay};
+use grevy_client::{
+    AddWatchMode, CreateOptions, Error, EventType, Notice, RetryPolicy, SessionState,
+};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_session_survives_its_connection() {
+    let place = Place::new("survives");
+    let relay = Relay::to(&place).await;
+    let client = relay
+        .connector()
+        .auth("digest", b"a:b")
+        .connect()
+        .await
+        .unwrap();
+    let other = place.client().await;
+    client
+        .create("/e", b"", &CreateOptions::ephemeral())
+        .await
+        .unwrap();
+    let (_, _, changed) = client.get_data_and_watch("/e").await.unwrap();
+    let (_, created) = client.exists_and_watch("/later").await.unwrap();
+    let mut tree = client
+        .add_watch("/", AddWatchMode::PersistentRecursive)
+        .await
+        .unwrap();
+    let session = client.session_id();
+    relay.set(Network::Down);
+    assert_eq!(
+        client.state_other_than(SessionState::Connected).await,
+        SessionState::Disconnected
+    );
+    other.set_data("/e", b"1", None).await.unwrap();
+    relay.set(Network::Whole);
+    client.connected().await.unwrap();
+    assert_eq!(client.session_id(), session);
+    assert_eq!(
+        changed.changed().await.unwrap().kind,
+        EventType::NodeDataChanged
+    );
+    assert_eq!(tree.next().await.unwrap(), Notice::Resumed);
+    other
+        .create("/later", b"", &CreateOptions::persistent())
+        .await
+        .unwrap();
+    assert_eq!(
+        created.changed().await.unwrap().kind,
+        EventType::NodeCreated
+    );
+    // The one-shot watch's event comes first: it is about a path below the tree, too.
+    for path in ["/e", "/later"] {
+        let notice = tree.next().await.unwrap();
+        assert!(matches!(notice, Notice::Event(event) if event.path == path));
+    }
+    let identities = client.who_am_i().await.unwrap();
+    assert!(identities.iter().any(|identity| identity.user == "a"));
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_write_leaves_its_outcome_unknown() {
+    let place = Place::new("unknown");
+    let relay = Relay::to(&place).await;
+    let client = relay.connector().connect().await.unwrap();
+    let other = place.client().await;
+    let (_, created) = other.exists_and_watch("/a").await.unwrap();
+    relay.set(Network::Mute);
+    let write = client.create("/a", b"", &CreateOptions::persistent());
+    let read = client.get_data("/");
+    created.changed().await.unwrap();
+    relay.set(Network::Down);
+    let error = write.await.unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error}");
+    let error = read.await.unwrap_err();
+    assert!(matches!(error, Error::ConnectionLoss { .. }), "{error}");
+    // Nothing was sent: no server could be reached.
+    let error = client.set_data("/a", b"", None).await.unwrap_err();
+    assert!(matches!(error, Error::ConnectionLoss { .. }), "{error}");
+    relay.set(Network::Whole);
+    let retry = RetryPolicy::default();
+    let stat = retry
+        .run(|| client.set_data("/a", b"", Some(0)))
+        .await
+        .unwrap();
+    assert_eq!(stat.version, 1);
+}
+
+#[tokio::test]
+async fn a_protected_create_finds_its_znode_again() {
+    let place = Place::new("protected");
+    let relay = Relay::to(&place).await;
+    let client = relay.connector().connect().await.unwrap();
+    let other = place.client().await;
+    other
+        .create("/q", b"", &CreateOptions::persistent())
+        .await
+        .unwrap();
+    let (_, _, created) = other.get_children_and_watch("/q").await.unwrap();
+    relay.set(Network::Mute);
+    let options = CreateOptions::ephemeral().sequential();
+    let policy = RetryPolicy::default();
+    let creating = client.create_protected("/q/n-", b"x", &options, &policy);
+    let breaking = async {
+        created.changed().await.unwrap();
+        relay.cut();
+    };
+    let (created, ()) = tokio::join!(creating, breaking);
+    let created = created.unwrap();
+    assert_eq!(created.stat.ephemeral_owner, client.session_id());
+    let (names, _) = client.get_children("/q").await.unwrap();
+    assert_eq!(created.path, format!("/q/{}", names[0]));
+    assert_eq!(names.len(), 1);
+    assert!(
+        names[0].starts_with("_c_") && names[0].ends_with("-n-0000000000"),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_protected_create_that_nobody_waits_for_leaves_nothing() {
+    let place = Place::new("unclaimed");
+    let relay = Relay::to(&place).await;
+    let client = relay.connector().connect().await.unwrap();
+    let other = place.client().await;
+    other
+        .create("/q", b"", &CreateOptions::persistent())
+        .await
+        .unwrap();
+    let mut children = other
+        .add_watch("/q", AddWatchMode::PersistentRecursive)
+        .await
+        .unwrap();
+    relay.set(Network::Mute);
+    let options = CreateOptions::ephemeral().sequential();
+    let policy = RetryPolicy::default();
+    let creating = client.create_protected("/q/n-", b"", &options, &policy);
+    let first = tokio::select! {
+        result = creating => panic!("the answer cannot come: {result:?}"),
+        notice = children.next() => notice.unwrap(),
+    };
+    assert!(matches!(first, Notice::Event(event) if event.kind == EventType::NodeCreated));
+    relay.cut();
+    let second = children.next().await.unwrap();
+    assert!(matches!(second, Notice::Event(event) if event.kind == EventType::NodeDeleted));
+    assert_eq!(client.state(), SessionState::Connected);
+}
+
+#[tokio::test]
+async fn an_expired_session_says_so() {
+    let place = Place::new("expired");
+    let relay = Relay::to(&place).await;
+    let short = relay
+        .connector()
+        .session_timeout(Duration::from_millis(400));
+    let client = short.connect().await.unwrap();
+    let other = place.client().await;
+    client
+        .create("/e", b"", &CreateOptions::ephemeral())
+        .await
+        .unwrap();
+    let (_, _, gone) = other.get_data_and_watch("/e").await.unwrap();
+    let (_, _, watch) = client.get_data_and_watch("/").await.unwrap();
+    relay.set(Network::Frozen);
+    gone.changed().await.unwrap();
+    relay.cut();
+    let error = watch.changed().await.unwrap_err();
+    assert!(matches!(error, Error::SessionExpired { .. }), "{error}");
+    assert_eq!(client.state(), SessionState::Expired);
+    let error = client.get_data("/").await.unwrap_err();
+    assert!(matches!(error, Error::SessionExpired { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_session_can_be_resumed_elsewhere() {
+    let place = Place::new("resumed");
+    let first = place.client().await;
+    first
+        .create("/e", b"", &CreateOptions::ephemeral())
+        .await
+        .unwrap();
+    let ticket = first.ticket().unwrap();
+    let second = place
+        .connector()
+        .resume(ticket.clone())
+        .connect()
+        .await
+        .unwrap();
+    assert_eq!(second.session_id(), first.session_id());
+    assert!(!format!("{ticket:?}").contains("password"));
+    second.close().await;
+    let error = first.state_other_than(SessionState::Connected).await;
+    assert_eq!(first.state_other_than(error).await, SessionState::Expired);
+    let gone = place
+        .connector()
+        .resume(ticket)
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(matches!(gone, Error::SessionExpired { .. }), "{gone}");
+}
+
+#[tokio::test]
+async fn servers_that_are_not_there_are_named() {
+    let place = Place::new("absent");
+    let relay = Relay::to(&place).await;
+    relay.set(Network::Down);
+    let patience = Duration::from_millis(300);
+    let error = relay
+        .connector()
+        .connect_timeout(patience)
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("127.0.0.1:"), "{error}");
+    // One that is there is found behind those that are not.
+    let list = format!("127.0.0.1:1,{},[::1]:1", place.address);
+    let client = grevy_client::Client::connect(&list).await.unwrap();
+    assert!(client.exists("/").await.unwrap().is_some());
+}

@@ -1,0 +1,114 @@
+//! What a follower passes on between the observers that it serves and the leader. Source:
+//! `ObserverMaster`.
+//!
+//! Requests go to the leader as they are; that they are done, observers learn by the
+//! transactions. Answers to syncs and about sessions come in the order of the questions and
+//! without a name, so it is kept whose questions were passed on.
+
+use crate::clients::Clients;
+use crate::node::{Node, millis};
+use crate::time::Now;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use grevy_proto::quorum::{Forwarded, Packet};
+use grevy_proto::{OpCode, SessionId};
+use grevy_zab::LinkId;
+
+/// Questions about sessions that the leader has not answered, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Revalidations(VecDeque<Asked>);
+
+#[derive(Debug)]
+struct Asked {
+    session: SessionId,
+    timeout: i32,
+    /// Of which observer; `None`: of a client of this server.
+    observer: Option<LinkId>,
+}
+
+impl Revalidations {
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// A client of this server asks.
+    pub fn push_own(&mut self, session: SessionId, timeout: i32) {
+        self.0.push_back(Asked {
+            session,
+            timeout,
+            observer: None,
+        });
+    }
+}
+
+impl Node {
+    /// Somebody has connected to the port for observers.
+    pub fn observer_accepted(&mut self, now: Now, link: LinkId) {
+        self.peer.observer_accepted(now.time, link);
+        self.follow_up(now);
+    }
+
+    /// Whether something that came from an observer is passed on. A follower that is about to
+    /// end passes nothing on: the observer is about to look for another.
+    pub(crate) fn relays_for(&self, link: LinkId) -> bool {
+        self.peer.serves_observer(link) && !self.is_stopping()
+    }
+
+    pub(crate) fn relay_request(&mut self, link: LinkId, request: Box<Forwarded>) {
+        let Some(leader) = self.peer.leader_link() else {
+            return;
+        };
+        if OpCode::from_wire(request.op) == Some(OpCode::Sync) {
+            self.forwarding.push_relayed_sync(link);
+        }
+        self.peer.send(leader, Packet::Request(request));
+    }
+
+    pub(crate) fn relay_revalidation(&mut self, link: LinkId, session: SessionId, timeout: i32) {
+        let Some(leader) = self.peer.leader_link() else {
+            return;
+        };
+        self.revalidations.0.push_back(Asked {
+            session,
+            timeout,
+            observer: Some(link),
+        });
+        let packet = Packet::Revalidate { session, timeout };
+        self.peer.send(leader, packet);
+    }
+
+    /// The leader says whether a session is open.
+    pub(crate) fn session_judged(
+        &mut self,
+        now: Now,
+        clients: &impl Clients,
+        session: SessionId,
+        valid: bool,
+    ) {
+        let is_meant = |asked: &Asked| asked.session == session;
+        let Some(at) = self.revalidations.0.iter().position(is_meant) else {
+            return;
+        };
+        let Some(asked) = self.revalidations.0.remove(at) else {
+            return;
+        };
+        let Some(observer) = asked.observer else {
+            return self.revalidated(now, clients, session, valid);
+        };
+        if valid {
+            self.also_heard.push((session, asked.timeout));
+        }
+        let packet = Packet::Revalidated { session, valid };
+        self.peer.send(observer, packet);
+    }
+
+    /// Sessions that an observer heard: the leader is told with the next ping.
+    pub(crate) fn relay_heard(&mut self, heard: &[(SessionId, i32)]) {
+        for (session, timeout) in heard {
+            // What makes no sense as a timeout is nobody's session.
+            if !millis(*timeout).is_zero() {
+                self.also_heard.push((*session, *timeout));
+            }
+        }
+    }
+}

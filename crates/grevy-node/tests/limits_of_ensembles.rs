@@ -1,0 +1,123 @@
+//! What bounds the members of an ensemble beside `initLimit` and `syncLimit`.
+
+mod cluster;
+
+use cluster::Cluster;
+use grevy_node::{CloseReason, Part};
+use grevy_proto::SessionId;
+use std::time::Duration;
+
+const SECONDS: Duration = Duration::from_secs(30);
+
+fn all_serve(cluster: &mut Cluster) {
+    cluster.run_until("all serve", SECONDS, |c| {
+        (0..c.len()).all(|at| c.serves(at))
+    });
+}
+
+#[test]
+fn observers_beyond_the_limit_come_again() {
+    for seed in 1..20 {
+        let mut cluster = Cluster::new(3, 4, seed);
+        cluster.limits.snapshots = 1;
+        cluster.limits.diffs = 1;
+        (0..3).for_each(|at| cluster.start(at));
+        cluster.run_until("a leader", SECONDS, |c| c.leader().is_some());
+        let leader = cluster.leader().unwrap();
+        let client = cluster.connect(leader);
+        cluster.run_until("a session", SECONDS, |c| {
+            c.session(leader, client).is_some()
+        });
+        for n in 0..20 {
+            cluster.create(leader, client, &format!("/{n}"));
+        }
+        (3..7).for_each(|at| cluster.start(at));
+        all_serve(&mut cluster);
+        assert!(cluster.exists(6, "/0"));
+        let notes = cluster.notes().join("\n");
+        assert!(notes.contains("too many observers"), "{notes}");
+    }
+}
+
+#[test]
+fn a_leader_that_does_not_serve_still_leads() {
+    let mut cluster = Cluster::new(3, 0, 1);
+    cluster.configure(|config| config.leader_serves = false);
+    cluster.start_all();
+    all_serve(&mut cluster);
+    let leader = cluster.leader().unwrap();
+    let refused = cluster.connect(leader);
+    assert_eq!(
+        cluster.closing(leader, refused),
+        Some(CloseReason::NotServing)
+    );
+    let follower = (leader + 1) % 3;
+    let client = cluster.connect(follower);
+    cluster.run_until("a session", SECONDS, |c| {
+        c.session(follower, client).is_some()
+    });
+    cluster.create(follower, client, "/a");
+    cluster.run_until("it is there", SECONDS, |c| {
+        (0..3).all(|at| c.exists(at, "/a"))
+    });
+    cluster.kill(leader);
+    cluster.run_until("another", SECONDS, |c| c.leader().is_some());
+    let next = cluster.leader().unwrap();
+    assert!(next == follower || cluster.session(follower, client).is_some());
+    let late = cluster.ask_session(next, SessionId::NONE, false);
+    assert_eq!(cluster.closing(next, late), Some(CloseReason::NotServing));
+}
+
+/// The harness loses connections across a cut at once; what hangs shows as silence.
+#[test]
+fn silence_counts_sooner_if_so_configured() {
+    for (silence, expected) in [(None, false), (Some(Duration::from_millis(300)), true)] {
+        let mut cluster = Cluster::new(3, 0, 1);
+        cluster.limits.silence = silence;
+        cluster.start_all();
+        all_serve(&mut cluster);
+        let leader = cluster.leader().unwrap();
+        (0..3)
+            .filter(|at| *at != leader)
+            .for_each(|at| cluster.hang(at));
+        cluster.run_for(Duration::from_millis(900));
+        let leads = matches!(cluster.part(leader), Some(Part::Leading { .. }));
+        assert_eq!(!leads, expected);
+    }
+}
+
+#[test]
+fn an_observer_takes_its_time_to_look_for_the_next_leader() {
+    let mut cluster = Cluster::new(3, 1, 7);
+    cluster.limits.observer_election_delay = Duration::from_secs(20);
+    cluster.start_all();
+    all_serve(&mut cluster);
+    let leader = cluster.leader().unwrap();
+    cluster.kill(leader);
+    cluster.run_until("another", SECONDS, |c| c.leader().is_some());
+    assert!(!cluster.serves(3));
+    cluster.run_until("it observes again", SECONDS, |c| c.serves(3));
+}
+
+#[test]
+fn who_is_elected_and_left_again_does_not_wait() {
+    for (wait, expected) in [(None, false), (Some(Duration::from_millis(200)), true)] {
+        let mut cluster = Cluster::new(3, 0, 1);
+        cluster.limits.epoch_wait = wait;
+        cluster.start_all();
+        let elected =
+            |c: &Cluster| (0..3).find(|at| matches!(c.part(*at), Some(Part::PreparingToLead)));
+        cluster.run_until("an elected server", SECONDS, |c| elected(c).is_some());
+        let leader = elected(&cluster).unwrap();
+        for at in (0..3).filter(|at| *at != leader) {
+            cluster.kill(at);
+        }
+        cluster.run_for(Duration::from_millis(300));
+        // One alone cannot elect another leader.
+        cluster.start((leader + 1) % 3);
+        cluster.run_for(Duration::from_secs(3));
+        assert_eq!(cluster.serves(leader), expected);
+        cluster.start((leader + 2) % 3);
+        all_serve(&mut cluster);
+    }
+}

@@ -1,0 +1,183 @@
+//! A configuration: the znodes below a path as a typed value that follows them. Source: the
+//! usual pattern over Curator's caches and kazoo's watches.
+//!
+//! 1. Keep a [`TreeCache`] of the subtree.
+//! 2. Whenever it has settled after a change, read it as a value.
+//! 3. If that succeeds, the value is the present one. If not, the last good one stays, and the
+//!    reason can be asked for.
+//!
+//! What one transaction changes is read as a whole, unless an event of it is late. A
+//! configuration of several znodes should be changed by one transaction.
+//!
+//! **Session loss.** While there is no connection, the last value stays. When the session ends,
+//! it stays too, and [`Config::changed`] fails.
+//!
+//! **Cost.** That of a [`TreeCache`].
+
+use crate::tree_cache::TreeCache;
+use grevy_client::{Client, Error};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A live configuration.
+///
+/// ```no_run
+/// # async fn example(client: grevy_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use grevy_recipes::{Config, TreeCache};
+///
+/// /// Fails for a limit that is none.
+/// fn limit(tree: &TreeCache) -> Result<u32, String> {
+///     let node = tree.get("/app/limit").ok_or("there is no limit")?;
+///     let text = String::from_utf8_lossy(&node.data);
+///     text.parse().map_err(|error| format!("limit {text}: {error}"))
+/// }
+///
+/// let mut config = Config::start(&client, "/app", limit).await?;
+/// println!("at first {}", config.get());
+/// loop {
+///     println!("now {}", config.changed().await?);
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Config<T> {
+    state: watch::Receiver<State<T>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    value: Arc<T>,
+    rejected: Option<Rejected>,
+    end: Option<Error>,
+}
+
+/// A state of the znodes that is no good configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Why there is no configuration to begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigError {
+    /// It cannot be read.
+    Client(Error),
+    /// It is not good.
+    Rejected(Rejected),
+}
+
+impl<T: Send + Sync + 'static> Config<T> {
+    /// Reads the subtree at a path as a value, and follows it. `read` validates: what it refuses
+    /// never becomes the present value.
+    ///
+    /// # Errors
+    ///
+    /// If the first state cannot be read, or is refused.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn start<E: fmt::Display>(
+        client: &Client,
+        path: &str,
+        read: impl Fn(&TreeCache) -> Result<T, E> + Send + 'static,
+    ) -> Result<Self, ConfigError> {
+        let tree = TreeCache::start(client, path).await?;
+        let read = move |tree: &TreeCache| {
+            read(tree).map(Arc::new).map_err(|error| Rejected {
+                reason: error.to_string(),
+            })
+        };
+        let value = read(&tree).map_err(ConfigError::Rejected)?;
+        let (sender, state) = watch::channel(State {
+            value,
+            rejected: None,
+            end: None,
+        });
+        let task = tokio::spawn(follow(tree, read, sender));
+        Ok(Self { state, task })
+    }
+
+    /// The last good value.
+    pub fn get(&self) -> Arc<T> {
+        self.state.borrow().value.clone()
+    }
+
+    /// Why the present state of the znodes was refused; `None` if it is the value's.
+    pub fn rejected(&self) -> Option<Rejected> {
+        self.state.borrow().rejected.clone()
+    }
+
+    /// Waits for something new, and returns the value: another one, or the last good one if the
+    /// new state was refused. Of several changes in a row only the last may be seen.
+    ///
+    /// # Errors
+    ///
+    /// If the session ends.
+    pub async fn changed(&mut self) -> Result<Arc<T>, Error> {
+        // Once the task is gone, its last word is why.
+        let _ = self.state.changed().await;
+        let state = self.state.borrow();
+        match &state.end {
+            Some(end) => Err(end.clone()),
+            None => Ok(state.value.clone()),
+        }
+    }
+}
+
+async fn follow<T>(
+    mut tree: TreeCache,
+    read: impl Fn(&TreeCache) -> Result<Arc<T>, Rejected>,
+    sender: watch::Sender<State<T>>,
+) {
+    loop {
+        let end = tree.next().await.err();
+        if end.is_some() {
+            sender.send_modify(|state| state.end = end);
+            return;
+        }
+        if tree.is_settled() {
+            let result = read(&tree);
+            sender.send_modify(|state| match result {
+                Ok(value) => {
+                    state.value = value;
+                    state.rejected = None;
+                }
+                Err(rejected) => state.rejected = Some(rejected),
+            });
+        }
+    }
+}
+
+impl<T> Drop for Config<T> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl From<Error> for ConfigError {
+    fn from(error: Error) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a good configuration: {}", self.reason)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(error) => error.fmt(f),
+            Self::Rejected(rejected) => rejected.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,189 @@
+//! A barrier that lets so many in together, and out together. Source: Curator's
+//! `DistributedDoubleBarrier`, kazoo's `DoubleBarrier`.
+//!
+//! To enter:
+//!
+//! 1. Create an ephemeral znode of one's own below the path.
+//! 2. Watch for the znode `ready`. If it exists, be in.
+//! 3. List the members. If they are enough, create `ready`, and be in; otherwise wait for
+//!    `ready`, and go to 2.
+//!
+//! To leave:
+//!
+//! 1. List the members. From now on only these count: who comes later comes for the next time.
+//!    If there is none left, be out. If there is only oneself, delete the own znode and be out.
+//! 2. The member with the smallest name waits for the one with the greatest to go; all others
+//!    delete their znodes and wait for the one with the smallest. Go to 1.
+//! 3. Who is out deletes `ready`, if nobody has.
+//!
+//! **Session loss.** When a member's session ends, its znode goes: others do not wait for it when
+//! they leave, and need somebody else when they enter. A member that is in stays in, even if
+//! another one is lost. The member itself gets an error.
+//!
+//! **Cost.** For n members n + 2 writes, and up to n lists of n names; entering wakes everybody
+//! at once, leaving wakes everybody twice.
+
+use crate::hold::Hold;
+use crate::parents::{child, ensure, name};
+use crate::patience::{endless, patient};
+use grevy_client::{Client, CreateOptions, Error, ErrorCode, EventType};
+
+const READY: &str = "ready";
+
+/// A barrier for a number of members. Curator's `DistributedDoubleBarrier` and kazoo's
+/// `DoubleBarrier` of the same path and number take part.
+///
+/// ```no_run
+/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// use grevy_recipes::DoubleBarrier;
+///
+/// let inside = DoubleBarrier::new(&client, "/computation", 5).enter().await?;
+/// // All five compute.
+/// inside.leave().await
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct DoubleBarrier {
+    client: Client,
+    path: String,
+    members: usize,
+}
+
+/// Being in. Dropping it leaves without waiting for the others.
+#[derive(Debug)]
+#[must_use = "dropping it leaves without waiting for the others"]
+pub struct Inside {
+    barrier: DoubleBarrier,
+    hold: Hold,
+}
+
+impl DoubleBarrier {
+    /// The barrier at a path, whose znodes need not exist.
+    pub fn new(client: &Client, path: &str, members: usize) -> Self {
+        Self {
+            client: client.clone(),
+            path: path.to_owned(),
+            members,
+        }
+    }
+
+    /// Waits until enough members have come. Dropping the future stays out.
+    ///
+    /// # Errors
+    ///
+    /// If the session ends; `NoAuth` and the like.
+    pub async fn enter(&self) -> Result<Inside, Error> {
+        let hold = self.come().await?;
+        let ready = child(&self.path, READY);
+        loop {
+            let watch = || self.client.exists_and_watch(&ready);
+            let (stat, watch) = patient(&self.client, watch).await?;
+            if stat.is_none() {
+                if self.present().await?.len() >= self.members {
+                    self.open(&ready).await?;
+                } else if watch.changed().await?.kind != EventType::NodeCreated {
+                    continue;
+                }
+                // It was there, even if somebody has begun to leave and removed it.
+            }
+            return Ok(Inside {
+                barrier: self.clone(),
+                hold,
+            });
+        }
+    }
+
+    async fn come(&self) -> Result<Hold, Error> {
+        let path = child(&self.path, "member");
+        let (options, policy) = (CreateOptions::ephemeral(), endless());
+        loop {
+            let create = self.client.create_protected(&path, b"", &options, &policy);
+            match create.await {
+                Ok(created) => {
+                    return Ok(Hold::new(&self.client, created.path, created.stat.czxid));
+                }
+                Err(error) if error.is(ErrorCode::NoNode) => {
+                    ensure(&self.client, &self.path).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn open(&self, ready: &str) -> Result<(), Error> {
+        let options = CreateOptions::persistent();
+        loop {
+            match patient(&self.client, || self.client.create(ready, b"", &options)).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is(ErrorCode::NodeExists) => return Ok(()),
+                Err(Error::OutcomeUnknown { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The members' names, in their order.
+    async fn present(&self) -> Result<Vec<String>, Error> {
+        match patient(&self.client, || self.client.get_children(&self.path)).await {
+            Ok((mut names, _)) => {
+                names.retain(|name| name != READY);
+                names.sort();
+                Ok(names)
+            }
+            Err(error) if error.is(ErrorCode::NoNode) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until a member changes or is gone.
+    async fn wait_for(&self, name: &str) -> Result<(), Error> {
+        let path = child(&self.path, name);
+        match patient(&self.client, || self.client.get_data_and_watch(&path)).await {
+            Ok((_, _, watch)) => watch.changed().await.map(drop),
+            Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Inside {
+    /// Waits until all members leave.
+    ///
+    /// # Errors
+    ///
+    /// If the session ends, or the answer to a write is lost; either way it is left.
+    pub async fn leave(self) -> Result<(), Error> {
+        let Self { barrier, hold } = self;
+        let own = name(hold.path()).to_owned();
+        let mut hold = Some(hold);
+        // Who comes later comes for the next time: as long as this member's znode is there,
+        // nobody has got out yet.
+        let members = barrier.present().await?;
+        loop {
+            let mut names = barrier.present().await?;
+            names.retain(|name| members.contains(name));
+            match (names.first(), names.last()) {
+                (Some(first), Some(last)) if first != last && *first == own => {
+                    barrier.wait_for(last).await?;
+                }
+                (Some(first), Some(_)) if *first != own => {
+                    if let Some(hold) = hold.take() {
+                        hold.release().await?;
+                    }
+                    barrier.wait_for(first).await?;
+                }
+                _ => {
+                    if let Some(hold) = hold.take() {
+                        hold.release().await?;
+                    }
+                    break;
+                }
+            }
+        }
+        let ready = child(&barrier.path, READY);
+        match patient(&barrier.client, || barrier.client.delete(&ready, None)).await {
+            Err(error) if !error.is(ErrorCode::NoNode) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

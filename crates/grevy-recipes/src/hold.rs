@@ -1,0 +1,161 @@
+//! Something that this session holds as long as an ephemeral znode of it exists.
+
+use crate::parents::parent;
+use crate::patience::patient;
+use grevy_client::{Client, Error, ErrorCode, EventType, Zxid};
+
+/// What asks a holder to give up, as a znode's data. Source: Curator's `Revoker`.
+const REVOKE: &[u8] = b"__REVOKE__";
+
+/// A lock, a lease or an office that this session holds. Dropping it gives it up in the
+/// background.
+///
+/// It may be lost while it is held: see [`doubtful`](Self::doubtful). Nobody can be certain to
+/// hold anything at the very moment of acting, since any process may be paused for any time. What
+/// must not be written by two holders has to be guarded by the [`token`](Self::token) where it
+/// is written.
+#[derive(Debug)]
+#[must_use = "dropping it gives it up"]
+pub struct Hold {
+    client: Client,
+    path: String,
+    token: Zxid,
+    is_released: bool,
+}
+
+/// Why something can no longer be taken for held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// No server serves the session now. It is still held if the session goes on, which
+    /// [`Hold::verify`] finds out.
+    Disconnected,
+    /// Its znode was deleted by somebody. It is lost.
+    Deleted,
+    /// The session is over. It is lost.
+    SessionOver,
+}
+
+impl Hold {
+    pub(crate) fn new(client: &Client, path: String, token: Zxid) -> Self {
+        Self {
+            client: client.clone(),
+            path,
+            token,
+            is_released: false,
+        }
+    }
+
+    /// The fencing token: greater than the tokens of everybody who held it before. A store that
+    /// remembers the greatest token it saw, and refuses smaller ones, is safe from holders that
+    /// were paused and do not know yet that they have lost it. It is the `czxid` of the znode.
+    pub fn token(&self) -> Zxid {
+        self.token
+    }
+
+    /// The path of the znode.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Waits until it can no longer be taken for held.
+    pub async fn doubtful(&self) -> Doubt {
+        loop {
+            let state = self.client.state();
+            if state.is_over() {
+                return Doubt::SessionOver;
+            }
+            if !state.is_connected() {
+                return Doubt::Disconnected;
+            }
+            let watch = match self.client.exists_and_watch(&self.path).await {
+                Ok((Some(stat), watch)) if stat.czxid == self.token => watch,
+                Ok(_) => return Doubt::Deleted,
+                Err(error) if error.ends_session() => return Doubt::SessionOver,
+                Err(_) => return Doubt::Disconnected,
+            };
+            tokio::select! {
+                event = watch.changed() => match event {
+                    Ok(event) if event.kind == EventType::NodeDeleted => return Doubt::Deleted,
+                    Ok(_) => {}
+                    Err(_) => return Doubt::SessionOver,
+                },
+                _ = self.client.state_other_than(state) => {}
+            }
+        }
+    }
+
+    /// Whether it is still held, as far as the servers know at some moment of this call.
+    ///
+    /// # Errors
+    ///
+    /// If the session is over, and it with the session.
+    pub async fn verify(&self) -> Result<bool, Error> {
+        let exists = || {
+            let sync = self.client.sync(&self.path);
+            let exists = self.client.exists(&self.path);
+            async move {
+                sync.await?;
+                exists.await
+            }
+        };
+        let stat = patient(&self.client, exists).await?;
+        Ok(stat.is_some_and(|stat| stat.czxid == self.token))
+    }
+
+    /// Waits until somebody asks to give it up, with [`revoke`]. Whether to do so is up to the
+    /// holder.
+    ///
+    /// # Errors
+    ///
+    /// If the session is over, or the znode is gone (`NoNode`).
+    pub async fn revoked(&self) -> Result<(), Error> {
+        loop {
+            let read = || self.client.get_data_and_watch(&self.path);
+            let (data, _, watch) = patient(&self.client, read).await?;
+            if data == REVOKE {
+                return Ok(());
+            }
+            watch.changed().await?;
+        }
+    }
+
+    /// Gives it up, and waits for that.
+    ///
+    /// # Errors
+    ///
+    /// If the answer is lost; the deletion goes on in the background.
+    pub async fn release(mut self) -> Result<(), Error> {
+        self.is_released = true;
+        match self.client.delete(&self.path, None).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
+            Err(error) => {
+                self.client.delete_in_background(&self.path);
+                Err(error)
+            }
+        }
+    }
+
+    /// The path of the parent: of the lock, the lease pool, the office.
+    pub(crate) fn parent(&self) -> &str {
+        parent(&self.path).unwrap_or("/")
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !self.is_released {
+            self.client.delete_in_background(&self.path);
+        }
+    }
+}
+
+/// Asks the holder of a lock or lease to give it up. It does so if it listens, with
+/// [`Hold::revoked`] or Curator's `makeRevocable`, and if it wants to.
+///
+/// # Errors
+///
+/// `NoNode` if it was given up already.
+pub async fn revoke(client: &Client, path: &str) -> Result<(), Error> {
+    client.set_data(path, REVOKE, None).await.map(drop)
+}

@@ -1,0 +1,48 @@
+#![doc = include_str!("../README.md")]
+
+mod atomic_value;
+mod barrier;
+mod config;
+mod contest;
+mod counter;
+mod discovery;
+mod double_barrier;
+mod group;
+mod hold;
+mod leader_latch;
+mod leader_observer;
+mod leader_selector;
+mod line;
+mod lock;
+mod node_cache;
+mod own;
+mod parents;
+mod patience;
+mod priority_queue;
+mod queue;
+mod read_write_lock;
+mod reentrant_lock;
+mod semaphore;
+mod sequence;
+mod tree_cache;
+
+pub use atomic_value::{AtomicValue, Versioned};
+pub use barrier::Barrier;
+pub use config::{Config, ConfigError, Rejected};
+pub use counter::{Counter, CounterError, CounterFormat};
+pub use discovery::{Discovery, Instance, Registration, ServiceView};
+pub use double_barrier::{DoubleBarrier, Inside};
+pub use group::{Group, Membership};
+pub use hold::{Doubt, Hold, revoke};
+pub use leader_latch::LeaderLatch;
+pub use leader_observer::{Leader, LeaderObserver};
+pub use leader_selector::LeaderSelector;
+pub use lock::Lock;
+pub use node_cache::{NodeCache, NodeData};
+pub use priority_queue::{Priority, PriorityQueue};
+pub use queue::Queue;
+pub use read_write_lock::ReadWriteLock;
+pub use reentrant_lock::{ReentrantHold, ReentrantLock};
+pub use semaphore::Semaphore;
+pub use sequence::Layout;
+pub use tree_cache::{Change, TreeCache};

@@ -1,0 +1,89 @@
+//! A queue: what is put in first is taken first, by one consumer. Source: ZooKeeper's
+//! `DistributedQueue`, Curator's `SimpleDistributedQueue`.
+//!
+//! 1. To put an element, create a persistent sequential znode `qn-…`.
+//! 2. To take one, list the znodes, read that with the smallest number and delete it. If somebody
+//!    else was faster, go on with the next one.
+//! 3. If there is none, wait for the children to change, and go to 2.
+//!
+//! **Session loss.** Elements stay. An element is taken at most once: whoever is lost between
+//! taking it and handling it loses it. If the answer to a write is lost, the error says so
+//! ([`OutcomeUnknown`](grevy_client::Error::OutcomeUnknown)): the element may be in the queue or
+//! not.
+//!
+//! **Cost.** One write to put; two reads and a write to take. The lists grow with the queue, so
+//! it should hold some thousands of elements at most. Each put wakes everybody who waits.
+
+use crate::line::Line;
+use grevy_client::{Client, Error};
+
+/// A queue. ZooKeeper's own and Curator's `SimpleDistributedQueue` of the same path take part.
+///
+/// ```no_run
+/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// use grevy_recipes::Queue;
+///
+/// let queue = Queue::new(&client, "/jobs");
+/// queue.put(b"resize 17").await?;
+/// let job = queue.take().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Queue(Line);
+
+impl Queue {
+    /// The queue at a path, whose znodes need not exist.
+    pub fn new(client: &Client, path: &str) -> Self {
+        Self(Line {
+            client: client.clone(),
+            path: path.to_owned(),
+            prefix: "qn-",
+        })
+    }
+
+    /// Puts an element at the end.
+    ///
+    /// # Errors
+    ///
+    /// `OutcomeUnknown`; if the session ends; `NoAuth` and the like.
+    pub async fn put(&self, data: &[u8]) -> Result<(), Error> {
+        self.0.put("qn-", data).await
+    }
+
+    /// Takes the first element, waiting for one.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`put`](Self::put).
+    pub async fn take(&self) -> Result<Vec<u8>, Error> {
+        self.0.take().await
+    }
+
+    /// Takes the first element, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`put`](Self::put).
+    pub async fn try_take(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.0.try_take().await
+    }
+
+    /// Reads the first element, if there is one, and leaves it.
+    ///
+    /// # Errors
+    ///
+    /// If the session ends; `NoAuth`.
+    pub async fn peek(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.0.peek().await
+    }
+
+    /// How many elements there are.
+    ///
+    /// # Errors
+    ///
+    /// If the session ends; `NoAuth`.
+    pub async fn count(&self) -> Result<usize, Error> {
+        self.0.count().await
+    }
+}

@@ -1,0 +1,84 @@
+//! A lock that its owner may acquire again while holding it. Source: Curator's
+//! `InterProcessMutex`, where a thread is the owner.
+//!
+//! 1. The first acquisition acquires a [`Lock`]; others through the same handle meanwhile wait
+//!    for that.
+//! 2. Further acquisitions count.
+//! 3. When the last hold is dropped, the lock is released.
+//!
+//! **Session loss.** As of a [`Lock`]: all holds share its token and its doubts. Once it is known
+//! to be lost, the next acquisition acquires it anew, with a greater token.
+//!
+//! **Cost.** That of a [`Lock`] for the first acquisition; one read for the others.
+
+use crate::hold::Hold;
+use crate::lock::Lock;
+use grevy_client::{Client, Error};
+use std::ops::Deref;
+use std::sync::{Arc, Weak};
+use tokio::sync::Mutex;
+
+/// An owner of a lock. A task is nobody in particular in Rust, so the owner is this value and
+/// its clones.
+///
+/// ```no_run
+/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// use grevy_recipes::ReentrantLock;
+///
+/// let owner = ReentrantLock::new(&client, "/locks/printer");
+/// let outer = owner.acquire().await?;
+/// let inner = owner.acquire().await?;
+/// assert_eq!(outer.token(), inner.token());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ReentrantLock {
+    lock: Lock,
+    held: Arc<Mutex<Weak<Hold>>>,
+}
+
+/// One of the owner's acquisitions.
+#[derive(Debug, Clone)]
+#[must_use = "dropping the last one gives the lock up"]
+pub struct ReentrantHold(Arc<Hold>);
+
+impl ReentrantLock {
+    /// A new owner of the lock at a path.
+    pub fn new(client: &Client, path: &str) -> Self {
+        Self::of(Lock::new(client, path))
+    }
+
+    /// A new owner of a lock.
+    pub fn of(lock: Lock) -> Self {
+        Self {
+            lock,
+            held: Arc::default(),
+        }
+    }
+
+    /// Waits for the lock, unless this owner holds it already.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Lock::acquire`].
+    pub async fn acquire(&self) -> Result<ReentrantHold, Error> {
+        let mut held = self.held.lock().await;
+        if let Some(hold) = held.upgrade()
+            && hold.verify().await?
+        {
+            return Ok(ReentrantHold(hold));
+        }
+        let hold = Arc::new(self.lock.acquire().await?);
+        *held = Arc::downgrade(&hold);
+        Ok(ReentrantHold(hold))
+    }
+}
+
+impl Deref for ReentrantHold {
+    type Target = Hold;
+
+    fn deref(&self) -> &Hold {
+        &self.0
+    }
+}

@@ -1,0 +1,65 @@
+//! Barriers of both kinds.
+
+use crate::support::Place;
+use crate::victim::{Fate, Victim};
+use grevy_recipes::{Barrier, DoubleBarrier};
+
+#[tokio::test]
+async fn a_barrier_stands_until_it_is_lifted() {
+    let place = Place::new("barrier");
+    let client = place.client().await;
+    let barrier = Barrier::new(&client, "/deep/barrier");
+    barrier.wait().await.unwrap();
+    assert!(barrier.raise().await.unwrap());
+    assert!(!barrier.raise().await.unwrap());
+    let waiting = barrier.clone();
+    let waiting = tokio::spawn(async move { waiting.wait().await });
+    // Whoever raised it may go.
+    let other = Barrier::new(&place.client().await, "/deep/barrier");
+    assert!(!waiting.is_finished());
+    assert!(other.lift().await.unwrap());
+    assert!(!other.lift().await.unwrap());
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn members_enter_and_leave_together() {
+    let place = Place::new("double-barrier");
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        let client = place.client().await;
+        tasks.push(tokio::spawn(async move {
+            let barrier = DoubleBarrier::new(&client, "/barrier", 3);
+            for _ in 0..3 {
+                let inside = barrier.enter().await.unwrap();
+                let (names, _) = client.get_children("/barrier").await.unwrap();
+                assert!(names.iter().any(|name| name == "ready"), "{names:?}");
+                inside.leave().await.unwrap();
+            }
+        }));
+        if tasks.len() == 2 {
+            tokio::task::yield_now().await;
+            assert!(tasks.iter().all(|task| !task.is_finished()));
+        }
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_member_that_is_gone() {
+    for fate in Fate::ALL {
+        let place = Place::new(&format!("double-barrier-{fate:?}"));
+        let victim = Victim::new(&place).await;
+        let theirs = DoubleBarrier::new(&victim.client, "/barrier", 2);
+        let client = place.client().await;
+        let ours = DoubleBarrier::new(&client, "/barrier", 2);
+        let (theirs, ours) = tokio::join!(theirs.enter(), ours.enter());
+        let (theirs, ours) = (theirs.unwrap(), ours.unwrap());
+        victim.meet(fate, &place).await;
+        ours.leave().await.unwrap();
+        victim.recover().await;
+        assert!(theirs.leave().await.unwrap_err().ends_session());
+    }
+}

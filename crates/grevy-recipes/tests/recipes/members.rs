@@ -1,0 +1,83 @@
+//! Groups and services.
+
+use crate::support::Place;
+use crate::victim::{Fate, Victim};
+use grevy_recipes::{Change, Discovery, Group, Instance};
+
+#[tokio::test]
+async fn members_are_known_while_their_sessions_last() {
+    for fate in Fate::ALL {
+        let place = Place::new(&format!("group-{fate:?}"));
+        let client = place.client().await;
+        let group = Group::new(&client, "/deep/group");
+        assert!(group.members().await.unwrap().is_empty());
+        let mine = group.join("a", b"1").await.unwrap();
+        let victim = Victim::new(&place).await;
+        let theirs = Group::new(&victim.client, "/deep/group");
+        let old = theirs.join("b", b"2").await.unwrap();
+        mine.set_data(b"3").await.unwrap();
+        let members = group.members().await.unwrap();
+        let members: Vec<_> = members
+            .iter()
+            .map(|(name, data)| (&name[..], &data[..]))
+            .collect();
+        assert_eq!(members, [("a", &b"3"[..]), ("b", b"2")]);
+        // A new session of the same member waits until the old one is over.
+        let again = tokio::spawn(async move { group.join("b", b"4").await.unwrap() });
+        victim.meet(fate, &place).await;
+        let new = again.await.unwrap();
+        assert!(new.token() > old.token());
+        new.leave().await.unwrap();
+        victim.recover().await;
+        assert!(old.set_data(b"").await.unwrap_err().ends_session());
+    }
+}
+
+#[tokio::test]
+async fn who_joins_and_leaves_is_seen() {
+    let place = Place::new("group-watch");
+    let client = place.client().await;
+    let group = Group::new(&client, "/group");
+    let mut watch = group.watch().await.unwrap();
+    let member = group.join("a", b"1").await.unwrap();
+    assert_eq!(
+        watch.next().await.unwrap(),
+        Change::Added("/group".to_owned())
+    );
+    assert_eq!(
+        watch.next().await.unwrap(),
+        Change::Added("/group/a".to_owned())
+    );
+    drop(member);
+    let change = watch.next().await.unwrap();
+    assert!(
+        matches!(change, Change::Removed(path, last) if path == "/group/a" && last.data == b"1")
+    );
+}
+
+#[tokio::test]
+async fn services_are_found_with_their_health() {
+    let place = Place::new("discovery");
+    let client = place.client().await;
+    let discovery = Discovery::new(&client, "/services");
+    let mut view = discovery.watch("search").await.unwrap();
+    assert_eq!(view.instances().count(), 0);
+    let victim = Victim::new(&place).await;
+    let here = Instance::new("search", "1", "10.0.0.1", 8080);
+    let mut registration = Discovery::new(&victim.client, "/services")
+        .register(here.clone())
+        .await
+        .unwrap();
+    view.next().await.unwrap();
+    assert_eq!(view.instances().collect::<Vec<_>>(), [&here]);
+    registration.set_enabled(false).await.unwrap();
+    view.next().await.unwrap();
+    assert!(view.instances().all(|instance| !instance.is_enabled));
+    assert_eq!(discovery.services().await.unwrap(), ["search"]);
+    victim.meet(Fate::CutOff, &place).await;
+    view.next().await.unwrap();
+    assert_eq!(view.instances().count(), 0);
+    let registration = discovery.register(here).await.unwrap();
+    assert!(registration.membership().verify().await.unwrap());
+    registration.unregister().await.unwrap();
+}

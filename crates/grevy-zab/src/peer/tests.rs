@@ -1,0 +1,86 @@
+use super::*;
+use core::time::Duration;
+
+const MEMBERS: &str = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2";
+
+fn start(id: i64) -> Peer {
+    let second = Duration::from_secs(1);
+    let config = PeerConfig {
+        id: ServerId(id),
+        timing: Timing {
+            tick: second,
+            init: second * 10,
+            sync: second * 5,
+            connect: second * 10,
+        },
+        limits: Limits::default(),
+        election: ElectionConfig {
+            min_interval: second,
+            max_interval: second,
+            finalize_wait: second,
+            reconfig: false,
+        },
+        commit_log: 10,
+        always_snapshot: false,
+        read_log: true,
+        reconfig: false,
+    };
+    let recovered = Recovered {
+        last: Zxid(0),
+        epochs: Epochs::default(),
+        recent: Vec::new(),
+        standing: Standing::Empty,
+    };
+    let members = Memberships::new(Membership::parse(MEMBERS).unwrap());
+    Peer::member(config, members, recovered, Time(0))
+}
+
+fn says(state: PeerState, leader: i64) -> Notification {
+    Notification {
+        state,
+        leader: ServerId(leader),
+        zxid: Zxid(0),
+        round: 1,
+        epoch: 0,
+        version: 2,
+        config: None,
+    }
+}
+
+fn outputs(peer: &mut Peer) -> Vec<Output> {
+    core::iter::from_fn(|| peer.poll()).collect()
+}
+
+/// Server 2, which server 1 has elected while nobody knew of server 3.
+fn elected() -> Peer {
+    let mut peer = start(2);
+    peer.handle_peer(Time(0), ServerId(1), true);
+    peer.handle_peer(Time(0), ServerId(3), false);
+    peer.handle_notification(Time(0), ServerId(1), &says(PeerState::Looking, 2));
+    peer
+}
+
+#[test]
+fn whoever_is_elected_tells_all_voters() {
+    let outputs = outputs(&mut elected());
+    assert!(outputs.contains(&Output::Became(Part::PreparingToLead)));
+    for voter in [1, 3] {
+        let told = outputs.iter().any(|output| {
+            matches!(output, Output::Notify { to, message }
+                if *to == ServerId(voter) && message.state == PeerState::Leading)
+        });
+        assert!(told, "server {voter}");
+    }
+}
+
+#[test]
+fn whom_nobody_can_follow_any_more_gives_way_at_once() {
+    let mut peer = elected();
+    outputs(&mut peer);
+    peer.handle_notification(Time(1), ServerId(3), &says(PeerState::Leading, 3));
+    let one_is_left = outputs(&mut peer);
+    assert!(!one_is_left.iter().any(|o| matches!(o, Output::Became(_))));
+    peer.handle_notification(Time(1), ServerId(1), &says(PeerState::Following, 3));
+    let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
+    assert!(outputs(&mut peer).iter().any(looks));
+}
