@@ -115,7 +115,7 @@ class _Check:
         if key in self.by_request:
             self.found("P12", f"{sent} was done twice, by {text(self.by_request[key].zxid)} and {text(txn.zxid)}")
         self.by_request[key] = txn
-        if txn.type == t.ERROR and txn.body.code in (SESSION_EXPIRED, SESSION_MOVED):
+        if _refused(txn):
             return
         if txn.type != t.ERROR and txn.session not in tree.sessions:
             self.found("P19", f"{txn} is of a session that is not open")
@@ -149,7 +149,7 @@ class _Check:
                     if reply is None:
                         lost = lost or sent
                     continue
-                if txn.type == t.ERROR and txn.body.code in (SESSION_EXPIRED, SESSION_MOVED):
+                if _refused(txn):
                     continue
                 if lost:
                     self.found("P1", f"{sent} was done, and {lost}, sent before it, was not", connection)
@@ -305,6 +305,12 @@ def _fits(op: int, err: int, values: tuple):
         return lambda view: view is not None and (view.data, view.stat) == tuple(values)
     stat = values[-1]
     return lambda view: view is not None and view.stat == stat
+
+
+def _refused(txn: Txn) -> bool:
+    """Whether it is the trace of a request that came when its session was over, or at another server."""
+    bodies = [body for _, body in txn.body.parts] if txn.type == t.MULTI else [txn.body]
+    return any(isinstance(body, t.Error) and body.code in (SESSION_EXPIRED, SESSION_MOVED) for body in bodies)
 
 
 def _differs_in_effect(kind: int, body, txn: Txn) -> bool:

@@ -76,6 +76,8 @@ class Load:
         verdict = checker.check(self.history, whole.txns)
         verdict.findings += [*whole.wrong, *check_disks(disks, whole.txns)]
         verdict.findings += [Finding("P29", line) for line in self.ensemble.tree_differences()]
+        for sid, server in self.ensemble.servers.items():
+            verdict.findings += [Finding("P29", f"server {sid} says: {line}") for line in _digest_mismatches(server)]
         assert not verdict.wrong(excused), verdict.report(excused)
         for what, count in {"writes": 300, "reads": 100, "sessions": len(self.clients), **(least or {})}.items():
             assert verdict.counts[what] >= count, f"too little has happened: {verdict.counts}"
@@ -94,3 +96,13 @@ class Load:
         """Notes which kinds of servers there are by now."""
         for sid in self.ensemble.ids:
             self.servers[sid] = (self.ensemble.port(sid), self.ensemble.kind(sid))
+
+
+def _digest_mismatches(server) -> list[str]:
+    """What a Java server, from 3.6 on, says of a tree that is not as the leader says.
+
+    What its main thread says is of a snapshot of its own, which it wrote while it went on, and which the digest in it
+    may not fit.
+    """
+    lines = server.log.read_text(errors="replace").splitlines() if server.kind == "java" else []
+    return [line for line in lines if "digest mismatch on txn" in line and not line.startswith("[main]")]
