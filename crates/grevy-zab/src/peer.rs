@@ -4,13 +4,13 @@
 //! Inputs are method calls with the time, outputs are taken with [`Peer::poll`]. Transactions are
 //! bytes that nobody looks into here.
 
+mod election_port;
 mod observers;
+mod quorum_port;
 pub mod report;
 
 use crate::common::{Common, Epochs, Fall, Timing};
-use crate::election::{
-    Candidate, Election, ElectionConfig, ElectionOutput, Standing, Vote, answer,
-};
+use crate::election::{Candidate, Election, ElectionConfig, ElectionOutput, Standing, Vote};
 use crate::history::{Entry, History};
 use crate::leader::{Leader, ProposeError};
 use crate::learner::{Learner, Manner};
@@ -20,7 +20,7 @@ use crate::output::{LinkId, Output, Part};
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::election::{Notification, PeerState};
@@ -344,223 +344,6 @@ impl Peer {
             Role::Looking(election) => election.next_timeout(),
             Role::Leading(leader) => leader.next_timeout(),
         }
-    }
-}
-
-// The election port.
-impl Peer {
-    /// A message came on the election port.
-    pub fn handle_notification(&mut self, now: Time, from: ServerId, message: &Notification) {
-        match &mut self.role {
-            Role::Draining { heard, .. } => {
-                heard.insert(from, message.clone());
-            }
-            Role::Looking(election) => election.handle_notification(now, from, message),
-            Role::Leading(leader)
-                if message.state == PeerState::Looking
-                    && leader.is_left_by(from, now, &self.common) =>
-            {
-                let text = format!("server {} looks for a leader again", from.0);
-                self.look(now, text);
-            }
-            Role::Leading(leader) => {
-                let result = leader.hear(&self.common, from, message);
-                self.answer(from, message);
-                self.judge(now, result);
-            }
-            Role::Learning(_) => self.answer(from, message),
-            Role::Retired => {}
-        }
-        self.advance(now);
-    }
-
-    /// The election connection to `server` came up or went down.
-    pub fn handle_peer(&mut self, now: Time, server: ServerId, connected: bool) {
-        self.connected.insert(server, connected);
-        if let Role::Looking(election) = &mut self.role {
-            election.handle_peer(now, server, connected);
-        }
-        self.advance(now);
-    }
-
-    fn answer(&mut self, from: ServerId, message: &Notification) {
-        let members = &self.common.members;
-        if let Some(vote) = answer(&self.vote, self.round, members, from, message.state) {
-            self.notify(from, self.state(), vote);
-        }
-    }
-
-    /// What this server says it is doing. A member without a vote observes, or follows without
-    /// a voice.
-    fn state(&self) -> PeerState {
-        match &self.role {
-            Role::Draining { .. } | Role::Looking(_) | Role::Retired => PeerState::Looking,
-            Role::Leading(_) => PeerState::Leading,
-            Role::Learning(_) if self.common.is_voter(self.common.me) => PeerState::Following,
-            Role::Learning(_) => PeerState::Observing,
-        }
-    }
-
-    fn notify(&mut self, to: ServerId, state: PeerState, vote: Vote) {
-        let config = self.common.members.committed().to_string();
-        let message = Notification {
-            state,
-            leader: vote.leader,
-            zxid: vote.zxid,
-            round: vote.round,
-            epoch: vote.epoch,
-            version: 2,
-            config: Some(config.into()),
-        };
-        self.common.output(Output::Notify { to, message });
-    }
-}
-
-// The quorum port.
-impl Peer {
-    /// Somebody has connected to this server's quorum port.
-    pub fn link_accepted(&mut self, now: Time, link: LinkId) {
-        match &mut self.role {
-            Role::Leading(leader) => leader.link_accepted(&mut self.common, now, link),
-            Role::Learning(_) => self.common.hang_up(link, "this server does not lead"),
-            Role::Retired => self.common.hang_up(link, "this server is about to end"),
-            Role::Draining { .. } | Role::Looking(_) if self.parked.len() >= MAX_PARKED => {
-                self.common.hang_up(link, "too many connections wait");
-            }
-            Role::Draining { .. } | Role::Looking(_) => {
-                let timeout = self.common.timing.init;
-                self.common.output(Output::LinkTimeout { link, timeout });
-                self.parked.insert(link, None);
-            }
-        }
-    }
-
-    /// The connection that [`Output::Dial`] asked for is there.
-    pub fn link_dialled(&mut self, now: Time, link: LinkId) {
-        match &mut self.role {
-            Role::Learning(learner) => learner.link_dialled(&mut self.common, link),
-            _ => self.common.hang_up(link, "nobody waits for it any more"),
-        }
-        self.advance(now);
-    }
-
-    /// [`Output::Dial`] or [`Output::DialMaster`] has led to nothing.
-    pub fn dial_failed(&mut self, now: Time, server: ServerId) {
-        if let Role::Learning(learner) = &self.role
-            && learner.dials() == server
-            && learner.link().is_none()
-        {
-            let text = format!("server {} cannot be reached on its quorum port", server.0);
-            self.look(now, text);
-        }
-        self.advance(now);
-    }
-
-    /// A packet came. Requests, and what is about sessions, are not for here.
-    pub fn handle_packet(&mut self, now: Time, link: LinkId, packet: Packet) {
-        if let Some(first) = self.parked_observers.get_mut(&link) {
-            first.get_or_insert(packet);
-            return;
-        }
-        let result = match &mut self.role {
-            Role::Leading(leader) => {
-                leader.handle_packet(&mut self.common, now, link, packet);
-                Ok(())
-            }
-            Role::Learning(learner) if learner.link() == Some(link) => {
-                let activated = match &packet {
-                    Packet::CommitAndActivate { zxid, leader }
-                    | Packet::InformAndActivate { zxid, leader, .. } => Some((*zxid, *leader)),
-                    _ => None,
-                };
-                let before = self.common.history.committed();
-                let was_serving = learner.serves();
-                let result = learner.handle_packet(&mut self.common, packet);
-                if let Some(relay) = &mut self.relay
-                    && was_serving
-                {
-                    relay.relay_commits(&mut self.common, before, activated);
-                }
-                if let (Ok(()), Some((zxid, leader))) = (&result, activated) {
-                    self.activated(now, zxid, leader);
-                }
-                result
-            }
-            Role::Draining { .. } | Role::Looking(_) => {
-                if let Some(first) = self.parked.get_mut(&link) {
-                    first.get_or_insert(packet);
-                }
-                Ok(())
-            }
-            Role::Learning(_) => {
-                if let Some(relay) = &mut self.relay {
-                    relay.handle_packet(&mut self.common, now, link, packet);
-                }
-                Ok(())
-            }
-            Role::Retired => Ok(()),
-        };
-        self.judge(now, result);
-        self.advance(now);
-    }
-
-    /// The connection has ended.
-    pub fn link_lost(&mut self, now: Time, link: LinkId) {
-        self.parked.remove(&link);
-        self.parked_observers.remove(&link);
-        match &mut self.role {
-            Role::Leading(leader) => leader.link_lost(link),
-            Role::Learning(learner) if learner.link() == Some(link) => {
-                self.look(now, "the connection to the leader ended".into());
-            }
-            _ => {
-                if let Some(relay) = &mut self.relay {
-                    relay.link_lost(link);
-                }
-            }
-        }
-        self.advance(now);
-    }
-
-    /// A learner answered a ping.
-    pub fn ping_answered(&mut self, now: Time, link: LinkId) {
-        if let Some((serving, common)) = self.serving() {
-            serving.heard(common, now, link);
-            serving.ping_answered(common, link);
-        }
-    }
-
-    /// A learner sent a request, or a question about a session.
-    pub fn heard(&mut self, now: Time, link: LinkId) {
-        if let Some((serving, common)) = self.serving() {
-            serving.heard(common, now, link);
-            serving.count_request(link);
-        }
-    }
-
-    /// Answers a ping of the leader's.
-    pub fn answer_ping(&mut self, answer: Packet) {
-        if let Role::Learning(learner) = &self.role {
-            learner.answer_ping(&mut self.common, answer);
-        }
-    }
-
-    /// Sends something that is not for here to know.
-    pub fn send(&mut self, link: LinkId, packet: Packet) {
-        self.common.send(link, packet);
-    }
-
-    /// The transaction `zxid` of the leader's cannot be understood: nothing from it on is taken
-    /// over. To be called before anything else is, after [`Output::Append`].
-    pub fn refuse(&mut self, now: Time, zxid: Zxid, why: &str) {
-        self.common.history.truncate(Zxid(zxid.0 - 1));
-        let goes = |output: &Output| matches!(output, Output::Append { zxid: z, .. } if *z >= zxid);
-        self.common.outputs.retain(|output| !goes(output));
-        self.look(
-            now,
-            format!("transaction {zxid} of the leader cannot be read: {why}"),
-        );
-        self.advance(now);
     }
 }
 

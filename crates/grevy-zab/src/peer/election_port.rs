@@ -1,0 +1,78 @@
+//! What goes over the election port, and who is connected there.
+
+use super::{Peer, Role};
+use crate::election::{Vote, answer};
+use crate::output::Output;
+use crate::time::Time;
+use alloc::format;
+use alloc::string::ToString;
+use grevy_proto::ServerId;
+use grevy_proto::election::{Notification, PeerState};
+
+impl Peer {
+    /// A message came on the election port.
+    pub fn handle_notification(&mut self, now: Time, from: ServerId, message: &Notification) {
+        match &mut self.role {
+            Role::Draining { heard, .. } => {
+                heard.insert(from, message.clone());
+            }
+            Role::Looking(election) => election.handle_notification(now, from, message),
+            Role::Leading(leader)
+                if message.state == PeerState::Looking
+                    && leader.is_left_by(from, now, &self.common) =>
+            {
+                let text = format!("server {} looks for a leader again", from.0);
+                self.look(now, text);
+            }
+            Role::Leading(leader) => {
+                let result = leader.hear(&self.common, from, message);
+                self.answer(from, message);
+                self.judge(now, result);
+            }
+            Role::Learning(_) => self.answer(from, message),
+            Role::Retired => {}
+        }
+        self.advance(now);
+    }
+
+    /// The election connection to `server` came up or went down.
+    pub fn handle_peer(&mut self, now: Time, server: ServerId, connected: bool) {
+        self.connected.insert(server, connected);
+        if let Role::Looking(election) = &mut self.role {
+            election.handle_peer(now, server, connected);
+        }
+        self.advance(now);
+    }
+
+    fn answer(&mut self, from: ServerId, message: &Notification) {
+        let members = &self.common.members;
+        if let Some(vote) = answer(&self.vote, self.round, members, from, message.state) {
+            self.notify(from, self.state(), vote);
+        }
+    }
+
+    /// What this server says it is doing. A member without a vote observes, or follows without
+    /// a voice.
+    pub(super) fn state(&self) -> PeerState {
+        match &self.role {
+            Role::Draining { .. } | Role::Looking(_) | Role::Retired => PeerState::Looking,
+            Role::Leading(_) => PeerState::Leading,
+            Role::Learning(_) if self.common.is_voter(self.common.me) => PeerState::Following,
+            Role::Learning(_) => PeerState::Observing,
+        }
+    }
+
+    pub(super) fn notify(&mut self, to: ServerId, state: PeerState, vote: Vote) {
+        let config = self.common.members.committed().to_string();
+        let message = Notification {
+            state,
+            leader: vote.leader,
+            zxid: vote.zxid,
+            round: vote.round,
+            epoch: vote.epoch,
+            version: 2,
+            config: Some(config.into()),
+        };
+        self.common.output(Output::Notify { to, message });
+    }
+}
