@@ -55,13 +55,13 @@ impl Node {
         watches: &impl Watches,
         clients: &impl Clients,
     ) {
-        if self.owes_snapshot() {
-            self.take_snapshot(tree);
-        }
         if self.service == Service::ReadOnly {
             self.answer_read_only(now, tree, watches, clients);
         }
         if !self.starting && self.service != Service::Open {
+            if self.owes_snapshot() {
+                self.take_snapshot(tree);
+            }
             return;
         }
         loop {
@@ -110,6 +110,9 @@ impl Node {
         }
         if self.starting {
             self.start_service(now, tree, clients);
+        }
+        if self.owes_snapshot() {
+            self.take_snapshot(tree);
         }
         self.try_stop(now);
     }

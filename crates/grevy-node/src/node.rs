@@ -347,7 +347,9 @@ impl Node {
         self.draw_snapshot_thresholds();
         let info = tree.start_snapshot();
         self.outputs.push_back(Output::Snapshot(info));
-        if self.snapshot_for_learners == ForLearners::Wanted {
+        // Learners get one of all that is committed, and not of less: they may have more (P26).
+        let is_recent = info.zxid >= self.peer.committed();
+        if self.snapshot_for_learners == ForLearners::Wanted && is_recent {
             self.snapshot_for_learners = ForLearners::Running;
             self.peer.snapshot_started(info.zxid);
         }

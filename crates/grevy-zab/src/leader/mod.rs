@@ -413,6 +413,12 @@ impl Leader {
         common.establish_configuration(self.epoch);
         self.acked.insert(common.me, common.durable);
         self.support = BTreeSet::from([common.me]);
+        self.synchronise_accepted(common, now);
+        self.try_establish(common, now);
+    }
+
+    /// Brings up to date whoever waits for it.
+    fn synchronise_accepted(&mut self, common: &mut Common, now: Time) {
         let accepted: Vec<(LinkId, Zxid)> = self
             .links
             .iter()
@@ -424,7 +430,6 @@ impl Leader {
         for (link, last) in accepted {
             self.synchronise(common, now, link, last);
         }
-        self.try_establish(common, now);
     }
 
     /// The first number of the epoch, which NEWLEADER has and no transaction.
@@ -453,6 +458,7 @@ impl Leader {
                 common.send(*link, Packet::UpToDate);
             }
         }
+        self.synchronise_accepted(common, now);
     }
 
     /// What has to happen now.

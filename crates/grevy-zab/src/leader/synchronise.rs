@@ -25,10 +25,18 @@ impl Leader {
             let text = "it has more than this follower knows to be committed";
             return self.hang_up(common, link, text);
         }
-        let plan = match common.always_snapshot {
+        // A snapshot is of what is applied. Before the leader is established that may be less
+        // than the learner has, some of it committed by others, which a crash of the learner
+        // behind the snapshot would lose (P26).
+        let takes_back = self.phase < Phase::Broadcast && last > common.history.committed();
+        let plan = match common.always_snapshot && !takes_back {
             true => Plan::Snapshot,
             false => plan(&common.history, end, last, common.read_log),
         };
+        if plan == Plan::Snapshot && takes_back {
+            // It is brought up to date once the leader is established.
+            return;
+        }
         let transfer = match plan {
             Plan::Snapshot => Transfer::Snapshot,
             _ => Transfer::Diff,
