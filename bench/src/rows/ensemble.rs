@@ -79,15 +79,15 @@ const OTHERS: [(&str, &str); 5] = [
     (RATE, "setData through a follower at a fixed rate"),
     (
         KILL,
-        "kill -9 of the leader; the next write through a survivor",
+        "kill -9 of the leader; how long writes through a survivor pause",
     ),
     (
         HANDOVER,
-        "SIGTERM to the leader; the next write through a survivor",
+        "SIGTERM to the leader; how long writes through a survivor pause",
     ),
     (
         FREEZE,
-        "SIGSTOP to the leader; the next write through a survivor",
+        "SIGSTOP to the leader; how long writes through a survivor pause",
     ),
     (
         JOIN,

@@ -82,6 +82,14 @@ impl Child {
         }
     }
 
+    /// Whether the process has ended; never for one that somebody else runs.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        match &mut self.process {
+            Some(process) => Ok(process.try_wait()?.is_some()),
+            None => Ok(false),
+        }
+    }
+
     /// Ends it in order: SIGTERM, and SIGKILL after 20 s.
     pub fn stop(mut self) -> Result<()> {
         let Some(process) = &mut self.process else {

@@ -125,6 +125,14 @@ impl Ensemble {
         Ok(child.started)
     }
 
+    /// Whether a member's process has ended.
+    pub fn has_ended(&mut self, member: usize) -> Result<bool> {
+        match &mut self.members[member].child {
+            Some(child) => child.has_ended(),
+            None => Ok(true),
+        }
+    }
+
     /// Sends a signal, and waits for nothing.
     pub fn signal(&mut self, member: usize, signal: Signal) -> Result<()> {
         let pid = self
