@@ -49,6 +49,8 @@ pub enum Exit {
     SessionLost = 7,
     /// The server refused for another reason.
     Refused = 8,
+    /// Somebody wanted it to end before its time.
+    Interrupted = 130,
     /// Nobody reads the output any more.
     ClosedPipe = 141,
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bench;
 pub mod config;
 pub mod ensemble;
 pub mod events;
@@ -65,6 +66,8 @@ pub enum Tool {
     Status(ensemble::status::Arguments),
     /// Show the servers of an ensemble live.
     Top(ensemble::top::Arguments),
+    /// Measure how fast a server or ensemble is.
+    Bench(bench::Arguments),
     /// Make a subtree like a local file or folder, or the other way round.
     Config(config::Arguments),
     /// Run a command while holding a lock.
@@ -123,6 +126,7 @@ fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<u8, Failure> {
         Tool::Export(arguments) => znodes::export::run(arguments, out),
         Tool::Import(arguments) => znodes::import::run(arguments, out),
         Tool::Status(arguments) => ensemble::status::run(arguments, out),
+        Tool::Bench(arguments) => bench::run(arguments, out),
         Tool::Config(arguments) => config::run(arguments, out),
         Tool::Top(arguments) => ensemble::top::run(arguments, out),
     }?;

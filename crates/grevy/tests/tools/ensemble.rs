@@ -56,3 +56,25 @@ fn looks_are_printed_where_there_is_no_terminal() {
     assert!(looks[0]["requestsPerSecond"].is_null());
     assert!(looks[1]["requestsPerSecond"].is_number());
 }
+
+#[test]
+fn a_load_is_measured_and_leaves_nothing_behind() {
+    let place = Place::new("bench");
+    for mix in ["get", "set", "create", "mixed"] {
+        let load = [
+            "bench",
+            "--mix",
+            mix,
+            "--seconds",
+            "1",
+            "--connections",
+            "2",
+        ];
+        let text = place.ok(&[&load[..], &["--output", "json"]].concat());
+        let object: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert!(object["requests"].as_u64() > Some(0), "{mix}: {text}");
+        let (p50, max) = (object["p50ms"].as_f64(), object["maxMs"].as_f64());
+        assert!(p50 > Some(0.0) && p50 <= max, "{mix}: {text}");
+    }
+    assert_eq!(place.ok(&["ls", "/"]), "zookeeper\n");
+}
