@@ -424,3 +424,16 @@ INFINITE = float("inf")
 )
 def test_the_search(operations, explained):
     assert linear.explained(operations) is explained
+
+
+def test_the_search_copes_with_many_unknown_outcomes():
+    """Every third write has no answer, and every other one of those took effect."""
+    operations, version = [], 0
+    for number in range(900):
+        lost = number % 3 == 0
+        version += not lost or number % 2 == 0
+        known = (number, number + 1.5, str(number).encode(), version)
+        operations.append(write(number, INFINITE, known[2], None) if lost else write(*known))
+    assert linear.explained(operations)
+    operations.append(read(1000, 1001, b"0", 1))
+    assert not linear.explained(operations)

@@ -82,6 +82,9 @@ def explained(operations: list[Operation], initial=INITIAL) -> bool:
     in_order = sorted(operations, key=lambda one: (one.start, one.end))
     known = [one for one in in_order if one.end < math.inf]
     unknown = [one for one in in_order if one.end == math.inf]
+    # Each version is made by one write, and data are written once: this leaves little to choose.
+    made = {one.result[1] for one in known if one.write is not None and one.result != BAD_VERSION}
+    seen = dict(one.result for one in known if one.write is None)
     tried = set()
     # Where to go on: the known operations that are done (all before a position, and some after), the unknown ones that
     # were used, and the state.
@@ -106,11 +109,21 @@ def explained(operations: list[Operation], initial=INITIAL) -> bool:
                 window.append(index)
                 first_end = min(first_end, known[index].end)
         # The last one pushed is tried first: a known one.
+        unseen = False
         for index, one in enumerate(unknown):
             if one.start > first_end:
                 break
-            if index not in used and (after := one.apply(state)) not in (None, state):
-                todo.append((position, ahead, used | {index}, after))
+            if index in used or (after := one.apply(state)) in (None, state) or after[1] in made:
+                continue
+            if one.write in seen:
+                if seen[one.write] != after[1]:
+                    continue
+            elif unseen and one.expected == -1:
+                # Of those that nobody saw, one is as good as another.
+                continue
+            else:
+                unseen = unseen or one.expected == -1
+            todo.append((position, ahead, used | {index}, after))
         for index in reversed(window):
             if known[index].start <= first_end and (after := known[index].apply(state)) is not None:
                 todo.append((position, ahead | {index}, used, after))
