@@ -98,8 +98,8 @@ class Ensemble:
         return self.start()
 
     def stop(self, sid: int):
-        """Ends a server in an orderly way."""
-        self.servers[sid].stop()
+        """Ends a server in an orderly way: on a stuck disk it has several syncs to wait for."""
+        self.servers[sid].stop(timeout=60)
 
     def kill(self, *ids: int):
         for sid in ids:
