@@ -174,7 +174,8 @@ class Chaos:
 @pytest.mark.timeout(120 + 3 * SECONDS)
 @pytest.mark.parametrize("kinds", [("own", "own", "own"), ("java", "own", "own")], ids=["alone", "with java"])
 def test_chaos(new_ensemble, network, kinds, request, tmp_path):
-    seed = request.config.getoption("--seed") or random.randrange(1 << 16)
+    # Checks of a change play the same faults each time; whoever looks for trouble draws others.
+    seed = request.config.getoption("--seed") or (1 if os.environ.get("CI") else random.randrange(1 << 16))
     print(f"seed {seed}")
     ensemble = new_ensemble(*kinds, network=network, config=CONFIG)
     shims = {sid: Shim(tmp_path / str(sid)) for sid in ensemble.ids}
