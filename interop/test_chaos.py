@@ -33,6 +33,7 @@ class Chaos:
         "kill_one",
         "kill_the_leader",
         "kill_a_majority",
+        "kill_all",
         "stop_the_leader",
         "pause_one",
         "pause_the_leader",
@@ -79,6 +80,9 @@ class Chaos:
 
     def kill_a_majority(self):
         self.ensemble.kill(*self.chance.sample(self.ensemble.ids, self.ensemble.majority()))
+
+    def kill_all(self):
+        self.ensemble.kill(*self.ensemble.ids)
 
     def stop_the_leader(self):
         self.ensemble.stop(self._leader())
@@ -177,13 +181,14 @@ def test_chaos(new_ensemble, network, kinds, request, tmp_path):
     # Checks of a change play the same faults each time; whoever looks for trouble draws others.
     seed = request.config.getoption("--seed") or (1 if os.environ.get("CI") else random.randrange(1 << 16))
     print(f"seed {seed}")
-    ensemble = new_ensemble(*kinds, network=network, config=CONFIG)
+    chance = random.Random(seed)
+    ensemble = new_ensemble(*chance.sample(kinds, len(kinds)), network=network, config=CONFIG)
     shims = {sid: Shim(tmp_path / str(sid)) for sid in ensemble.ids}
     for sid, shim in shims.items():
         ensemble[sid].environment = shim.environment
     ensemble.start()
     with Load(ensemble, count=6, seed=seed, rate=60) as load:
-        chaos = Chaos(ensemble, network, shims, load, random.Random(seed))
+        chaos = Chaos(ensemble, network, shims, load, chance)
         load.progress(100)
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:

@@ -116,6 +116,25 @@ def test_what_only_a_deposed_leader_has_goes(new_ensemble, network, deposed, oth
         ensemble.start(3)
 
 
+@pytest.mark.parametrize("kinds", [("java", "own", "own"), ("own", "java", "java")], ids=["own", "java"])
+def test_weights_count(new_ensemble, kinds):
+    """Server 3 weighs more than the two others together: it is a quorum, and they are none."""
+    weights = {"group.1": "1:2:3", "weight.1": "1", "weight.2": "1", "weight.3": "3"}
+    ensemble = new_ensemble(*kinds, config=weights).start()
+    with Load(ensemble) as load:
+        load.progress()
+        ensemble.kill(1, 2)
+        ensemble.await_leader(among=[3])
+        load.progress()
+        ensemble.start(1, 2)
+        load.progress()
+        ensemble.kill(3)
+        wait_until(lambda: not any(ensemble.mode(sid) for sid in (1, 2)), "the two others do not serve")
+        ensemble.start()
+        load.progress()
+    load.judge()
+
+
 def create_many(client, prefix, count):
     for number in range(count):
         client.send(Op.CREATE, records.create(f"{prefix}-{number}", b"x" * 100))
