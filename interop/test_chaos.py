@@ -147,8 +147,8 @@ class Chaos:
         self._goes_on()
 
     def stuck_disk(self):
-        """Of the leader, as often as not."""
-        self.shims[self.chance.choice([self._leader(), self._any()])].delay(6000)
+        """Of the leader, as often as not. No longer than it takes the others to notice: an orderly end has to wait."""
+        self.shims[self.chance.choice([self._leader(), self._any()])].delay(4000)
         time.sleep(SILENCE)
 
     def _any(self) -> int:
