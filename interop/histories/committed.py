@@ -5,7 +5,7 @@ in the log when a snapshot of the leader's made good for it. So for each epoch s
 whoever has its last transaction and the next epoch's first side by side in the log, with no snapshot between.
 """
 
-from itertools import pairwise
+from itertools import chain
 from typing import NamedTuple
 
 from .disk import Disk
@@ -99,7 +99,7 @@ def _gather(disks, wrong) -> dict[int, Txn]:
             elif txn.zxid != before + 1 and not _starts_epoch(txn.zxid, before) and not _bridged(disk, txn.zxid - 1):
                 wrong.append(Finding("P22", f"in the log of server {sid} {text(before)} is followed by {text(txn.zxid)}"))
             before = txn.zxid
-        for txn in [*disk.former, *disk.txns]:
+        for txn in [*chain(*disk.former), *disk.txns]:
             known = found.setdefault(txn.zxid, txn)
             if txn.body == CloseSession(None):
                 # Java servers before 3.6 do not write what is deleted.
@@ -115,8 +115,8 @@ def _ends_of_epochs(disks, wrong) -> dict[int, int]:
     """For each epoch but the last its last committed zxid, as somebody's log shows it."""
     ends = {}
     for sid, disk in disks.items():
-        for before, after in pairwise(disk.ever()):
-            if after.zxid >> 32 == before.zxid >> 32 or _jumped(disk, before.zxid, after.zxid):
+        for before, after in disk.neighbours():
+            if after.zxid >> 32 <= before.zxid >> 32 or _jumped(disk, before.zxid, after.zxid):
                 continue
             known = ends.setdefault(before.zxid >> 32, before.zxid)
             if known != before.zxid:

@@ -5,6 +5,7 @@ import gzip
 import os
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,9 @@ class Disk(NamedTuple):
     current_epoch: int | None
 
     former: tuple = ()
-    """Transactions of logs that it has deleted, as it may when it gets a snapshot of the leader's."""
+    """The transactions of each log that it ever had; some it has deleted, as it may when it gets a snapshot of the
+    leader's, and some were taken from it.
+    """
     jumps: tuple = ()
     """The zxids of all snapshots that it ever had."""
 
@@ -47,9 +50,10 @@ class Disk(NamedTuple):
         """What the server recovers: each transaction once, by zxid."""
         return _ordered(self.txns)
 
-    def ever(self) -> list[Txn]:
-        """All that it ever had, each transaction once, by zxid."""
-        return _ordered([*self.former, *self.txns])
+    def neighbours(self):
+        """Pairs of transactions that follow one another in its logs, or did."""
+        for log in [*self.former, self.ordered()]:
+            yield from pairwise(log)
 
 
 def read_disk(data: Path, kind: str, archive: "Archive | None" = None) -> Disk:
@@ -68,7 +72,7 @@ def read_disk(data: Path, kind: str, archive: "Archive | None" = None) -> Disk:
         snapshots,
         _epoch(folder / "acceptedEpoch"),
         _epoch(folder / "currentEpoch"),
-        tuple(_txns(former)),
+        tuple(_txns([log]) for log in former),
         tuple(sorted(jumps)),
     )
 
