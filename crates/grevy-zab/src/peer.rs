@@ -23,11 +23,14 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 use grevy_proto::election::{Notification, PeerState};
 use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, Zxid};
 use observers::NO_OBSERVERS;
 
+/// The longest pause between two attempts to join a leader.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Connections that may wait for this server to become their leader.
 const MAX_PARKED: usize = 64;
 
@@ -105,6 +108,8 @@ pub struct Peer {
     /// Connections of observers that found this server before it followed.
     parked_observers: BTreeMap<LinkId, Option<Packet>>,
     part: Part,
+    /// Attempts to join a leader that failed, since it served last.
+    failed_joins: u32,
 }
 
 impl Peer {
@@ -221,6 +226,7 @@ impl Peer {
             part: Part::Looking {
                 why: "the server starts".into(),
             },
+            failed_joins: 0,
         }
     }
 }
@@ -558,6 +564,10 @@ impl Peer {
                 }
                 now + delay
             }
+            Role::Learning(ref learner) if !learner.serves() => {
+                self.failed_joins += 1;
+                now + pause_after(self.failed_joins)
+            }
             _ => now,
         };
         let draining = Role::Draining {
@@ -748,6 +758,16 @@ impl Peer {
             _ => return,
         };
         self.vote.epoch = i64::from(epoch.0);
+        self.failed_joins = 0;
+    }
+}
+
+/// How long to wait after so many attempts in a row to join a leader that failed. The first ones
+/// may only have come too early.
+fn pause_after(failures: u32) -> Duration {
+    match failures {
+        0..=2 => Duration::ZERO,
+        n => (Duration::from_millis(10) * (1 << (n - 3).min(7))).min(LONGEST_PAUSE),
     }
 }
 

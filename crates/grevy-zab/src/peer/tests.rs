@@ -84,3 +84,34 @@ fn whom_nobody_can_follow_any_more_gives_way_at_once() {
     let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
     assert!(outputs(&mut peer).iter().any(looks));
 }
+
+#[test]
+fn whoever_cannot_join_tries_again_ever_more_seldom() {
+    let mut peer = start(1);
+    let mut now = Time(0);
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        // Both others have a leader that cannot be reached.
+        for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+            peer.handle_notification(now, ServerId(from), &says(state, 3));
+        }
+        let dials = |output: &Output| matches!(output, Output::Dial { .. });
+        assert!(outputs(&mut peer).iter().any(dials));
+        peer.dial_failed(now, ServerId(3));
+        let next = peer.next_timeout().unwrap();
+        let is_paused = !matches!(peer.role, Role::Looking(_));
+        pauses.push(if is_paused {
+            (next - now).as_millis()
+        } else {
+            0
+        });
+        if is_paused {
+            now = next;
+            peer.handle_timeout(now);
+        }
+    }
+    assert_eq!(
+        pauses,
+        [0, 0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]
+    );
+}
