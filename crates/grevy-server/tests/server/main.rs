@@ -8,6 +8,7 @@ mod ensemble;
 mod limits;
 mod member;
 mod place;
+mod ports;
 mod sessions;
 mod template;
 mod words;
