@@ -9,6 +9,7 @@ mod blobs;
 mod children;
 mod digest;
 mod index;
+mod warm;
 
 pub mod apply;
 pub mod change;
