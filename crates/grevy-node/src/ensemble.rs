@@ -288,6 +288,7 @@ impl Node {
                     proposed,
                 },
                 Zab::Note(text) => Output::Note(text),
+                Zab::Warning(text) => Output::Warning(text),
             };
             self.outputs.push_back(output);
         }

@@ -130,6 +130,8 @@ pub enum Output {
     Expired(SessionId),
     /// For the log of the server.
     Note(String),
+    /// For the log of the server: something that the operator should look at.
+    Warning(String),
     /// The server may end: what was asked of it with
     /// [`Node::begin_stop`](crate::Node::begin_stop) is done.
     Stopped,

@@ -25,7 +25,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::Notify;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// See the module's text.
 pub struct Shared {
@@ -147,6 +147,7 @@ impl Shared {
             }
             Output::Stopped => self.stopped.notify_one(),
             Output::Note(note) => info!("{note}"),
+            Output::Warning(warning) => warn!("{warning}"),
             Output::Broken(broken) => {
                 error!("stopping at once, since going on would spread the damage: {broken}");
                 std::process::exit(12);

@@ -88,6 +88,10 @@ impl Common {
         self.output(Output::Note(text.into()));
     }
 
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.output(Output::Warning(text.into()));
+    }
+
     /// How long another server may be silent.
     pub fn silence(&self) -> Duration {
         let sync = self.timing.sync;

@@ -7,6 +7,8 @@
 //! UPTODATE, for only then is it known to be committed; so the state in memory never runs ahead
 //! of what a quorum holds (ZOOKEEPER-5094).
 
+mod replaced;
+
 use crate::common::{Common, Epochs, Fall};
 use crate::history::{Entry, follows};
 use crate::membership::Membership;
@@ -19,6 +21,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::quorum::{LearnerInfo, Packet};
 use grevy_proto::{Epoch, ServerId, Zxid};
+use replaced::{lost, warn_of_replacement};
 
 /// In what way a server joins its leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,10 +305,11 @@ impl Learner {
                 common.history.last()
             )));
         }
-        common.note(format!(
-            "taking back the transactions from {} down to {to}, which the leader does not have",
-            common.history.last()
-        ));
+        if let Some(lost) = lost(&common.history, to) {
+            common.warn(format!(
+                "taking back {lost}, which the leader does not have"
+            ));
+        }
         common.history.truncate(to);
         common.durable = common.durable.min(to);
         common.rewriting = true;
@@ -431,6 +435,8 @@ impl Learner {
             let zxid = snapshot.zxid;
             let behind = core::mem::take(&mut snapshot.behind);
             self.snapshot = None;
+            let end = behind.last().map_or(zxid, |entry| entry.zxid);
+            warn_of_replacement(common, end, self.config.as_deref());
             common.history.restart(zxid);
             common.durable = zxid;
             common.rewriting = true;

@@ -121,6 +121,8 @@ pub enum Output {
     },
     /// A line for the log of the server.
     Note(String),
+    /// The same, of something that the operator should look at.
+    Warning(String),
 }
 
 /// What a server is in its ensemble, as clients see it.

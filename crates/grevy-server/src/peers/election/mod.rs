@@ -6,6 +6,7 @@ mod hello;
 mod outbox;
 mod pauses;
 mod peer;
+mod rivals;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -174,7 +175,7 @@ impl Context {
             true => peer.arrive(connection),
             false => {
                 debug!("server {} at {address} wants to be called", server.0);
-                peer.knock(addresses);
+                peer.knock(address, addresses);
             }
         }
         Ok(())

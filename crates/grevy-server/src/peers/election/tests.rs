@@ -348,3 +348,28 @@ async fn only_so_many_strangers() {
     let _stream = subject.call(200, "a:1").await;
     subject.hears(Event::Peer(200, true)).await;
 }
+
+#[tokio::test]
+async fn two_servers_of_one_number_take_turns() {
+    let mut subject = Subject::new(2, &[]);
+    let mut present = subject.call(3, "a:1").await;
+    subject.hears(Event::Peer(3, true)).await;
+    for _ in 0..3 {
+        let next = subject.call(3, "a:1").await;
+        subject.hears(Event::Peer(3, true)).await;
+        is_closed(present).await;
+        present = next;
+    }
+    let waiting = subject.call(3, "a:1").await;
+    for round in 1..3 {
+        let bytes = vote(round).to_message();
+        present.stream.write_all(&bytes).await.unwrap();
+        subject.hears(Event::Message(3, vote(round))).await;
+    }
+    // Whoever waits need not wait for nothing.
+    drop(present);
+    subject.hears(Event::Peer(3, false)).await;
+    subject.hears(Event::Peer(3, true)).await;
+    drop(waiting);
+    subject.hears(Event::Peer(3, false)).await;
+}
