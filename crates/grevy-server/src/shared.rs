@@ -108,9 +108,10 @@ impl Shared {
         }
         let mut after = After::default();
         while let Some(output) = node.poll() {
-            self.ensemble
+            let is_told = self
+                .ensemble
                 .output(&node, &output, &self.clock, &self.metrics);
-            self.carry_out(output, &mut after);
+            self.carry_out(output, is_told, &mut after);
         }
         if self.peers.is_some() {
             self.alarm.set(node.next_timeout());
@@ -122,7 +123,8 @@ impl Shared {
         result
     }
 
-    fn carry_out(&self, output: Output, after: &mut After) {
+    /// `is_told`: the log needs no line about it any more.
+    fn carry_out(&self, output: Output, is_told: bool, after: &mut After) {
         match output {
             Output::Append { zxid, entry } => {
                 self.metrics.log_entries.add(1);
@@ -154,7 +156,7 @@ impl Shared {
             }
             output => {
                 if let Some(peers) = &self.peers {
-                    peers.carry_out(output, &self.log, &mut after.links);
+                    peers.carry_out(output, is_told, &self.log, &mut after.links);
                 }
             }
         }
