@@ -21,7 +21,7 @@ use crate::timer;
 use crate::workers::Workers;
 use grevy_node::Node;
 use grevy_proto::HostPort;
-use grevy_storage::RealDisk;
+use grevy_storage::{Disk, RealDisk};
 use grevy_tree::TreeConfig;
 use grevy_zab::membership::MembershipError;
 use grevy_zab::{Memberships, PeerConfig, Recovered};
@@ -34,7 +34,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tracing::{info, warn};
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
 
 /// The file in the data directory that holds the client port, for whoever started a server
 /// with `clientPort=0`. It is there while the server listens.
@@ -46,7 +47,8 @@ pub struct Server {
     address: Option<SocketAddr>,
     listeners: Vec<std::net::TcpListener>,
     workers: Workers,
-    log_thread: JoinHandle<bool>,
+    /// What the log's thread says when it ends: whether everything is durable.
+    log_ended: oneshot::Receiver<bool>,
     /// The thread of the ports for other servers.
     ports: Option<JoinHandle<()>>,
     endpoints: Endpoints,
@@ -186,7 +188,18 @@ impl From<io::Error> for StartError {
 
 impl Server {
     /// Recovers the data, listens, and serves from the moment this returns.
+    ///
+    /// # Errors
+    /// If a port or the data cannot be had.
     pub fn start(loaded: Loaded) -> Result<Self, StartError> {
+        Self::start_on(loaded, Arc::new(RealDisk))
+    }
+
+    /// The same with the data on `disk`.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn start_on(loaded: Loaded, disk: Arc<dyn Disk>) -> Result<Self, StartError> {
         let config = loaded.config;
         let place = match &config.membership {
             Some(membership) => Some(Place::take(&config, membership)?),
@@ -200,8 +213,7 @@ impl Server {
             None => Vec::new(),
         };
         let clock = Clock::new();
-        let recovered =
-            recovery::recover(&config, Arc::new(RealDisk), random()).map_err(StartError::Data)?;
+        let recovered = recovery::recover(&config, disk, random()).map_err(StartError::Data)?;
         // The directory is this server's from here on. A killed one may have left its port there.
         let _ = std::fs::remove_file(config.storage.data_dir.join(PORT_FILE));
         let mut node_config = setup::node_config(&config, random());
@@ -252,16 +264,18 @@ impl Server {
         recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
         let snapshotter = Snapshotter::start_thread(shared.clone())?;
-        let log_thread = {
+        let (report, log_ended) = oneshot::channel();
+        {
             let shared = shared.clone();
             std::thread::Builder::new()
                 .name("log".to_owned())
                 .spawn(move || {
                     let durable = log_thread::run(&shared, files, &snapshotter);
                     snapshotter.stop();
-                    durable
-                })?
-        };
+                    // An error means that nobody waits for it any more.
+                    let _ = report.send(durable);
+                })?;
+        }
         let ports = match place.zip(orders) {
             Some((place, orders)) => Some(place.start(&shared, tree_config, orders)?),
             None => None,
@@ -285,7 +299,7 @@ impl Server {
             address,
             listeners,
             workers,
-            log_thread,
+            log_ended,
             ports,
         };
         server.write_port_file();
@@ -307,7 +321,12 @@ impl Server {
         &self.shared
     }
 
-    /// Serves until `stop` ends, then makes everything durable. Returns whether it is.
+    /// Serves until `stop` ends, then makes everything durable. Returns whether it is: a disk that
+    /// does not answer is waited for as long as four ticks and a second, and not longer. What it
+    /// has not answered for was not acknowledged to anybody.
+    ///
+    /// # Errors
+    /// If the system refuses to go on.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<bool> {
         let mut tasks = tokio::task::JoinSet::new();
         let shared = &self.shared;
@@ -343,7 +362,18 @@ impl Server {
             let _ = ports.join();
         }
         shared.log.push(LogItem::Stop);
-        let durable = self.log_thread.join().unwrap_or(false);
+        let durable = match tokio::time::timeout(patience, self.log_ended).await {
+            // It sends nothing if it has panicked.
+            Ok(ended) => ended.unwrap_or(false),
+            Err(_) => {
+                error!(
+                    "ending while {} does not answer: nothing that was acknowledged is lost, and \
+                     what waits to be written was not",
+                    shared.config.storage.data_log_dir.display()
+                );
+                false
+            }
+        };
         shared
             .clients
             .all()

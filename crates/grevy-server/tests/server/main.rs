@@ -9,5 +9,6 @@ mod limits;
 mod member;
 mod place;
 mod sessions;
+mod stuck_disk;
 mod template;
 mod words;
