@@ -2,6 +2,7 @@
 
 use crate::admin::Endpoints;
 use crate::client::Client;
+use crate::client_port::{self, ClientPort, Door};
 use crate::clock::Clock;
 use crate::config::{Config, Listen, Loaded, Membership};
 use crate::listener;
@@ -28,18 +29,13 @@ use grevy_zab::{Memberships, PeerConfig, Recovered};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
-
-/// The file in the data directory that holds the client port, for whoever started a server
-/// with `clientPort=0`. It is there while the server listens.
-pub const PORT_FILE: &str = "client.port";
 
 /// A server that serves.
 pub struct Server {
@@ -92,6 +88,12 @@ impl Place {
             roster,
             sockets,
         })
+    }
+
+    /// Where the configuration of the ensemble says that clients connect.
+    fn client_address(&self) -> Option<HostPort> {
+        let me = self.members.committed().members.get(&self.settings.me)?;
+        me.client.clone()
     }
 
     /// Begins to talk with other servers.
@@ -215,7 +217,7 @@ impl Server {
         let clock = Clock::new();
         let recovered = recovery::recover(&config, disk, random()).map_err(StartError::Data)?;
         // The directory is this server's from here on. A killed one may have left its port there.
-        let _ = std::fs::remove_file(config.storage.data_dir.join(PORT_FILE));
+        let _ = std::fs::remove_file(config.storage.data_dir.join(client_port::PORT_FILE));
         let mut node_config = setup::node_config(&config, random());
         let quorum = &config.quorum;
         if place.is_some() && (quorum.local_sessions || quorum.read_only_mode) {
@@ -251,7 +253,10 @@ impl Server {
                 (node, Some(Peers::new(commands)), Some(orders))
             }
         };
+        let client_address = place.as_ref().and_then(Place::client_address);
+        let client_port = ClientPort::new(config.clients.listen.clone(), client_address);
         let shared = Arc::new(Shared::from(Parts {
+            client_port,
             config,
             node_config,
             clock,
@@ -282,12 +287,7 @@ impl Server {
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = Workers::start(processors, &shared)?;
-        let backlog = i32::try_from(shared.config.clients.backlog).unwrap_or(i32::MAX);
-        let mut listeners = Vec::new();
-        for socket in sockets {
-            socket.listen(backlog)?;
-            listeners.push(std::net::TcpListener::from(socket));
-        }
+        let listeners = listener::listen(sockets, shared.config.clients.backlog)?;
         let address = match listeners.first() {
             Some(listener) => Some(listener.local_addr()?),
             None => None,
@@ -302,7 +302,9 @@ impl Server {
             log_ended,
             ports,
         };
-        server.write_port_file();
+        if let Some(address) = server.address {
+            client_port::write_port_file(&server.shared, address);
+        }
         Ok(server)
     }
 
@@ -330,11 +332,9 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<bool> {
         let mut tasks = tokio::task::JoinSet::new();
         let shared = &self.shared;
-        for listener in self.listeners {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            let workers = self.workers.queues().to_vec();
-            tasks.spawn(listener::run(shared.clone(), listener, workers));
-        }
+        let workers = self.workers.queues().to_vec();
+        let door = Door::open(shared.clone(), self.listeners, workers)?;
+        tasks.spawn(door.run());
         tasks.spawn(self.endpoints.serve(shared.clone()));
         tasks.spawn(timer::run(shared.clone()));
         tasks.spawn(timer::enforce_deadlines(shared.clone()));
@@ -343,7 +343,7 @@ impl Server {
         }
         stop.await;
         info!("stopping");
-        let _ = std::fs::remove_file(shared.config.storage.data_dir.join(PORT_FILE));
+        client_port::remove_port_file(shared);
         let now = shared.clock.now();
         shared.with_node(|node, _| node.begin_stop(now));
         // The node has a time limit of its own; this is for a log that hangs.
@@ -382,33 +382,13 @@ impl Server {
         self.workers.stop();
         Ok(durable)
     }
-
-    fn write_port_file(&self) {
-        let Some(address) = self.address else {
-            return;
-        };
-        let path: PathBuf = self.shared.config.storage.data_dir.join(PORT_FILE);
-        if let Err(error) = std::fs::write(&path, format!("{}\n", address.port())) {
-            warn!(
-                "cannot write the client port to {}: {error}",
-                path.display()
-            );
-        }
-    }
 }
 
 fn resolve(listen: &Listen) -> Result<SocketAddr, StartError> {
-    let host = listen.host.as_deref().unwrap_or("0.0.0.0");
-    let failed = |error| StartError::Address {
+    client_port::resolve(listen).map_err(|error| StartError::Address {
         listen: listen.clone(),
         error,
-    };
-    if listen.is_every_address() {
-        return Ok(SocketAddr::from(([0, 0, 0, 0], listen.port)));
-    }
-    let mut addresses = (host, listen.port).to_socket_addrs().map_err(failed)?;
-    let none = || failed(io::Error::other("the name has no address"));
-    addresses.next().ok_or_else(none)
+    })
 }
 
 /// A number that strangers cannot guess, from the keys of the standard library's maps.

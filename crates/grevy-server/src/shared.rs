@@ -5,6 +5,7 @@
 //! lock; so applying, which holds it exclusively, never meets a reader.
 
 use crate::client::Client;
+use crate::client_port::ClientPort;
 use crate::clients::{ClientMap, Port};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -55,6 +56,8 @@ pub struct Shared {
     pub watches: WatchLock,
     /// The connections.
     pub clients: ClientMap,
+    /// Where clients connect.
+    pub client_port: ClientPort,
     /// What is to be written to the log.
     pub log: LogQueue,
     /// Connections without a session yet.
@@ -147,6 +150,11 @@ impl Shared {
                     after.forgotten = peers.take_received();
                 }
             }
+            Output::Configured { ref committed, .. } => {
+                self.client_port
+                    .configure(self.node_config.server_id, committed);
+                self.carry_out_as_member(output, is_told, after);
+            }
             Output::Stopped => self.stopped.notify_one(),
             Output::Note(note) => info!("{note}"),
             Output::Warning(warning) => warn!("{warning}"),
@@ -154,11 +162,13 @@ impl Shared {
                 error!("stopping at once, since going on would spread the damage: {broken}");
                 std::process::exit(12);
             }
-            output => {
-                if let Some(peers) = &self.peers {
-                    peers.carry_out(output, is_told, &self.log, &mut after.links);
-                }
-            }
+            output => self.carry_out_as_member(output, is_told, after),
+        }
+    }
+
+    fn carry_out_as_member(&self, output: Output, is_told: bool, after: &mut After) {
+        if let Some(peers) = &self.peers {
+            peers.carry_out(output, is_told, &self.log, &mut after.links);
         }
     }
 
@@ -290,6 +300,8 @@ struct After {
 
 /// The parts of [`Shared`] that differ from server to server.
 pub struct Parts {
+    /// Where clients connect.
+    pub client_port: ClientPort,
     /// How the server is set up.
     pub config: Config,
     /// The same, as far as the node knows it.
@@ -331,6 +343,7 @@ impl From<Parts> for Shared {
             watches: WatchLock(Mutex::new(WatchTable::new(parts.tree.config().hash_seed))),
             tree: RwLock::new(parts.tree),
             clients: ClientMap::default(),
+            client_port: parts.client_port,
             log: LogQueue::default(),
             newcomers,
             lingering: Deadlines::new(std::time::Duration::from_secs(1)),

@@ -6,7 +6,8 @@ use grevy_proto::connect::{ConnectRequest, ConnectResponse};
 use grevy_proto::jute::frame;
 use grevy_proto::reply::ReplyHeader;
 use grevy_proto::request::{
-    Create, PathOnly, Read as ReadRequest, RequestHeader, SetAcl, SetData, WatchOf,
+    Create, Nullable, PathOnly, Read as ReadRequest, Reconfig, RequestHeader, SetAcl, SetData,
+    WatchOf,
 };
 use grevy_proto::{Acl, Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
 use std::io::{self, Read, Write};
@@ -64,6 +65,17 @@ impl Client {
             flags,
         };
         self.request(OpCode::Create, |out| create.encode(out));
+    }
+
+    /// Makes these `server.N=` lines the ensemble.
+    pub fn reconfigure(&mut self, members: &str) -> ErrorCode {
+        let reconfig = Reconfig {
+            joining: Nullable(None),
+            leaving: Nullable(None),
+            members: Nullable(Some(members.into())),
+            config_id: -1,
+        };
+        self.request(OpCode::Reconfig, |out| reconfig.encode(out))
     }
 
     /// Sets a watch.

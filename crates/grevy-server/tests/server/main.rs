@@ -7,6 +7,7 @@ mod documentation;
 mod ensemble;
 mod limits;
 mod member;
+mod moving;
 mod place;
 mod sessions;
 mod stuck_disk;
