@@ -67,8 +67,6 @@ pub struct Quorum {
     pub election_connect_timeout: Duration,
     /// How long reading from an election port may take; none for the sync limit.
     pub election_read_timeout: Option<Duration>,
-    /// Whether connections of the election port use TCP keep-alive.
-    pub keep_alive: bool,
     /// The first pause before a notification is repeated.
     pub min_notification_interval: Duration,
     /// The longest pause before a notification is repeated.
@@ -113,7 +111,6 @@ impl Quorum {
             election_bind_tries: reader.limit("electionPortBindRetry"),
             election_connect_timeout: reader.duration("cnxTimeout"),
             election_read_timeout: reader.time("quorumCnxnTimeoutMs"),
-            keep_alive: reader.flag("tcpKeepAlive"),
             min_notification_interval: reader.duration("fastleader.minNotificationInterval"),
             max_notification_interval: reader.duration("fastleader.maxNotificationInterval"),
             leader_serves: reader.flag("leaderServes"),

@@ -30,7 +30,7 @@ keys! {
     "electionPortBindRetry" Property, count(0), Value("3"), InEnsemble, "How often binding the election port is tried; 0: for ever.";
     "cnxTimeout" Property, ms(1), Value("5000"), InEnsemble, "How long connecting to another server's election port may take.";
     "quorumCnxnTimeoutMs" Property, ms(-1), Value("-1"), InEnsemble, "How long reading from the election port may take; -1: `syncLimit`.";
-    "tcpKeepAlive" Property, Flag, Value("false"), InEnsemble, "Whether connections of the election port use TCP keep-alive.";
+    "tcpKeepAlive" Property, Flag, Value("false"), Accepted("connections of the election port always use it, so that a machine that is gone is noticed within syncLimit or so"), "Whether connections of the election port use TCP keep-alive.";
     "fastleader.minNotificationInterval" Property, ms(1), Value("200"), InEnsemble, "The first pause before a notification is repeated.";
     "fastleader.maxNotificationInterval" Property, ms(1), Value("60000"), InEnsemble, "The longest pause before a notification is repeated.";
     "leaderServes" Property, YesNo, Value("yes"), InEnsemble, "Whether a leader serves clients.";
