@@ -57,8 +57,6 @@ pub struct Quorum {
     pub observer_master_port: Option<u16>,
     /// Whether a server line may name several addresses.
     pub multi_address: bool,
-    /// How long looking for a reachable address may take; none to take them unchecked.
-    pub reachability_timeout: Option<Duration>,
     /// Whether a server without a quorum serves read-only clients.
     pub read_only_mode: bool,
     /// How often binding the election port is tried; none for ever.
@@ -95,8 +93,6 @@ impl Quorum {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let sync_enabled = reader.flag("syncEnabled");
         let observers_sync = reader.flag_or("observer.syncEnabled", sync_enabled);
-        let check = reader.flag("multiAddress.reachabilityCheckEnabled");
-        let check_timeout = reader.duration("multiAddress.reachabilityCheckTimeoutMs");
         Quorum {
             reconfig: reader.flag("reconfigEnabled"),
             standalone: reader.flag("standaloneEnabled"),
@@ -106,7 +102,6 @@ impl Quorum {
             observers_sync,
             observer_master_port: reader.port("observerMasterPort").filter(|&port| port > 0),
             multi_address: reader.flag("multiAddress.enabled"),
-            reachability_timeout: check.then_some(check_timeout),
             read_only_mode: reader.flag("readonlymode.enabled"),
             election_bind_tries: reader.limit("electionPortBindRetry"),
             election_connect_timeout: reader.duration("cnxTimeout"),
