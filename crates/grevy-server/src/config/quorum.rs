@@ -51,8 +51,6 @@ pub struct Quorum {
     pub local_sessions: bool,
     /// Whether a local session becomes a global one when it needs to.
     pub local_sessions_upgrading: bool,
-    /// Whether an observer keeps a log and snapshots.
-    pub observers_sync: bool,
     /// The port on which followers serve observers.
     pub observer_master_port: Option<u16>,
     /// Whether a server line may name several addresses.
@@ -91,15 +89,12 @@ pub struct Quorum {
 
 impl Quorum {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let sync_enabled = reader.flag("syncEnabled");
-        let observers_sync = reader.flag_or("observer.syncEnabled", sync_enabled);
         Quorum {
             reconfig: reader.flag("reconfigEnabled"),
             standalone: reader.flag("standaloneEnabled"),
             listen_on_every_address: reader.flag("quorumListenOnAllIPs"),
             local_sessions: reader.flag("localSessionsEnabled"),
             local_sessions_upgrading: reader.flag("localSessionsUpgradingEnabled"),
-            observers_sync,
             observer_master_port: reader.port("observerMasterPort").filter(|&port| port > 0),
             multi_address: reader.flag("multiAddress.enabled"),
             read_only_mode: reader.flag("readonlymode.enabled"),

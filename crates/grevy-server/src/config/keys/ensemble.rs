@@ -5,6 +5,8 @@ use super::{Kind::*, Preset::*, Support::*, *};
 const ALL_AT_ONCE: Support =
     Accepted("all addresses are dialled at once, and the first that answers is used");
 
+const KEEPS_ALL: Support = Accepted("observers always keep a log and snapshots");
+
 keys! {
     "server.N" Cfg, Text, Unset, InEnsemble, "A server: `host:quorumPort:electionPort[:participant|observer][;[clientHost:]clientPort]`, several addresses joined by `|`. A single server with `standaloneEnabled` is a standalone server.";
     "group.N" Cfg, Text, Unset, InEnsemble, "A group of a hierarchical quorum: server ids joined by `:`.";
@@ -21,8 +23,8 @@ keys! {
     "quorumListenOnAllIPs" Cfg, Flag, Value("false"), InEnsemble, "Whether the quorum and election ports listen on every address.";
     "localSessionsEnabled" Cfg, Flag, Value("false"), InEnsemble, "Whether sessions begin as local ones, known to one server only.";
     "localSessionsUpgradingEnabled" Cfg, Flag, Value("false"), InEnsemble, "Whether a local session becomes a global one when it needs to.";
-    "syncEnabled" Cfg, Flag, Value("true"), InEnsemble, "Whether an observer keeps a log and snapshots.";
-    "observer.syncEnabled" Property, Flag, Derived("`syncEnabled`"), InEnsemble, "The same, and it wins.";
+    "syncEnabled" Cfg, Flag, Value("true"), KEEPS_ALL, "Whether an observer keeps a log and snapshots.";
+    "observer.syncEnabled" Property, Flag, Derived("`syncEnabled`"), KEEPS_ALL, "The same, and it wins.";
     "observerMasterPort" Cfg, Int { unit: Unit::Port, min: INT_MIN, max: 65535 }, Value("0"), InEnsemble, "The port on which followers serve observers, and observers look for them; 0: none.";
     "observerMaster.sizeLimit" Property, bytes(1), Value("33554432"), Accepted("a follower brings observers up to date as a leader does: from the transactions that it keeps anyway (commitLogCount), its log, or a snapshot"), "How many bytes of committed proposals a follower keeps for observers.";
     "multiAddress.enabled" Cfg, Flag, Value("false"), InEnsemble, "Whether a server line may name several addresses.";
