@@ -33,7 +33,9 @@ pub enum Output {
         current: Epoch,
     },
     /// Take back all transactions above `to`, durably, in the log and in snapshots, then report
-    /// [`Node::truncated`](crate::Node::truncated).
+    /// [`Node::truncated`](crate::Node::truncated). If nothing leads to the state at `to`, build
+    /// the tree anew from all that there is, drop what is to be appended behind this, and report
+    /// [`Node::truncation_refused`](crate::Node::truncation_refused).
     Truncate {
         /// What stays.
         to: Zxid,

@@ -45,6 +45,8 @@ pub(crate) struct Learner {
     advertised: (i64, Zxid),
     manner: Manner,
     link: Option<LinkId>,
+    /// Where this server's history ends, as it has said.
+    said: Zxid,
     phase: Phase,
     epoch: Epoch,
     /// Up to where the leader says that transactions are committed.
@@ -110,6 +112,7 @@ impl Learner {
             advertised,
             manner,
             link: None,
+            said: Zxid(-1),
             phase: Phase::Dialling,
             epoch: Epoch(0),
             committed: Zxid(-1),
@@ -186,10 +189,7 @@ impl Learner {
     pub fn handle_packet(&mut self, common: &mut Common, packet: Packet) -> Result<(), Fall> {
         match (self.phase, packet) {
             (Phase::Introduced, Packet::LeaderInfo(epoch)) => self.promise(common, epoch),
-            (Phase::Promised, Packet::Diff(_)) => {
-                self.begin(common.history.last());
-                Ok(())
-            }
+            (Phase::Promised, Packet::Diff(_)) => self.keep(common),
             (Phase::Promised, Packet::Trunc(to)) => self.truncate(common, to),
             (Phase::Promised, Packet::Snap(zxid)) => {
                 self.expect_snapshot(zxid);
@@ -264,6 +264,7 @@ impl Learner {
             _ => common.durable,
         };
         self.phase = Phase::Promised;
+        self.said = last_zxid;
         self.send(
             common,
             Packet::AckEpoch {
@@ -291,6 +292,18 @@ impl Learner {
         }
     }
 
+    /// All of the history is part of the leader's.
+    fn keep(&mut self, common: &Common) -> Result<(), Fall> {
+        let last = common.history.last();
+        if self.said < last {
+            return Err(Fall(
+                "the leader sent DIFF where only a snapshot can help this server".into(),
+            ));
+        }
+        self.begin(last);
+        Ok(())
+    }
+
     /// The history up to `zxid` is part of the leader's.
     fn begin(&mut self, zxid: Zxid) {
         self.phase = Phase::Synchronising;
@@ -299,10 +312,14 @@ impl Learner {
 
     fn truncate(&mut self, common: &mut Common, to: Zxid) -> Result<(), Fall> {
         refuse_loss(common, to)?;
-        if to > common.history.last() {
+        // A history that does not have `to` cannot be cut there: what would stay is no part of
+        // the leader's. A snapshot can help (ZOOKEEPER-3526).
+        let last = common.history.last();
+        if to > last || to >= common.history.base() && !common.history.contains(to) {
+            common.distrusted = true;
             return Err(Fall(format!(
-                "the leader wants everything above {to} taken back, but the history ends at {}",
-                common.history.last()
+                "the leader wants everything above {to} taken back, which is not in the history \
+                 of this server, that ends at {last}; a snapshot is asked for"
             )));
         }
         if let Some(lost) = lost(&common.history, to) {
@@ -555,3 +572,6 @@ fn refuse_loss(common: &Common, to: Zxid) -> Result<(), Fall> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,19 @@ fn says(state: PeerState, leader: i64, zxid: Zxid) -> Notification {
 /// Server 1, which has promised epoch 2 to the leader behind `link`.
 pub(crate) fn follower(base: Zxid, last: Zxid, leader: i64, link: LinkId) -> Peer {
     let mut peer = member(1, base, last);
-    let now = Time(0);
+    promise(&mut peer, leader, link);
+    peer
+}
+
+/// Server 1 finds the leader, and promises epoch 2 to it over `link`, once it looks for one.
+/// Returns what it had to say.
+pub(crate) fn promise(peer: &mut Peer, leader: i64, link: LinkId) -> Vec<Output> {
+    let mut now = Time(0);
+    if let Some(next) = peer.next_timeout() {
+        now = next;
+        peer.handle_timeout(now);
+    }
+    let last = peer.last();
     for (from, state) in [(2, PeerState::Following), (3, PeerState::Following)] {
         let state = match from == leader {
             true => PeerState::Leading,
@@ -101,8 +113,7 @@ pub(crate) fn follower(base: Zxid, last: Zxid, leader: i64, link: LinkId) -> Pee
     }
     peer.link_dialled(now, link);
     peer.handle_packet(now, link, Packet::LeaderInfo(Epoch(2)));
-    save(&mut peer);
-    peer
+    save(peer)
 }
 
 /// Server 2, which server 1 has elected, and which waits for the epochs of others.
