@@ -119,19 +119,38 @@ pub(crate) fn promise(peer: &mut Peer, leader: i64, link: LinkId) -> Vec<Output>
 /// Server 2, which server 1 has elected, and which waits for the epochs of others.
 pub(crate) fn elected(base: Zxid, last: Zxid) -> Peer {
     let mut peer = member(2, base, last);
-    peer.handle_peer(Time(0), ServerId(1), true);
-    peer.handle_peer(Time(0), ServerId(3), false);
-    peer.handle_notification(Time(0), ServerId(1), &says(PeerState::Looking, 2, last));
-    outputs(&mut peer);
+    elect(&mut peer, 1);
     peer
+}
+
+/// Server `by` elects the server, which looks for a leader; nobody hears of the third.
+pub(crate) fn elect(peer: &mut Peer, by: i64) {
+    let (me, last) = (peer.id(), peer.last());
+    for server in (1..=3).map(ServerId).filter(|server| *server != me) {
+        peer.handle_peer(Time(0), server, server.0 == by);
+    }
+    let outputs = outputs(peer);
+    let vote = outputs.iter().rev().find_map(|output| match output {
+        Output::Notify { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    let mut vote = vote.unwrap_or(says(PeerState::Looking, me.0, last));
+    vote.leader = me;
+    peer.handle_notification(Time(0), ServerId(by), &vote);
+    self::outputs(peer);
 }
 
 /// A server introduces itself over `link`.
 pub(crate) fn introduce(peer: &mut Peer, now: Time, link: LinkId, server: i64) {
+    introduce_from(peer, now, link, server, 1);
+}
+
+/// The same of one that has accepted this epoch.
+pub(crate) fn introduce_from(peer: &mut Peer, now: Time, link: LinkId, server: i64, epoch: u32) {
     peer.link_accepted(now, link);
     let info = LearnerInfo {
         observer: false,
-        accepted_epoch: Epoch(1),
+        accepted_epoch: Epoch(epoch),
         server: Some(ServerId(server)),
         config_version: 0,
     };
