@@ -69,10 +69,19 @@ impl Client {
 
     /// Makes these `server.N=` lines the ensemble.
     pub fn reconfigure(&mut self, members: &str) -> ErrorCode {
+        self.request_change(None, Some(members))
+    }
+
+    /// Adds these `server.N=` lines to the ensemble, or puts them in the place of those of theirs.
+    pub fn join(&mut self, joining: &str) -> ErrorCode {
+        self.request_change(Some(joining), None)
+    }
+
+    fn request_change(&mut self, joining: Option<&str>, members: Option<&str>) -> ErrorCode {
         let reconfig = Reconfig {
-            joining: Nullable(None),
+            joining: Nullable(joining.map(Into::into)),
             leaving: Nullable(None),
-            members: Nullable(Some(members.into())),
+            members: Nullable(members.map(Into::into)),
             config_id: -1,
         };
         self.request(OpCode::Reconfig, |out| reconfig.encode(out))

@@ -10,7 +10,7 @@ use grevy_server::recovery;
 use grevy_storage::snapshot::Fed;
 use grevy_storage::{Compression, Dirs, OpenOptions, RealDisk, Recover, Rejected, Store};
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -325,4 +325,42 @@ fn what_cannot_be_taken_back_is_replaced() {
     ensemble.start(other);
     ensemble.wait(other);
     ensemble.compare(other, leader);
+}
+
+#[test]
+fn members_move_one_after_the_other() {
+    let lines = "reconfigEnabled=true\nskipACL=yes\n";
+    let ensemble = Ensemble::new("moving", lines);
+    let addresses: Vec<TcpListener> = (0..9)
+        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
+        .collect();
+    let port = |n: usize| addresses[n].local_addr().expect("it is bound").port();
+    let new = |id: usize| {
+        let first = 3 * (id - 1);
+        let (quorum, election, client) = (port(first), port(first + 1), port(first + 2));
+        format!("server.{id}=127.0.0.1:{quorum}:{election};127.0.0.1:{client}")
+    };
+    let new: Vec<String> = (1..=3).map(new).collect();
+    let clients: Vec<SocketAddr> = (0..3)
+        .map(|n| addresses[3 * n + 2].local_addr().expect("it is bound"))
+        .collect();
+    drop(addresses);
+    // The leader last: another one has to take its place.
+    let (leader, _) = ensemble.roles();
+    for id in (1..=3).filter(|id| *id != leader).chain([leader]) {
+        let mut client = ensemble.client(id);
+        assert_eq!(client.join(&new[id - 1]), ErrorCode::Ok);
+        let moved = || TcpStream::connect(clients[id - 1]).is_ok();
+        ensemble.get(id).wait_until(moved, "its client port moves");
+        (1..=3).for_each(|id| ensemble.wait(id));
+    }
+    for (n, address) in clients.iter().enumerate() {
+        let path = format!("/{n}");
+        Client::connect(*address).create(&path, b"x", 0);
+        for other in &clients {
+            let mut client = Client::connect(*other);
+            client.sync();
+            assert_eq!(client.get(&path), ErrorCode::Ok);
+        }
+    }
 }
