@@ -213,6 +213,19 @@ impl Node {
         }
     }
 
+    /// What [`Output::Truncate`] asked for cannot be done: the history still ends at `zxid`, and
+    /// the tree was built anew from all of it.
+    pub fn truncation_refused(&mut self, now: Now, zxid: Zxid, why: &str) {
+        if self.failure.is_none() {
+            self.queue.clear();
+            self.queued = zxid;
+            self.applied = zxid;
+            self.drop_clients();
+            self.peer.truncation_refused(now.time, zxid, why);
+            self.follow_up(now);
+        }
+    }
+
     /// What [`Output::InstallSnapshot`] asked for is done, and the tree is at `zxid`.
     pub fn snapshot_installed(&mut self, now: Now, zxid: Zxid) {
         if self.failure.is_none() {
@@ -288,6 +301,7 @@ impl Node {
                     proposed,
                 },
                 Zab::Note(text) => Output::Note(text),
+                Zab::Warning(text) => Output::Warning(text),
             };
             self.outputs.push_back(output);
         }

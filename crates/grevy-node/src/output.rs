@@ -33,7 +33,9 @@ pub enum Output {
         current: Epoch,
     },
     /// Take back all transactions above `to`, durably, in the log and in snapshots, then report
-    /// [`Node::truncated`](crate::Node::truncated).
+    /// [`Node::truncated`](crate::Node::truncated). If nothing leads to the state at `to`, build
+    /// the tree anew from all that there is, drop what is to be appended behind this, and report
+    /// [`Node::truncation_refused`](crate::Node::truncation_refused).
     Truncate {
         /// What stays.
         to: Zxid,
@@ -130,6 +132,8 @@ pub enum Output {
     Expired(SessionId),
     /// For the log of the server.
     Note(String),
+    /// For the log of the server: something that the operator should look at.
+    Warning(String),
     /// The server may end: what was asked of it with
     /// [`Node::begin_stop`](crate::Node::begin_stop) is done.
     Stopped,

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod client;
+pub mod client_port;
 pub mod clients;
 pub mod clock;
 pub mod config;

@@ -40,6 +40,16 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Begins to listen; `backlog` connections may wait at each socket.
+pub fn listen(sockets: Vec<Socket>, backlog: u32) -> io::Result<Vec<std::net::TcpListener>> {
+    let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+    let listen = |socket: Socket| {
+        socket.listen(backlog)?;
+        Ok(socket.into())
+    };
+    sockets.into_iter().map(listen).collect()
+}
+
 /// Lets this process open as many files as the system allows: each connection is one, and the
 /// usual limit of 1024 is far below what a server can serve.
 pub fn raise_file_limit() {

@@ -50,6 +50,13 @@ pub enum LogItem {
     Stop,
 }
 
+impl LogItem {
+    /// Whether it is an entry to be written.
+    pub fn is_entry(&self) -> bool {
+        matches!(self, Self::Append { .. })
+    }
+}
+
 /// The queue in front of the log's thread.
 #[derive(Debug, Default)]
 pub struct LogQueue {
@@ -65,6 +72,11 @@ impl LogQueue {
         if items.len() == 1 {
             self.filled.notify_one();
         }
+    }
+
+    /// Drops entries that wait: nothing leads to them any more.
+    pub fn forget_entries(&self) {
+        self.items.lock().retain(|item| !item.is_entry());
     }
 
     /// Waits for items and moves all of them into `batch`. Returns false if none came in time.

@@ -9,7 +9,7 @@ use crate::snapshot_thread::Snapshotter;
 use grevy_proto::{Epoch, Zxid};
 use grevy_storage::epochs::EpochError;
 use grevy_storage::{Epochs, Log, LogError};
-use rewrite::RewriteError;
+use rewrite::{RewriteError, Truncated};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -130,10 +130,14 @@ fn write(
 ) -> Result<(Files, Next), Failure> {
     let mut unsynced = None;
     let mut next = Next::GoOn;
+    // Entries that were to follow a truncation that cannot be.
+    let mut drops_entries = false;
     for item in batch {
-        // All else relies on what was appended before it.
-        if !matches!(item, LogItem::Append { .. }) {
-            commit(shared, &mut files.log, unsynced.take())?;
+        match item.is_entry() {
+            true if drops_entries => continue,
+            true => {}
+            // All else relies on what was appended before it.
+            false => commit(shared, &mut files.log, unsynced.take())?,
         }
         match item {
             LogItem::Append { zxid, entry } => {
@@ -159,7 +163,10 @@ fn write(
                 shared.with_node(|node, _| node.epochs_saved(now, accepted, current));
             }
             LogItem::Truncate { to, rebuild } => {
-                files = rewrite::truncate(shared, files, to, rebuild)?;
+                (files, drops_entries) = match rewrite::truncate(shared, files, to, rebuild)? {
+                    Truncated::Done(files) => (files, false),
+                    Truncated::Refused(files) => (files, true),
+                };
             }
             LogItem::Install(received) => rewrite::install(shared, &mut files, *received)?,
             LogItem::Read { link, after, until } => {

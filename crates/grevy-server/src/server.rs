@@ -2,6 +2,7 @@
 
 use crate::admin::Endpoints;
 use crate::client::Client;
+use crate::client_port::{self, ClientPort, Door};
 use crate::clock::Clock;
 use crate::config::{Config, Listen, Loaded, Membership};
 use crate::listener;
@@ -21,24 +22,20 @@ use crate::timer;
 use crate::workers::Workers;
 use grevy_node::Node;
 use grevy_proto::HostPort;
-use grevy_storage::RealDisk;
+use grevy_storage::{Disk, RealDisk};
 use grevy_tree::TreeConfig;
 use grevy_zab::membership::MembershipError;
 use grevy_zab::{Memberships, PeerConfig, Recovered};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tracing::{info, warn};
-
-/// The file in the data directory that holds the client port, for whoever started a server
-/// with `clientPort=0`. It is there while the server listens.
-pub const PORT_FILE: &str = "client.port";
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
 
 /// A server that serves.
 pub struct Server {
@@ -46,7 +43,8 @@ pub struct Server {
     address: Option<SocketAddr>,
     listeners: Vec<std::net::TcpListener>,
     workers: Workers,
-    log_thread: JoinHandle<bool>,
+    /// What the log's thread says when it ends: whether everything is durable.
+    log_ended: oneshot::Receiver<bool>,
     /// The thread of the ports for other servers.
     ports: Option<JoinHandle<()>>,
     endpoints: Endpoints,
@@ -90,6 +88,12 @@ impl Place {
             roster,
             sockets,
         })
+    }
+
+    /// Where the configuration of the ensemble says that clients connect.
+    fn client_address(&self) -> Option<HostPort> {
+        let me = self.members.committed().members.get(&self.settings.me)?;
+        me.client.clone()
     }
 
     /// Begins to talk with other servers.
@@ -186,7 +190,18 @@ impl From<io::Error> for StartError {
 
 impl Server {
     /// Recovers the data, listens, and serves from the moment this returns.
+    ///
+    /// # Errors
+    /// If a port or the data cannot be had.
     pub fn start(loaded: Loaded) -> Result<Self, StartError> {
+        Self::start_on(loaded, Arc::new(RealDisk))
+    }
+
+    /// The same with the data on `disk`.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn start_on(loaded: Loaded, disk: Arc<dyn Disk>) -> Result<Self, StartError> {
         let config = loaded.config;
         let place = match &config.membership {
             Some(membership) => Some(Place::take(&config, membership)?),
@@ -200,10 +215,9 @@ impl Server {
             None => Vec::new(),
         };
         let clock = Clock::new();
-        let recovered =
-            recovery::recover(&config, Arc::new(RealDisk), random()).map_err(StartError::Data)?;
+        let recovered = recovery::recover(&config, disk, random()).map_err(StartError::Data)?;
         // The directory is this server's from here on. A killed one may have left its port there.
-        let _ = std::fs::remove_file(config.storage.data_dir.join(PORT_FILE));
+        let _ = std::fs::remove_file(config.storage.data_dir.join(client_port::PORT_FILE));
         let mut node_config = setup::node_config(&config, random());
         let quorum = &config.quorum;
         if place.is_some() && (quorum.local_sessions || quorum.read_only_mode) {
@@ -239,7 +253,10 @@ impl Server {
                 (node, Some(Peers::new(commands)), Some(orders))
             }
         };
+        let client_address = place.as_ref().and_then(Place::client_address);
+        let client_port = ClientPort::new(config.clients.listen.clone(), client_address);
         let shared = Arc::new(Shared::from(Parts {
+            client_port,
             config,
             node_config,
             clock,
@@ -252,28 +269,25 @@ impl Server {
         recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
         let snapshotter = Snapshotter::start_thread(shared.clone())?;
-        let log_thread = {
+        let (report, log_ended) = oneshot::channel();
+        {
             let shared = shared.clone();
             std::thread::Builder::new()
                 .name("log".to_owned())
                 .spawn(move || {
                     let durable = log_thread::run(&shared, files, &snapshotter);
                     snapshotter.stop();
-                    durable
-                })?
-        };
+                    // An error means that nobody waits for it any more.
+                    let _ = report.send(durable);
+                })?;
+        }
         let ports = match place.zip(orders) {
             Some((place, orders)) => Some(place.start(&shared, tree_config, orders)?),
             None => None,
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = Workers::start(processors, &shared)?;
-        let backlog = i32::try_from(shared.config.clients.backlog).unwrap_or(i32::MAX);
-        let mut listeners = Vec::new();
-        for socket in sockets {
-            socket.listen(backlog)?;
-            listeners.push(std::net::TcpListener::from(socket));
-        }
+        let listeners = listener::listen(sockets, shared.config.clients.backlog)?;
         let address = match listeners.first() {
             Some(listener) => Some(listener.local_addr()?),
             None => None,
@@ -285,10 +299,12 @@ impl Server {
             address,
             listeners,
             workers,
-            log_thread,
+            log_ended,
             ports,
         };
-        server.write_port_file();
+        if let Some(address) = server.address {
+            client_port::write_port_file(&server.shared, address);
+        }
         Ok(server)
     }
 
@@ -307,15 +323,18 @@ impl Server {
         &self.shared
     }
 
-    /// Serves until `stop` ends, then makes everything durable. Returns whether it is.
+    /// Serves until `stop` ends, then makes everything durable. Returns whether it is: a disk that
+    /// does not answer is waited for as long as four ticks and a second, and not longer. What it
+    /// has not answered for was not acknowledged to anybody.
+    ///
+    /// # Errors
+    /// If the system refuses to go on.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<bool> {
         let mut tasks = tokio::task::JoinSet::new();
         let shared = &self.shared;
-        for listener in self.listeners {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            let workers = self.workers.queues().to_vec();
-            tasks.spawn(listener::run(shared.clone(), listener, workers));
-        }
+        let workers = self.workers.queues().to_vec();
+        let door = Door::open(shared.clone(), self.listeners, workers)?;
+        tasks.spawn(door.run());
         tasks.spawn(self.endpoints.serve(shared.clone()));
         tasks.spawn(timer::run(shared.clone()));
         tasks.spawn(timer::enforce_deadlines(shared.clone()));
@@ -324,7 +343,7 @@ impl Server {
         }
         stop.await;
         info!("stopping");
-        let _ = std::fs::remove_file(shared.config.storage.data_dir.join(PORT_FILE));
+        client_port::remove_port_file(shared);
         let now = shared.clock.now();
         shared.with_node(|node, _| node.begin_stop(now));
         // The node has a time limit of its own; this is for a log that hangs.
@@ -343,7 +362,18 @@ impl Server {
             let _ = ports.join();
         }
         shared.log.push(LogItem::Stop);
-        let durable = self.log_thread.join().unwrap_or(false);
+        let durable = match tokio::time::timeout(patience, self.log_ended).await {
+            // It sends nothing if it has panicked.
+            Ok(ended) => ended.unwrap_or(false),
+            Err(_) => {
+                error!(
+                    "ending while {} does not answer: nothing that was acknowledged is lost, and \
+                     what waits to be written was not",
+                    shared.config.storage.data_log_dir.display()
+                );
+                false
+            }
+        };
         shared
             .clients
             .all()
@@ -352,33 +382,13 @@ impl Server {
         self.workers.stop();
         Ok(durable)
     }
-
-    fn write_port_file(&self) {
-        let Some(address) = self.address else {
-            return;
-        };
-        let path: PathBuf = self.shared.config.storage.data_dir.join(PORT_FILE);
-        if let Err(error) = std::fs::write(&path, format!("{}\n", address.port())) {
-            warn!(
-                "cannot write the client port to {}: {error}",
-                path.display()
-            );
-        }
-    }
 }
 
 fn resolve(listen: &Listen) -> Result<SocketAddr, StartError> {
-    let host = listen.host.as_deref().unwrap_or("0.0.0.0");
-    let failed = |error| StartError::Address {
+    client_port::resolve(listen).map_err(|error| StartError::Address {
         listen: listen.clone(),
         error,
-    };
-    if listen.is_every_address() {
-        return Ok(SocketAddr::from(([0, 0, 0, 0], listen.port)));
-    }
-    let mut addresses = (host, listen.port).to_socket_addrs().map_err(failed)?;
-    let none = || failed(io::Error::other("the name has no address"));
-    addresses.next().ok_or_else(none)
+    })
 }
 
 /// A number that strangers cannot guess, from the keys of the standard library's maps.

@@ -174,7 +174,9 @@ pub fn peer_settings(config: &Config, membership: &Membership) -> Settings {
             .election_read_timeout
             .unwrap_or(membership.sync_limit),
         listen_everywhere: quorum.listen_on_every_address,
-        keep_alive: quorum.keep_alive,
+        silence: quorum.peer_timeout.map_or(membership.sync_limit, |limit| {
+            limit.min(membership.sync_limit)
+        }),
         several_addresses: quorum.multi_address,
         init_limit: membership.init_limit,
         connect_pause: quorum.leader_connect_pause,

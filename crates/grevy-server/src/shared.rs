@@ -5,6 +5,7 @@
 //! lock; so applying, which holds it exclusively, never meets a reader.
 
 use crate::client::Client;
+use crate::client_port::ClientPort;
 use crate::clients::{ClientMap, Port};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -25,7 +26,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::Notify;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// See the module's text.
 pub struct Shared {
@@ -55,6 +56,8 @@ pub struct Shared {
     pub watches: WatchLock,
     /// The connections.
     pub clients: ClientMap,
+    /// Where clients connect.
+    pub client_port: ClientPort,
     /// What is to be written to the log.
     pub log: LogQueue,
     /// Connections without a session yet.
@@ -108,9 +111,10 @@ impl Shared {
         }
         let mut after = After::default();
         while let Some(output) = node.poll() {
-            self.ensemble
+            let is_told = self
+                .ensemble
                 .output(&node, &output, &self.clock, &self.metrics);
-            self.carry_out(output, &mut after);
+            self.carry_out(output, is_told, &mut after);
         }
         if self.peers.is_some() {
             self.alarm.set(node.next_timeout());
@@ -122,7 +126,8 @@ impl Shared {
         result
     }
 
-    fn carry_out(&self, output: Output, after: &mut After) {
+    /// `is_told`: the log needs no line about it any more.
+    fn carry_out(&self, output: Output, is_told: bool, after: &mut After) {
         match output {
             Output::Append { zxid, entry } => {
                 self.metrics.log_entries.add(1);
@@ -145,17 +150,25 @@ impl Shared {
                     after.forgotten = peers.take_received();
                 }
             }
+            Output::Configured { ref committed, .. } => {
+                self.client_port
+                    .configure(self.node_config.server_id, committed);
+                self.carry_out_as_member(output, is_told, after);
+            }
             Output::Stopped => self.stopped.notify_one(),
             Output::Note(note) => info!("{note}"),
+            Output::Warning(warning) => warn!("{warning}"),
             Output::Broken(broken) => {
                 error!("stopping at once, since going on would spread the damage: {broken}");
                 std::process::exit(12);
             }
-            output => {
-                if let Some(peers) = &self.peers {
-                    peers.carry_out(output, &self.log, &mut after.links);
-                }
-            }
+            output => self.carry_out_as_member(output, is_told, after),
+        }
+    }
+
+    fn carry_out_as_member(&self, output: Output, is_told: bool, after: &mut After) {
+        if let Some(peers) = &self.peers {
+            peers.carry_out(output, is_told, &self.log, &mut after.links);
         }
     }
 
@@ -287,6 +300,8 @@ struct After {
 
 /// The parts of [`Shared`] that differ from server to server.
 pub struct Parts {
+    /// Where clients connect.
+    pub client_port: ClientPort,
     /// How the server is set up.
     pub config: Config,
     /// The same, as far as the node knows it.
@@ -328,6 +343,7 @@ impl From<Parts> for Shared {
             watches: WatchLock(Mutex::new(WatchTable::new(parts.tree.config().hash_seed))),
             tree: RwLock::new(parts.tree),
             clients: ClientMap::default(),
+            client_port: parts.client_port,
             log: LogQueue::default(),
             newcomers,
             lingering: Deadlines::new(std::time::Duration::from_secs(1)),

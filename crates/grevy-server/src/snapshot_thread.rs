@@ -142,16 +142,20 @@ fn write(shared: &Shared, info: SnapshotInfo) -> Result<Option<SnapshotFile>, Di
 /// Deletes snapshots and logs that are not needed, now and then.
 pub async fn purge(shared: Arc<Shared>, every: Duration) {
     while !shared.is_stopping() {
-        match shared
-            .store
-            .purge(shared.config.storage.retained_snapshots as usize)
-        {
-            Ok(purged) => {
+        let purging = shared.clone();
+        let purge = move || {
+            let retained = purging.config.storage.retained_snapshots;
+            purging.store.purge(retained as usize)
+        };
+        // Whoever waits for the disk keeps others waiting.
+        match tokio::task::spawn_blocking(purge).await {
+            Ok(Ok(purged)) => {
                 for path in purged.removed {
                     info!("deleted {}: newer files make it needless", path.display());
                 }
             }
-            Err(error) => error!("could not delete old snapshots and logs: {error}"),
+            Ok(Err(error)) => error!("could not delete old snapshots and logs: {error}"),
+            Err(error) => error!("deleting old snapshots and logs failed: {error}"),
         }
         tokio::time::sleep(every).await;
     }

@@ -418,7 +418,9 @@ impl Server {
                         .violate("P22", format!("the node stopped: {broken}"));
                 }
                 Output::Service(service) => self.set_service(ctx, service),
-                Output::Note(note) => trace!(ctx.trace, at, "s{server} note {note}"),
+                Output::Note(note) | Output::Warning(note) => {
+                    trace!(ctx.trace, at, "s{server} note {note}");
+                }
                 other if ctx.options.ensemble.is_none() => ctx.history.violate(
                     "P22",
                     format!("a server that runs alone asks for {other:?}"),

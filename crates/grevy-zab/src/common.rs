@@ -53,7 +53,8 @@ pub(crate) struct Common {
     pub history: History,
     /// Up to where the history is on the disk.
     pub durable: Zxid,
-    /// The state does not match the history, and a snapshot of the leader's is to replace both.
+    /// The state does not match the history, or the history cannot be made the leader's: a
+    /// snapshot of the leader's is to replace both.
     pub distrusted: bool,
     /// A truncation or installation that is not done yet.
     pub rewriting: bool,
@@ -86,6 +87,10 @@ impl Common {
 
     pub fn note(&mut self, text: impl Into<String>) {
         self.output(Output::Note(text.into()));
+    }
+
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.output(Output::Warning(text.into()));
     }
 
     /// How long another server may be silent.

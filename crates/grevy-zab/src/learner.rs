@@ -7,6 +7,8 @@
 //! UPTODATE, for only then is it known to be committed; so the state in memory never runs ahead
 //! of what a quorum holds (ZOOKEEPER-5094).
 
+mod replaced;
+
 use crate::common::{Common, Epochs, Fall};
 use crate::history::{Entry, follows};
 use crate::membership::Membership;
@@ -19,6 +21,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::quorum::{LearnerInfo, Packet};
 use grevy_proto::{Epoch, ServerId, Zxid};
+use replaced::{lost, warn_of_replacement};
 
 /// In what way a server joins its leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(crate) struct Learner {
     advertised: (i64, Zxid),
     manner: Manner,
     link: Option<LinkId>,
+    /// Where this server's history ends, as it has said.
+    said: Zxid,
     phase: Phase,
     epoch: Epoch,
     /// Up to where the leader says that transactions are committed.
@@ -107,6 +112,7 @@ impl Learner {
             advertised,
             manner,
             link: None,
+            said: Zxid(-1),
             phase: Phase::Dialling,
             epoch: Epoch(0),
             committed: Zxid(-1),
@@ -183,10 +189,7 @@ impl Learner {
     pub fn handle_packet(&mut self, common: &mut Common, packet: Packet) -> Result<(), Fall> {
         match (self.phase, packet) {
             (Phase::Introduced, Packet::LeaderInfo(epoch)) => self.promise(common, epoch),
-            (Phase::Promised, Packet::Diff(_)) => {
-                self.begin(common.history.last());
-                Ok(())
-            }
+            (Phase::Promised, Packet::Diff(_)) => self.keep(common),
             (Phase::Promised, Packet::Trunc(to)) => self.truncate(common, to),
             (Phase::Promised, Packet::Snap(zxid)) => {
                 self.expect_snapshot(zxid);
@@ -261,6 +264,7 @@ impl Learner {
             _ => common.durable,
         };
         self.phase = Phase::Promised;
+        self.said = last_zxid;
         self.send(
             common,
             Packet::AckEpoch {
@@ -288,6 +292,18 @@ impl Learner {
         }
     }
 
+    /// All of the history is part of the leader's.
+    fn keep(&mut self, common: &Common) -> Result<(), Fall> {
+        let last = common.history.last();
+        if self.said < last {
+            return Err(Fall(
+                "the leader sent DIFF where only a snapshot can help this server".into(),
+            ));
+        }
+        self.begin(last);
+        Ok(())
+    }
+
     /// The history up to `zxid` is part of the leader's.
     fn begin(&mut self, zxid: Zxid) {
         self.phase = Phase::Synchronising;
@@ -296,16 +312,21 @@ impl Learner {
 
     fn truncate(&mut self, common: &mut Common, to: Zxid) -> Result<(), Fall> {
         refuse_loss(common, to)?;
-        if to > common.history.last() {
+        // A history that does not have `to` cannot be cut there: what would stay is no part of
+        // the leader's. A snapshot can help (ZOOKEEPER-3526).
+        let last = common.history.last();
+        if to > last || to >= common.history.base() && !common.history.contains(to) {
+            common.distrusted = true;
             return Err(Fall(format!(
-                "the leader wants everything above {to} taken back, but the history ends at {}",
-                common.history.last()
+                "the leader wants everything above {to} taken back, which is not in the history \
+                 of this server, that ends at {last}; a snapshot is asked for"
             )));
         }
-        common.note(format!(
-            "taking back the transactions from {} down to {to}, which the leader does not have",
-            common.history.last()
-        ));
+        if let Some(lost) = lost(&common.history, to) {
+            common.warn(format!(
+                "taking back {lost}, which the leader does not have"
+            ));
+        }
         common.history.truncate(to);
         common.durable = common.durable.min(to);
         common.rewriting = true;
@@ -431,6 +452,8 @@ impl Learner {
             let zxid = snapshot.zxid;
             let behind = core::mem::take(&mut snapshot.behind);
             self.snapshot = None;
+            let end = behind.last().map_or(zxid, |entry| entry.zxid);
+            warn_of_replacement(common, end, self.config.as_deref());
             common.history.restart(zxid);
             common.durable = zxid;
             common.rewriting = true;
@@ -549,3 +572,6 @@ fn refuse_loss(common: &Common, to: Zxid) -> Result<(), Fall> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ mod leader;
 mod learner;
 mod limits;
 mod output;
+#[cfg(test)]
+mod testing;
 
 pub use common::{Epochs, Timing};
 pub use election::{ElectionConfig, Standing, Vote};

@@ -86,7 +86,9 @@ pub enum Output {
         entry: Arc<[u8]>,
     },
     /// Take back all transactions above `to`, durably, then call
-    /// [`truncated`](crate::Peer::truncated).
+    /// [`truncated`](crate::Peer::truncated); or
+    /// [`truncation_refused`](crate::Peer::truncation_refused), if nothing leads to the state at
+    /// `to`.
     Truncate {
         /// What stays.
         to: Zxid,
@@ -121,6 +123,8 @@ pub enum Output {
     },
     /// A line for the log of the server.
     Note(String),
+    /// The same, of something that the operator should look at.
+    Warning(String),
 }
 
 /// What a server is in its ensemble, as clients see it.

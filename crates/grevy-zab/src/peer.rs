@@ -491,6 +491,21 @@ impl Peer {
         self.rewritten(now);
     }
 
+    /// What [`Output::Truncate`] asked for cannot be done, and the history still ends at `last`:
+    /// nothing that was to be appended behind the truncation may be. The server leaves its leader,
+    /// to be sent a snapshot by it or the next.
+    pub fn truncation_refused(&mut self, now: Time, last: Zxid, why: &str) {
+        self.common.rewriting = false;
+        self.common.distrusted = true;
+        self.common.history.restart(last);
+        self.common.durable = last;
+        match self.role {
+            Role::Learning(_) => self.look(now, why.into()),
+            _ => self.try_elect(now),
+        }
+        self.advance(now);
+    }
+
     /// What [`Output::InstallSnapshot`] asked for is done.
     pub fn snapshot_installed(&mut self, now: Time) {
         self.rewritten(now);

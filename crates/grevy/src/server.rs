@@ -90,6 +90,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             })
             .await
     });
+    // Nobody waits for a disk that does not answer.
+    runtime.shutdown_background();
     match durable {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(UNEXPECTED),

@@ -505,7 +505,7 @@ impl Cluster {
                 }
             }
             Output::Became(part) => self.run(at).notes.push(format!("{part:?}")),
-            Output::Note(note) => self.run(at).notes.push(note),
+            Output::Note(note) | Output::Warning(note) => self.run(at).notes.push(note),
             Output::LinkTimeout { .. }
             | Output::Service(_)
             | Output::Stopped

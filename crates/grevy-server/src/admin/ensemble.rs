@@ -102,7 +102,7 @@ fn client(member: &Member) -> Option<String> {
 
 /// Where this server listens for clients, though the configuration of the ensemble may not say.
 fn own_client_address(shared: &Shared) -> String {
-    let listen = shared.config.clients.listen.as_ref();
+    let listen = shared.client_port.wanted();
     listen.map_or(String::new(), |listen| {
         let host = listen.host.as_deref().unwrap_or("0.0.0.0");
         format!("{}:{}", Bracketed(host), listen.port)

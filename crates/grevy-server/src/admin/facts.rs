@@ -54,7 +54,7 @@ pub(super) fn nothing(_: &Shared, _: &Query) -> Facts {
 }
 
 pub(super) fn configuration(shared: &Shared, _: &Query) -> Facts {
-    let settings = Settings::of(&shared.config);
+    let settings = Settings::of(&shared.config, shared.client_port.wanted().as_ref());
     object(json!({
         "client_port": settings.client_port,
         "data_dir": settings.data_dir.display().to_string(),

@@ -51,14 +51,10 @@ pub struct Quorum {
     pub local_sessions: bool,
     /// Whether a local session becomes a global one when it needs to.
     pub local_sessions_upgrading: bool,
-    /// Whether an observer keeps a log and snapshots.
-    pub observers_sync: bool,
     /// The port on which followers serve observers.
     pub observer_master_port: Option<u16>,
     /// Whether a server line may name several addresses.
     pub multi_address: bool,
-    /// How long looking for a reachable address may take; none to take them unchecked.
-    pub reachability_timeout: Option<Duration>,
     /// Whether a server without a quorum serves read-only clients.
     pub read_only_mode: bool,
     /// How often binding the election port is tried; none for ever.
@@ -67,8 +63,6 @@ pub struct Quorum {
     pub election_connect_timeout: Duration,
     /// How long reading from an election port may take; none for the sync limit.
     pub election_read_timeout: Option<Duration>,
-    /// Whether connections of the election port use TCP keep-alive.
-    pub keep_alive: bool,
     /// The first pause before a notification is repeated.
     pub min_notification_interval: Duration,
     /// The longest pause before a notification is repeated.
@@ -95,25 +89,18 @@ pub struct Quorum {
 
 impl Quorum {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let sync_enabled = reader.flag("syncEnabled");
-        let observers_sync = reader.flag_or("observer.syncEnabled", sync_enabled);
-        let check = reader.flag("multiAddress.reachabilityCheckEnabled");
-        let check_timeout = reader.duration("multiAddress.reachabilityCheckTimeoutMs");
         Quorum {
             reconfig: reader.flag("reconfigEnabled"),
             standalone: reader.flag("standaloneEnabled"),
             listen_on_every_address: reader.flag("quorumListenOnAllIPs"),
             local_sessions: reader.flag("localSessionsEnabled"),
             local_sessions_upgrading: reader.flag("localSessionsUpgradingEnabled"),
-            observers_sync,
             observer_master_port: reader.port("observerMasterPort").filter(|&port| port > 0),
             multi_address: reader.flag("multiAddress.enabled"),
-            reachability_timeout: check.then_some(check_timeout),
             read_only_mode: reader.flag("readonlymode.enabled"),
             election_bind_tries: reader.limit("electionPortBindRetry"),
             election_connect_timeout: reader.duration("cnxTimeout"),
             election_read_timeout: reader.time("quorumCnxnTimeoutMs"),
-            keep_alive: reader.flag("tcpKeepAlive"),
             min_notification_interval: reader.duration("fastleader.minNotificationInterval"),
             max_notification_interval: reader.duration("fastleader.maxNotificationInterval"),
             leader_serves: reader.flag("leaderServes"),

@@ -38,14 +38,6 @@ impl<'a> Reader<'a> {
         matches!(self.value(name), Some(Value::Flag(true)))
     }
 
-    /// The same, with a default that is computed.
-    pub fn flag_or(&mut self, name: &str, otherwise: bool) -> bool {
-        match self.value(name) {
-            Some(Value::Flag(flag)) => flag,
-            _ => otherwise,
-        }
-    }
-
     /// A whole number, if it is set or has a default.
     pub fn int(&mut self, name: &str) -> Option<i64> {
         match self.value(name) {

@@ -58,11 +58,18 @@ impl EnsembleWatch {
         }))
     }
 
-    /// The node has put this out, and nobody has done it yet.
-    pub fn output(&self, node: &Node, output: &Output, clock: &Clock, metrics: &ServerMetrics) {
+    /// The node has put this out, and nobody has done it yet. Returns whether the log has all of
+    /// it.
+    pub fn output(
+        &self,
+        node: &Node,
+        output: &Output,
+        clock: &Clock,
+        metrics: &ServerMetrics,
+    ) -> bool {
         let peer = node.peer();
         if !peer.is_member() || !is_of_interest(output) {
-            return;
+            return false;
         }
         let mut inner = self.0.lock();
         let Inner { roles, flow } = &mut *inner;
@@ -85,9 +92,12 @@ impl EnsembleWatch {
                     flow.end();
                 }
                 let line = roles.output(peer, output, clock.time(), metrics);
+                let is_told = line.is_some();
                 line.into_iter().for_each(tell);
+                return is_told;
             }
         }
+        false
     }
 
     /// The node was called, and its outputs are carried out.

@@ -181,7 +181,7 @@ pub(super) fn conf(shared: &Shared) -> String {
         backlog,
         server_id,
         quorum,
-    } = Settings::of(&shared.config);
+    } = Settings::of(&shared.config, shared.client_port.wanted().as_ref());
     let mut lines = Lines::default();
     lines.line(format_args!("clientPort={client_port}"));
     lines.line(format_args!("secureClientPort={NO_PORT}"));

@@ -1,7 +1,7 @@
 //! The settings that `conf` tells. Source: `ZooKeeperServerConf`.
 
 use super::directories;
-use crate::config::{Config, Membership, PeerAddress, Role};
+use crate::config::{Config, Listen, Membership, PeerAddress, Role};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -73,11 +73,11 @@ impl QuorumSettings {
 }
 
 impl Settings {
-    /// As configured.
-    pub fn of(config: &Config) -> Self {
+    /// As configured, with `listen` for clients.
+    pub fn of(config: &Config, listen: Option<&Listen>) -> Self {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let (clients, timing) = (&config.clients, &config.timing);
-        let port = clients.listen.as_ref().map(|listen| i32::from(listen.port));
+        let port = listen.map(|listen| i32::from(listen.port));
         Self {
             client_port: port.unwrap_or(NO_PORT),
             data_dir: directories::snapshots(config),

@@ -24,7 +24,7 @@ const MIN_READ: u64 = 4 << 20;
 /// Why a history could not be rewritten.
 #[derive(Debug)]
 pub(super) enum RewriteError {
-    Truncate(Zxid, TruncateError),
+    Truncate(Zxid, LogError),
     Rebuild(RecoverError),
     Install(DiskError),
     Log(LogError),
@@ -45,17 +45,27 @@ impl fmt::Display for RewriteError {
     }
 }
 
+/// What became of a truncation, with the files as they are.
+pub(super) enum Truncated {
+    Done(Files),
+    /// Nothing leads to the state that was to be the last.
+    Refused(Files),
+}
+
 /// Takes back all transactions above `to`.
 pub(super) fn truncate(
     shared: &Shared,
     mut files: Files,
     to: Zxid,
     rebuild: bool,
-) -> Result<Files, RewriteError> {
+) -> Result<Truncated, RewriteError> {
     let quiet = shared.stop_snapshot();
-    let truncated = shared.store.truncate(&mut files.log, to);
-    truncated.map_err(|error| RewriteError::Truncate(to, error))?;
-    if rebuild {
+    let refused = match shared.store.truncate(&mut files.log, to) {
+        Ok(()) => None,
+        Err(TruncateError::Log(error)) => return Err(RewriteError::Truncate(to, error)),
+        Err(refused) => Some(refused),
+    };
+    if rebuild || refused.is_some() {
         // Whoever recovers opens the files anew.
         drop(files);
         let config = shared.tree.read().config().clone();
@@ -66,8 +76,20 @@ pub(super) fn truncate(
     }
     drop(quiet);
     let now = shared.clock.now();
-    shared.with_node(|node, _| node.truncated(now, to));
-    Ok(files)
+    let Some(refused) = refused else {
+        shared.with_node(|node, _| node.truncated(now, to));
+        return Ok(Truncated::Done(files));
+    };
+    let why = format!(
+        "the transactions above {to} cannot be taken back, and a snapshot is asked for: {refused}"
+    );
+    let last = shared.tree.read().last_zxid();
+    shared.with_node(|node, _| {
+        // Whatever the node says from here on knows of this.
+        shared.log.forget_entries();
+        node.truncation_refused(now, last, &why);
+    });
+    Ok(Truncated::Refused(files))
 }
 
 /// Makes a leader's snapshot the base of the history, and its state the server's.

@@ -38,8 +38,9 @@ pub struct Settings {
     pub hello_timeout: Duration,
     /// Whether the ports are those of every address of the machine (`quorumListenOnAllIPs`).
     pub listen_everywhere: bool,
-    /// Whether connections use TCP keep-alive (`tcpKeepAlive`).
-    pub keep_alive: bool,
+    /// After how long the machine at the other end of a connection of the election port counts as
+    /// gone, if it does not answer the system's probes (`syncLimit`, `grevy.peerTimeoutMs`).
+    pub silence: Duration,
     /// Whether servers may have several addresses (`multiAddress.enabled`).
     pub several_addresses: bool,
     /// How long the other end of a connection of the quorum port may be silent until the node

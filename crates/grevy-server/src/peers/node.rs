@@ -46,8 +46,15 @@ impl Peers {
     }
 
     /// Carries out what concerns other servers. Links with something to send are added to
-    /// `touched`: that is done once the node is not locked any more.
-    pub fn carry_out(&self, output: Output, log: &LogQueue, touched: &mut Vec<Arc<Link>>) {
+    /// `touched`: that is done once the node is not locked any more. `is_told`: the log needs no
+    /// line about it any more.
+    pub fn carry_out(
+        &self,
+        output: Output,
+        is_told: bool,
+        log: &LogQueue,
+        touched: &mut Vec<Arc<Link>>,
+    ) {
         match output {
             Output::Notify { to, message } => self.command(Command::Notify { to, message }),
             Output::DialAll => self.command(Command::Hurry),
@@ -60,10 +67,12 @@ impl Peers {
                 self.with(link, touched, |link| link.push_snapshot(zxid));
             }
             Output::Hangup { link, why } => self.with(link, touched, |link| {
-                info!(
-                    "closing the quorum connection with {}: {why}",
-                    link.address()
-                );
+                if !is_told {
+                    info!(
+                        "closing the quorum connection with {}: {why}",
+                        link.address()
+                    );
+                }
                 link.hang_up();
             }),
             Output::LinkTimeout { link, timeout } => {

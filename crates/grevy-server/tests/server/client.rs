@@ -6,7 +6,8 @@ use grevy_proto::connect::{ConnectRequest, ConnectResponse};
 use grevy_proto::jute::frame;
 use grevy_proto::reply::ReplyHeader;
 use grevy_proto::request::{
-    Create, PathOnly, Read as ReadRequest, RequestHeader, SetAcl, SetData, WatchOf,
+    Create, Nullable, PathOnly, Read as ReadRequest, Reconfig, RequestHeader, SetAcl, SetData,
+    WatchOf,
 };
 use grevy_proto::{Acl, Decode, Encode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
 use std::io::{self, Read, Write};
@@ -64,6 +65,26 @@ impl Client {
             flags,
         };
         self.request(OpCode::Create, |out| create.encode(out));
+    }
+
+    /// Makes these `server.N=` lines the ensemble.
+    pub fn reconfigure(&mut self, members: &str) -> ErrorCode {
+        self.request_change(None, Some(members))
+    }
+
+    /// Adds these `server.N=` lines to the ensemble, or puts them in the place of those of theirs.
+    pub fn join(&mut self, joining: &str) -> ErrorCode {
+        self.request_change(Some(joining), None)
+    }
+
+    fn request_change(&mut self, joining: Option<&str>, members: Option<&str>) -> ErrorCode {
+        let reconfig = Reconfig {
+            joining: Nullable(joining.map(Into::into)),
+            leaving: Nullable(None),
+            members: Nullable(members.map(Into::into)),
+            config_id: -1,
+        };
+        self.request(OpCode::Reconfig, |out| reconfig.encode(out))
     }
 
     /// Sets a watch.

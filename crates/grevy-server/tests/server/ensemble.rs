@@ -6,9 +6,12 @@ use crate::place::Place;
 use crate::ports::ports;
 use grevy_proto::txn::{SetDataTxn, Txn, TxnEntry, TxnHeader};
 use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Xid, Zxid};
+use grevy_server::config::{self, Arguments, OnDisk};
+use grevy_server::recovery;
 use grevy_storage::snapshot::Fed;
-use grevy_storage::{Dirs, OpenOptions, RealDisk, Recover, Rejected, Store};
+use grevy_storage::{Compression, Dirs, OpenOptions, RealDisk, Recover, Rejected, Store};
 use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -215,16 +218,9 @@ impl Recover for Nothing {
     }
 }
 
-#[test]
-fn what_only_one_server_has_is_taken_back() {
-    let mut ensemble = Ensemble::new("taken-back", "");
-    let (leader, other) = ensemble.roles();
-    let mut client = ensemble.client(leader);
-    client.create("/node", b"kept", 0);
-    ensemble.compare(other, leader);
-    ensemble.stop(other);
-    // A transaction of the leader's that reached nobody else.
-    let directory = ensemble.directory.join(other.to_string());
+/// Appends a transaction that no other server has to the log of one that is stopped.
+fn append(ensemble: &Ensemble, id: usize) {
+    let directory = ensemble.directory.join(id.to_string());
     let mut nothing = Nothing {
         body: grevy_storage::snapshot::BodyParser::default(),
     };
@@ -256,17 +252,111 @@ fn what_only_one_server_has_is_taken_back() {
     };
     opened.log.append(zxid, &entry.to_bytes()).expect("room");
     opened.log.close().expect("a disk that works");
-    drop(opened.store);
+}
+
+fn assert_kept(ensemble: &Ensemble, id: usize) {
+    let tree = ensemble.get(id).shared.tree.read();
+    let data = tree.get("/node").expect("it exists").data();
+    assert_eq!(data.map(<[u8]>::to_vec).as_deref(), Some(&b"kept"[..]));
+}
+
+#[test]
+fn what_only_one_server_has_is_taken_back() {
+    let mut ensemble = Ensemble::new("taken-back", "");
+    let (leader, other) = ensemble.roles();
+    let mut client = ensemble.client(leader);
+    client.create("/node", b"kept", 0);
+    ensemble.compare(other, leader);
+    ensemble.stop(other);
+    append(&ensemble, other);
     ensemble.start(other);
     ensemble.wait(other);
     client.create("/next", b"x", 0);
     ensemble.compare(other, leader);
-    let data = |id: usize| {
-        let tree = ensemble.get(id).shared.tree.read();
-        tree.get("/node")
-            .expect("it exists")
-            .data()
-            .map(<[u8]>::to_vec)
+    assert_kept(&ensemble, other);
+}
+
+/// Has nothing left but a snapshot of all that it has.
+fn keep_only_a_snapshot(ensemble: &Ensemble, id: usize) {
+    let file = ensemble.directory.join(format!("{id}.cfg"));
+    let arguments = Arguments::parse([file.display().to_string()]);
+    let loaded = config::load(&arguments, &OnDisk).expect("a good configuration");
+    let recovered = recovery::recover(&loaded.config, Arc::new(RealDisk), 1);
+    let mut recovered = recovered.expect("its directory is in order");
+    let info = recovered.tree.start_snapshot();
+    let mut body = Vec::new();
+    while recovered.tree.snapshot_slice(1000, &mut body) {}
+    for file in fs::read_dir(ensemble.data(id)).expect("a directory") {
+        let file = file.expect("a file");
+        let name = file.file_name().into_string().expect("a name");
+        if name.starts_with("snapshot.") || name.starts_with("log.") {
+            fs::remove_file(file.path()).expect("it is removed");
+        }
+    }
+    let writer = recovered.store.snapshot(info.zxid, Compression::None);
+    let mut writer = writer.expect("room");
+    writer.write(&body).expect("room");
+    let (zxid, digest) = (info.zxid, info.digest);
+    let trailers = recovery::trailers(&loaded.config.storage, zxid, digest);
+    writer.finish(trailers).expect("room");
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_replaced() {
+    let mut ensemble = Ensemble::new("replaced", "");
+    let (leader, other) = ensemble.roles();
+    let mut client = ensemble.client(leader);
+    client.create("/node", b"kept", 0);
+    ensemble.compare(other, leader);
+    ensemble.stop(other);
+    append(&ensemble, other);
+    keep_only_a_snapshot(&ensemble, other);
+    ensemble.start(other);
+    ensemble.wait(other);
+    client.create("/next", b"x", 0);
+    ensemble.compare(other, leader);
+    assert_kept(&ensemble, other);
+    // What it took over is there after a restart.
+    ensemble.stop(other);
+    ensemble.start(other);
+    ensemble.wait(other);
+    ensemble.compare(other, leader);
+}
+
+#[test]
+fn members_move_one_after_the_other() {
+    let lines = "reconfigEnabled=true\nskipACL=yes\n";
+    let ensemble = Ensemble::new("moving", lines);
+    let addresses: Vec<TcpListener> = (0..9)
+        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
+        .collect();
+    let port = |n: usize| addresses[n].local_addr().expect("it is bound").port();
+    let new = |id: usize| {
+        let first = 3 * (id - 1);
+        let (quorum, election, client) = (port(first), port(first + 1), port(first + 2));
+        format!("server.{id}=127.0.0.1:{quorum}:{election};127.0.0.1:{client}")
     };
-    assert_eq!(data(other).as_deref(), Some(&b"kept"[..]));
+    let new: Vec<String> = (1..=3).map(new).collect();
+    let clients: Vec<SocketAddr> = (0..3)
+        .map(|n| addresses[3 * n + 2].local_addr().expect("it is bound"))
+        .collect();
+    drop(addresses);
+    // The leader last: another one has to take its place.
+    let (leader, _) = ensemble.roles();
+    for id in (1..=3).filter(|id| *id != leader).chain([leader]) {
+        let mut client = ensemble.client(id);
+        assert_eq!(client.join(&new[id - 1]), ErrorCode::Ok);
+        let moved = || TcpStream::connect(clients[id - 1]).is_ok();
+        ensemble.get(id).wait_until(moved, "its client port moves");
+        (1..=3).for_each(|id| ensemble.wait(id));
+    }
+    for (n, address) in clients.iter().enumerate() {
+        let path = format!("/{n}");
+        Client::connect(*address).create(&path, b"x", 0);
+        for other in &clients {
+            let mut client = Client::connect(*other);
+            client.sync();
+            assert_eq!(client.get(&path), ErrorCode::Ok);
+        }
+    }
 }

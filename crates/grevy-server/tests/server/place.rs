@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 /// How long to wait for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Lets the system choose a client port.
+const CLIENT_PORT: &str = "clientPort=0\nclientPortAddress=127.0.0.1\n";
+
 /// A running server.
 pub struct Place {
     pub shared: Arc<Shared>,
@@ -30,11 +33,16 @@ impl Place {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).expect("a directory for the test");
-        Self::configured(&directory, lines)
+        Self::configured(&directory, &format!("{CLIENT_PORT}{lines}"))
     }
 
     /// The same for server 1 of an ensemble, with more lines for its configuration.
     pub fn member(name: &str, lines: &str) -> Self {
+        Self::unnamed(name, &format!("{CLIENT_PORT}{lines}"))
+    }
+
+    /// The same without a client port, unless the lines have one.
+    pub fn unnamed(name: &str, lines: &str) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("member-{name}"));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(directory.join("data")).expect("a directory for the test");
@@ -45,8 +53,7 @@ impl Place {
     fn configured(directory: &Path, lines: &str) -> Self {
         let file = directory.join("zoo.cfg");
         let text = format!(
-            "dataDir={}\nclientPort=0\nclientPortAddress=127.0.0.1\ntickTime=2000\n\
-             admin.serverAddress=127.0.0.1\nadmin.serverPort=0\n{lines}",
+            "dataDir={}\ntickTime=2000\nadmin.serverAddress=127.0.0.1\nadmin.serverPort=0\n{lines}",
             directory.join("data").display()
         );
         fs::write(&file, text).expect("a file for the test");

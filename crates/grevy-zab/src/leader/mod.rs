@@ -7,6 +7,7 @@
 
 mod broadcast;
 mod confirm;
+mod introduce;
 mod plan;
 mod progress;
 mod relay;
@@ -23,8 +24,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use confirm::Confirmations;
 use grevy_proto::election::{Notification, PeerState};
-use grevy_proto::quorum::{LearnerInfo, Packet};
+use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, Zxid};
+use introduce::Doorkeeper;
 use progress::{Progress, Stage};
 
 pub use broadcast::ProposeError;
@@ -48,6 +50,7 @@ pub(crate) struct Leader {
     /// Voters that have another leader, as they said last.
     elsewhere: BTreeSet<ServerId>,
     links: BTreeMap<LinkId, Progress>,
+    doorkeeper: Doorkeeper,
     /// Up to where each voter's log is durable, in this epoch.
     acked: BTreeMap<ServerId, Zxid>,
     last_proposed: Zxid,
@@ -106,6 +109,7 @@ impl Leader {
             support: BTreeSet::from([common.me]),
             elsewhere: BTreeSet::new(),
             links: BTreeMap::new(),
+            doorkeeper: Doorkeeper::default(),
             acked: BTreeMap::new(),
             last_proposed: common.history.last(),
             reconfiguration: None,
@@ -134,6 +138,7 @@ impl Leader {
             support: BTreeSet::new(),
             elsewhere: BTreeSet::new(),
             links: BTreeMap::new(),
+            doorkeeper: Doorkeeper::default(),
             acked: BTreeMap::from([(common.me, last)]),
             last_proposed: last,
             reconfiguration: None,
@@ -239,7 +244,7 @@ impl Leader {
         progress.heard(now, common.silence());
         match (progress.stage, packet) {
             (Stage::Connected, Packet::LearnerInfo(info)) => {
-                self.handle_learner_info(common, link, &info);
+                self.handle_learner_info(common, now, link, &info);
             }
             (
                 Stage::Informed,
@@ -270,48 +275,6 @@ impl Leader {
     fn hang_up(&mut self, common: &mut Common, link: LinkId, why: &str) {
         self.links.remove(&link);
         common.hang_up(link, why);
-    }
-
-    fn handle_learner_info(&mut self, common: &mut Common, link: LinkId, info: &LearnerInfo) {
-        let version = common.members.committed().version;
-        if info.config_version > version {
-            let text = format!(
-                "its configuration has version {:x}, which is newer than {version:x} here",
-                info.config_version
-            );
-            return self.hang_up(common, link, &text);
-        }
-        if info.server == Some(common.me) {
-            let text = "it says that it is this very server; give each server a number of its own";
-            return self.hang_up(common, link, text);
-        }
-        if self.relays && !info.observer {
-            let text = "it wants to follow, and only observers are served here";
-            return self.hang_up(common, link, text);
-        }
-        // Who comes back has lost its connection, though this end may not know yet.
-        let earlier = self.links.iter().find_map(|(other, progress)| {
-            (info.server.is_some() && progress.server == info.server).then_some(*other)
-        });
-        if let Some(earlier) = earlier {
-            self.hang_up(common, earlier, "the server came back");
-        }
-        let Some(progress) = self.links.get_mut(&link) else {
-            return;
-        };
-        progress.introduce(info);
-        match self.phase {
-            Phase::Discovery => {
-                self.epoch = self
-                    .epoch
-                    .max(Epoch(info.accepted_epoch.0.saturating_add(1)));
-                let voter = info.server.filter(|server| common.is_voter(*server));
-                self.support.extend(voter);
-                self.try_promise(common);
-            }
-            Phase::Promising => {}
-            _ => self.inform(common, link),
-        }
     }
 
     fn try_promise(&mut self, common: &mut Common) {

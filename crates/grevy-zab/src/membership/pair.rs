@@ -73,6 +73,12 @@ impl Memberships {
         self.both().any(|membership| membership.is_voter(server))
     }
 
+    /// Whether `server` is in either.
+    pub fn names(&self, server: ServerId) -> bool {
+        self.both()
+            .any(|membership| membership.members.contains_key(&server))
+    }
+
     /// Who votes in either.
     pub fn voters(&self) -> BTreeSet<ServerId> {
         let voters = self.both().flat_map(|m| m.quorum.voters());

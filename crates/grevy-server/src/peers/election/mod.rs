@@ -6,6 +6,7 @@ mod hello;
 mod outbox;
 mod pauses;
 mod peer;
+mod rivals;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -19,10 +20,12 @@ use grevy_proto::ServerId;
 use grevy_proto::election::{Hello, Notification};
 use parking_lot::{Mutex, RwLock};
 use peer::Peer;
+use socket2::TcpKeepalive;
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 use stream::Connection;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
@@ -33,6 +36,11 @@ use tracing::debug;
 const MAX_STRANGERS: usize = 16;
 /// Numbers above this do not fit into session ids, and whoever joins should not have one.
 const MAX_STRANGER: ServerId = ServerId(255);
+
+/// How many of the system's probes may go unanswered.
+const PROBES: u32 = 3;
+/// The system's probes are whole seconds apart.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(6);
 
 /// All connections of the election port.
 #[derive(Clone)]
@@ -174,7 +182,7 @@ impl Context {
             true => peer.arrive(connection),
             false => {
                 debug!("server {} at {address} wants to be called", server.0);
-                peer.knock(addresses);
+                peer.knock(address, addresses);
             }
         }
         Ok(())
@@ -223,11 +231,19 @@ impl Context {
         me.map(|member| member.election.clone()).unwrap_or_default()
     }
 
+    /// Nothing may be said on these connections for days. That the machine at the other end is
+    /// gone is noticed by the system's probes, or by what it does not acknowledge.
     fn set_options(&self, stream: &TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        if self.settings.keep_alive {
-            socket2::SockRef::from(stream).set_keepalive(true)?;
-        }
+        let silence = self.settings.silence.max(SHORTEST_SILENCE);
+        let socket = socket2::SockRef::from(stream);
+        let probes = TcpKeepalive::new()
+            .with_time(silence / 2)
+            .with_interval(silence / 2 / PROBES)
+            .with_retries(PROBES);
+        socket.set_tcp_keepalive(&probes)?;
+        #[cfg(target_os = "linux")]
+        socket.set_tcp_user_timeout(Some(silence))?;
         Ok(())
     }
 }

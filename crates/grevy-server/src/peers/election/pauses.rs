@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(3);
+/// The longest pause. A connection that lasts less long is no sign that all is well.
+pub(super) const LONGEST: Duration = Duration::from_secs(3);
 
 /// Pauses that double: an ensemble must find together fast when a server comes back, and must
 /// not be kept busy by one that does not.

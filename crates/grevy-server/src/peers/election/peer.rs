@@ -6,16 +6,19 @@
 
 use super::flag::Flag;
 use super::outbox::Outbox;
-use super::pauses::Pauses;
+use super::pauses::{LONGEST, Pauses};
+use super::rivals::Rivals;
 use super::stream::{self, Connection};
 use super::{Context, hello};
 use grevy_proto::HostPort;
 use grevy_proto::ServerId;
 use parking_lot::Mutex;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// After so many calls that the other server took without calling back, the operator is told.
@@ -45,6 +48,8 @@ struct Place {
     configured: Option<Vec<HostPort>>,
     /// Where it said that it is.
     told: Vec<HostPort>,
+    /// From where it has asked to be called last.
+    knocked_from: Option<SocketAddr>,
     /// Whether a connection to it is wanted whether or not it asks.
     wanted: bool,
 }
@@ -87,10 +92,13 @@ impl Peer {
     }
 
     /// It has called, from a server with a smaller number, and is to be called back.
-    pub(super) fn knock(&self, told: Vec<HostPort>) {
+    pub(super) fn knock(&self, from: SocketAddr, told: Vec<HostPort>) {
+        let mut place = self.place.lock();
+        place.knocked_from = Some(from);
         if !told.is_empty() {
-            self.place.lock().told = told;
+            place.told = told;
         }
+        drop(place);
         self.knocked.set();
     }
 
@@ -114,11 +122,12 @@ impl Peer {
     /// For the server with the larger number.
     async fn call(&self, context: &Context) {
         let mut pauses = Pauses::default();
+        let mut rivals = Rivals::default();
         loop {
             self.knocked.clear();
             match self.dial(context).await {
                 Ok(connection) => {
-                    if self.serve(context, connection).await {
+                    if self.serve(context, connection, &mut rivals).await {
                         pauses.reset();
                     }
                 }
@@ -134,6 +143,7 @@ impl Peer {
     /// For the server with the smaller number.
     async fn be_called(&self, context: &Context) {
         let mut pauses = Pauses::default();
+        let mut rivals = Rivals::default();
         let mut pause = Duration::ZERO;
         let mut unanswered = 0;
         loop {
@@ -148,10 +158,10 @@ impl Peer {
                 biased;
                 connection = self.arrival() => {
                     unanswered = 0;
-                    if self.serve(context, connection).await {
+                    if self.serve(context, connection, &mut rivals).await {
                         pauses.reset();
                     }
-                    if !self.is_member() {
+                    if !self.is_member() && self.arrival.lock().is_none() {
                         return;
                     }
                 }
@@ -203,20 +213,23 @@ impl Peer {
         }
     }
 
-    /// Uses the connection, and those that replace it, until one ends. Returns whether anything
-    /// came through it.
-    async fn serve(&self, context: &Context, mut connection: Connection) -> bool {
+    /// Uses the connection, and those that replace it, until one ends. Returns whether the last
+    /// was good: something came through it, and it did not end at once.
+    async fn serve(
+        &self,
+        context: &Context,
+        mut connection: Connection,
+        rivals: &mut Rivals,
+    ) -> bool {
         let server = self.server;
-        let mut was_good = false;
         loop {
+            let since = Instant::now();
             let was_heard = AtomicBool::new(false);
-            let address = connection.stream.peer_addr();
-            let address = address.map_or("?".to_owned(), |address| address.to_string());
+            let address = name(connection.stream.peer_addr().ok());
             info!("election connection with server {} at {address}", server.0);
             context.events.election_peer(server, true);
             let take = |incoming| match incoming {
                 Ok(message) => {
-                    was_good = true;
                     was_heard.store(true, Ordering::Relaxed);
                     context.events.election_message(server, message);
                 }
@@ -227,25 +240,45 @@ impl Peer {
             };
             tokio::select! {
                 biased;
-                next = self.replacement(context, &was_heard) => connection = next,
+                (next, from) = self.replacement(context, rivals, &was_heard) => {
+                    if rivals.replace(Instant::now()) {
+                        warn!(
+                            "server {0} connects from {from} while a connection with it at \
+                             {address} is alive, again and again: do two servers have the id {0}?",
+                            server.0
+                        );
+                    }
+                    connection = next;
+                }
                 error = stream::exchange(&mut connection, &self.outbox, take) => {
                     context.events.election_peer(server, false);
                     info!("election connection with server {} at {address} ended: {error}", server.0);
-                    return was_good;
+                    return was_heard.load(Ordering::Relaxed) && since.elapsed() >= LONGEST;
                 }
             }
         }
     }
 
-    /// Another connection that takes the place of the present one. The other server has lost
-    /// that one, or there are two servers of the same number.
-    async fn replacement(&self, context: &Context, was_heard: &AtomicBool) -> Connection {
+    /// Another connection that takes the place of the present one, and where whoever wanted it
+    /// is. The other server has lost that one, or there are two servers of the same number.
+    async fn replacement(
+        &self,
+        context: &Context,
+        rivals: &Rivals,
+        was_heard: &AtomicBool,
+    ) -> (Connection, String) {
+        if let Some(end) = rivals.turn_ends() {
+            tokio::time::sleep_until(end).await;
+        }
         // Servers that come up together call each other: what asks for a connection may have
         // been on its way when this one was made. Whoever has none asks again.
         let mut may_have_crossed = true;
         loop {
             tokio::select! {
-                connection = self.arrival() => return connection,
+                connection = self.arrival() => {
+                    let from = name(connection.stream.peer_addr().ok());
+                    return (connection, from);
+                }
                 () = self.knocked.taken() => {}
             }
             if may_have_crossed && !was_heard.load(Ordering::Relaxed) {
@@ -253,7 +286,7 @@ impl Peer {
                 continue;
             }
             match self.dial(context).await {
-                Ok(connection) => return connection,
+                Ok(connection) => return (connection, name(self.place.lock().knocked_from)),
                 Err(error) => context.complaints.warn(format_args!(
                     "server {} asked to be called and cannot be reached: {error}",
                     self.server.0
@@ -271,4 +304,8 @@ impl Peer {
         }
         context.events.election_peer(self.server, false);
     }
+}
+
+fn name(address: Option<SocketAddr>) -> String {
+    address.map_or("?".to_owned(), |address| address.to_string())
 }

@@ -7,7 +7,6 @@ use grevy_proto::Zxid;
 use grevy_proto::election::{PeerState, split_message};
 use grevy_proto::quorum::Packet;
 use grevy_zab::{LinkId, Membership};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -59,7 +58,7 @@ impl Subject {
             connect_timeout: LONG,
             hello_timeout,
             listen_everywhere: false,
-            keep_alive: true,
+            silence: LONG,
             several_addresses: false,
             init_limit: LONG,
             connect_pause: LONG,
@@ -347,4 +346,43 @@ async fn only_so_many_strangers() {
     // Each made room.
     let _stream = subject.call(200, "a:1").await;
     subject.hears(Event::Peer(200, true)).await;
+}
+
+#[tokio::test]
+async fn two_servers_of_one_number_take_turns() {
+    let mut subject = Subject::new(2, &[]);
+    let mut present = subject.call(3, "a:1").await;
+    subject.hears(Event::Peer(3, true)).await;
+    for _ in 0..3 {
+        let next = subject.call(3, "a:1").await;
+        subject.hears(Event::Peer(3, true)).await;
+        is_closed(present).await;
+        present = next;
+    }
+    let waiting = subject.call(3, "a:1").await;
+    for round in 1..3 {
+        let bytes = vote(round).to_message();
+        present.stream.write_all(&bytes).await.unwrap();
+        subject.hears(Event::Message(3, vote(round))).await;
+    }
+    // Whoever waits need not wait for nothing.
+    drop(present);
+    subject.hears(Event::Peer(3, false)).await;
+    subject.hears(Event::Peer(3, true)).await;
+    drop(waiting);
+    subject.hears(Event::Peer(3, false)).await;
+}
+
+#[tokio::test]
+async fn a_machine_that_is_gone_is_noticed() {
+    let subject = Subject::new(2, &[]);
+    let stream = TcpStream::connect(subject.address).await.unwrap();
+    subject.election.context.set_options(&stream).unwrap();
+    let socket = socket2::SockRef::from(&stream);
+    assert!(socket.keepalive().unwrap());
+    let (first, interval) = (socket.tcp_keepalive_time(), socket.tcp_keepalive_interval());
+    let probes = interval.unwrap() * socket.tcp_keepalive_retries().unwrap();
+    assert!(first.unwrap() + probes <= LONG);
+    #[cfg(target_os = "linux")]
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(LONG));
 }

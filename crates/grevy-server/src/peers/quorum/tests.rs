@@ -108,7 +108,7 @@ impl Subject {
             connect_timeout: LONG,
             hello_timeout: LONG,
             listen_everywhere: false,
-            keep_alive: false,
+            silence: LONG,
             several_addresses: false,
             init_limit,
             connect_pause: Duration::ZERO,

@@ -1,0 +1,88 @@
+use crate::output::{LinkId, Output};
+use crate::testing::{at, elect, elected, follower, introduce_from, outputs, save};
+use crate::time::Time;
+use grevy_proto::quorum::Packet;
+use grevy_proto::{Epoch, Zxid};
+
+/// What the learner behind `link` is sent first; `None`: nothing yet.
+fn answer(peer: &mut crate::Peer, link: LinkId, last_zxid: Zxid) -> Option<&'static str> {
+    introduce_from(peer, Time(0), link, 3, 8);
+    let current_epoch = None;
+    let accepted = Packet::AckEpoch {
+        last_zxid,
+        current_epoch,
+    };
+    peer.handle_packet(Time(0), link, accepted);
+    outputs(peer).into_iter().find_map(|output| match output {
+        Output::TakeSnapshot => Some("SNAP"),
+        Output::Send { packet, .. } => match packet {
+            Packet::Diff(_) | Packet::Trunc(_) => Some(packet.name()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+#[test]
+fn before_it_is_established_a_leader_replaces_no_part_of_its_history_by_less() {
+    for (last, expected) in [
+        (at(1, 7), Some("DIFF")),
+        (at(1, 9), Some("TRUNC")),
+        // What both have is applied here.
+        (at(5, 2), Some("SNAP")),
+    ] {
+        let mut peer = leader(elected(at(1, 3), at(1, 7)));
+        assert_eq!(answer(&mut peer, LinkId(3), last), expected, "{last}");
+    }
+}
+
+#[test]
+fn what_both_may_have_and_is_not_applied_is_kept() {
+    for (last, expected) in [
+        (at(1, 7), Some("DIFF")),
+        (at(2, 1), Some("DIFF")),
+        (at(1, 9), Some("TRUNC")),
+        (at(2, 9), Some("TRUNC")),
+        (at(5, 2), None),
+    ] {
+        let mut peer = leader(with_proposals(2));
+        assert_eq!(answer(&mut peer, LinkId(3), last), expected, "{last}");
+    }
+}
+
+/// The leader, which waits for a quorum to take over its history.
+fn leader(mut peer: crate::Peer) -> crate::Peer {
+    let (last_zxid, link) = (peer.last(), LinkId(1));
+    let supporter = if peer.id().0 == 1 { 2 } else { 1 };
+    introduce_from(&mut peer, Time(0), link, supporter, 8);
+    save(&mut peer);
+    let accepted = Packet::AckEpoch {
+        last_zxid,
+        current_epoch: Some(Epoch(1)),
+    };
+    peer.handle_packet(Time(0), link, accepted);
+    save(&mut peer);
+    peer
+}
+
+/// Server 1, which has lost its leader while so many proposals were not known to be committed,
+/// and is elected.
+fn with_proposals(count: u32) -> crate::Peer {
+    let link = LinkId(7);
+    let mut peer = follower(at(1, 3), at(1, 7), 2, link);
+    let config = "".into();
+    let zxid = at(2, 0);
+    peer.handle_packet(Time(0), link, Packet::Diff(at(1, 7)));
+    peer.handle_packet(Time(0), link, Packet::NewLeader { zxid, config });
+    save(&mut peer);
+    peer.handle_packet(Time(0), link, Packet::UpToDate);
+    for counter in 1..=count {
+        let zxid = at(2, counter);
+        let entry = [].into();
+        peer.handle_packet(Time(0), link, Packet::Proposal { zxid, entry });
+        peer.log_synced(Time(0), zxid);
+    }
+    peer.link_lost(Time(0), link);
+    elect(&mut peer, 2);
+    peer
+}

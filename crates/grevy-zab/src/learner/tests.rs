@@ -1,0 +1,58 @@
+use super::*;
+use crate::output::LinkId;
+use crate::testing::{at, follower, outputs, promise};
+use crate::time::Time;
+use alloc::vec::Vec;
+use grevy_proto::quorum::Packet;
+
+const LINK: LinkId = LinkId(7);
+
+/// Where this server says that its history ends.
+fn said(outputs: &[Output]) -> Vec<Zxid> {
+    let said = |output: &Output| match output {
+        Output::Send {
+            packet: Packet::AckEpoch { last_zxid, .. },
+            ..
+        } => Some(*last_zxid),
+        _ => None,
+    };
+    outputs.iter().filter_map(said).collect()
+}
+
+fn looks(outputs: &[Output]) -> bool {
+    let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
+    outputs.iter().any(looks)
+}
+
+#[test]
+fn who_cannot_take_back_what_it_has_asks_for_a_snapshot() {
+    let last = at(1, 7);
+    // In memory it is seen at once, on the disk later.
+    for (to, refused) in [(at(1, 9), false), (at(1, 2), true)] {
+        let mut peer = follower(at(1, 3), last, 2, LINK);
+        outputs(&mut peer);
+        peer.handle_packet(Time(0), LINK, Packet::Trunc(to));
+        let truncates = outputs(&mut peer).contains(&Output::Truncate { to });
+        assert_eq!(truncates, refused);
+        if refused {
+            let proposal = Packet::Proposal {
+                zxid: to.next(),
+                entry: [].into(),
+            };
+            peer.handle_packet(Time(0), LINK, proposal);
+            assert!(!looks(&outputs(&mut peer)));
+            peer.truncation_refused(Time(0), last, "nothing leads there");
+        }
+        assert_eq!(peer.last(), last, "nothing is lost");
+        // It is in the same epoch, in which it does not count any more.
+        let outputs = promise(&mut peer, 2, LinkId(8));
+        assert_eq!(said(&outputs), [Zxid::ZERO]);
+        // Anything else would leave what the leader does not have.
+        peer.handle_packet(Time(0), LinkId(8), Packet::Diff(at(1, 9)));
+        assert!(looks(&crate::testing::outputs(&mut peer)));
+        let outputs = promise(&mut peer, 2, LinkId(9));
+        assert_eq!(said(&outputs), [Zxid::ZERO]);
+        peer.handle_packet(Time(0), LinkId(9), Packet::Snap(at(1, 9)));
+        assert!(!looks(&crate::testing::outputs(&mut peer)));
+    }
+}
