@@ -213,6 +213,15 @@ impl Node {
         }
     }
 
+    /// What [`Output::Truncate`] asked for cannot be done; neither the files nor the tree were
+    /// touched.
+    pub fn truncation_failed(&mut self, now: Now, why: &str) {
+        if self.failure.is_none() {
+            self.peer.truncation_failed(now.time, why);
+            self.follow_up(now);
+        }
+    }
+
     /// What [`Output::InstallSnapshot`] asked for is done, and the tree is at `zxid`.
     pub fn snapshot_installed(&mut self, now: Now, zxid: Zxid) {
         if self.failure.is_none() {

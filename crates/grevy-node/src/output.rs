@@ -33,7 +33,8 @@ pub enum Output {
         current: Epoch,
     },
     /// Take back all transactions above `to`, durably, in the log and in snapshots, then report
-    /// [`Node::truncated`](crate::Node::truncated).
+    /// [`Node::truncated`](crate::Node::truncated); or, if they do not lead there,
+    /// [`Node::truncation_failed`](crate::Node::truncation_failed).
     Truncate {
         /// What stays.
         to: Zxid,

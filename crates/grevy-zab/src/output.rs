@@ -86,7 +86,8 @@ pub enum Output {
         entry: Arc<[u8]>,
     },
     /// Take back all transactions above `to`, durably, then call
-    /// [`truncated`](crate::Peer::truncated).
+    /// [`truncated`](crate::Peer::truncated), or
+    /// [`truncation_failed`](crate::Peer::truncation_failed).
     Truncate {
         /// What stays.
         to: Zxid,

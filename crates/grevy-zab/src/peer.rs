@@ -491,6 +491,17 @@ impl Peer {
         self.rewritten(now);
     }
 
+    /// What [`Output::Truncate`] asked for cannot be done: the log's files do not lead there. They
+    /// were not touched, and a leader's snapshot has to replace them. Until then this server does
+    /// not count, as it cannot say how far the part of its history goes that it shares with others.
+    pub fn truncation_failed(&mut self, now: Time, why: &str) {
+        self.common.rewriting = false;
+        self.standing = Standing::Abstaining;
+        let text = format!("what the leader does not have cannot be taken back: {why}");
+        self.look(now, text);
+        self.advance(now);
+    }
+
     /// What [`Output::InstallSnapshot`] asked for is done.
     pub fn snapshot_installed(&mut self, now: Time) {
         self.rewritten(now);

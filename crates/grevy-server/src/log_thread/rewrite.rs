@@ -24,7 +24,7 @@ const MIN_READ: u64 = 4 << 20;
 /// Why a history could not be rewritten.
 #[derive(Debug)]
 pub(super) enum RewriteError {
-    Truncate(Zxid, TruncateError),
+    Truncate(Zxid, LogError),
     Rebuild(RecoverError),
     Install(DiskError),
     Log(LogError),
@@ -53,8 +53,16 @@ pub(super) fn truncate(
     rebuild: bool,
 ) -> Result<Files, RewriteError> {
     let quiet = shared.stop_snapshot();
-    let truncated = shared.store.truncate(&mut files.log, to);
-    truncated.map_err(|error| RewriteError::Truncate(to, error))?;
+    match shared.store.truncate(&mut files.log, to) {
+        Ok(()) => {}
+        Err(TruncateError::Log(error)) => return Err(RewriteError::Truncate(to, error)),
+        Err(impossible) => {
+            drop(quiet);
+            let (now, why) = (shared.clock.now(), impossible.to_string());
+            shared.with_node(|node, _| node.truncation_failed(now, &why));
+            return Ok(files);
+        }
+    }
     if rebuild {
         // Whoever recovers opens the files anew.
         drop(files);

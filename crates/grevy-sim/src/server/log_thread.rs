@@ -6,6 +6,7 @@ use crate::checkers::p25;
 use crate::planted::Bug;
 use crate::world::Context;
 use grevy_proto::{Epoch, Zxid};
+use grevy_storage::log::TruncateError;
 use grevy_storage::{Epochs, Log, LogError};
 use grevy_tree::SnapshotInfo;
 use std::collections::VecDeque;
@@ -266,7 +267,16 @@ impl Server {
             return Ok(());
         };
         if !bug {
-            run.store.truncate(log, to).map_err(|e| e.to_string())?;
+            match run.store.truncate(log, to) {
+                Ok(()) => {}
+                Err(TruncateError::Log(error)) => return Err(error.to_string()),
+                Err(impossible) => {
+                    ctx.counts.did("truncations that cannot be");
+                    let (now, why) = (self.now_of(ctx), impossible.to_string());
+                    self.with_node(ctx, |node, _, _| node.truncation_failed(now, &why));
+                    return Ok(());
+                }
+            }
         }
         if rebuild {
             ctx.counts.did("states rebuilt");
