@@ -127,7 +127,8 @@ impl Server {
     /// Finds that server 3 leads, with that history, and connects to it.
     pub fn connect(&mut self, advertised: &str) {
         self.handle_pause();
-        for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+        let other = if self.peer.id() == ServerId(2) { 1 } else { 2 };
+        for (from, state) in [(other, PeerState::Following), (3, PeerState::Leading)] {
             let said = says(state, 3, advertised);
             self.peer
                 .handle_notification(self.now, ServerId(from), &said);
@@ -153,7 +154,9 @@ impl Server {
         self.peer.handle_peer(self.now, ServerId(1), true);
         self.peer.handle_peer(self.now, ServerId(3), false);
         let last = show(self.peer.last());
-        let said = says(PeerState::Looking, 2, &last);
+        let mut said = says(PeerState::Looking, 2, &last);
+        said.epoch = i64::from(self.epochs.current.0);
+        said.round = 9;
         self.peer.handle_notification(self.now, ServerId(1), &said);
         let told = self.outputs();
         assert!(told.contains(&"prepares to lead".to_owned()), "{told:?}");
