@@ -298,3 +298,13 @@ fn the_first_leader_gives_the_configuration_a_version() {
         assert_eq!(configured, expected);
     }
 }
+
+/// The counter does not run over into the epoch (ZOOKEEPER-1277).
+#[test]
+fn an_epoch_ends_when_its_numbers_are_used_up() {
+    for (last, expected) in [("1.4294967293", false), ("1.4294967294", true)] {
+        let mut server = Server::new(2, &[last]);
+        server.lead();
+        assert_eq!(server.peer.is_exhausted(), expected, "{last}");
+    }
+}

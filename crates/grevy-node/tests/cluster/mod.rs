@@ -405,6 +405,17 @@ impl Cluster {
         run.tree.get(path).is_some()
     }
 
+    /// What the server's state says who is in the ensemble.
+    pub fn told_members(&self, at: usize) -> Option<String> {
+        let run = self.servers[at].run.as_ref().unwrap();
+        let data = run.tree.get("/zookeeper/config")?.data()?.to_vec();
+        String::from_utf8(data).ok()
+    }
+
+    pub fn members(&self) -> String {
+        self.members.to_string()
+    }
+
     pub fn notes(&self) -> Vec<String> {
         let runs = self.servers.iter().filter_map(|server| {
             let run = server.run.as_ref()?;
