@@ -540,6 +540,12 @@ impl Cluster {
         self.call(at, |node, now, _, _| node.link_dialled(now, near));
     }
 
+    /// Whom a learner says that it is connected to.
+    pub fn master(&self, at: usize) -> Option<i64> {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.node.peer().master().map(|master| master.0)
+    }
+
     /// Which servers this one is connected to.
     pub fn linked(&self, at: usize) -> BTreeSet<usize> {
         let run = self.servers[at].run.as_ref().unwrap();
