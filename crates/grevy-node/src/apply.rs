@@ -18,6 +18,8 @@ use grevy_tree::{Change, Tree};
 
 /// How soon a learner's state is replaced again because of its digest.
 const DISTRUST_INTERVAL: Duration = Duration::from_secs(15 * 60);
+/// How many transactions the tree is prepared for at once.
+const AHEAD: usize = 16;
 
 impl Node {
     /// Whether [`Node::apply_committed`] has something to do.
@@ -64,6 +66,7 @@ impl Node {
             }
             return;
         }
+        let mut ahead = 0;
         loop {
             self.complete_syncs(now, tree, watches, clients);
             for session in self.forwarding.take_due() {
@@ -72,6 +75,10 @@ impl Node {
             if !self.has_applicable() {
                 break;
             }
+            if ahead == 0 {
+                ahead = self.look_ahead(tree);
+            }
+            ahead -= 1;
             let Some(queued) = self.queue.pop_front() else {
                 break;
             };
@@ -115,6 +122,24 @@ impl Node {
             self.take_snapshot(tree);
         }
         self.try_stop(now);
+    }
+
+    /// Prepares the tree for what is to be applied next; returns how many that are, at least one.
+    fn look_ahead(&self, tree: &Tree) -> usize {
+        let committed = self.peer.committed();
+        let next = self
+            .queue
+            .iter()
+            .take(AHEAD)
+            .map_while(|queued| match queued {
+                Queued::Txn { header, txn, .. } if header.zxid <= committed => Some(txn),
+                _ => None,
+            });
+        let count = next.clone().count();
+        if count > 1 {
+            tree.warm(next.filter_map(Txn::path));
+        }
+        count.max(1)
     }
 
     #[expect(

@@ -127,6 +127,8 @@ pub struct Node {
     pub(crate) reaper: Reaper,
     txns_until_snapshot: u64,
     pub(crate) bytes_until_snapshot: u64,
+    /// What is encoded last; kept for its room.
+    pub(crate) encoded: Vec<u8>,
     snapshot_running: bool,
     /// Learners wait for a snapshot.
     pub(crate) snapshot_for_learners: ForLearners,
@@ -200,6 +202,7 @@ impl Node {
             reaper: Reaper::new(&config, now.time),
             txns_until_snapshot: 0,
             bytes_until_snapshot: 0,
+            encoded: Vec::new(),
             snapshot_running: false,
             snapshot_for_learners: ForLearners::No,
             digests: DigestLog::default(),

@@ -16,6 +16,9 @@ use grevy_tree::Tree;
 use grevy_tree::prepare::{Context, WriteRequest, check_readable};
 use grevy_zab::{Membership, Peer};
 
+/// So much room for encoding is kept, in bytes.
+const KEPT: usize = 16 << 10;
+
 /// A write to be decided.
 #[derive(Clone, Copy)]
 pub(crate) struct Ask<'a> {
@@ -31,6 +34,17 @@ pub(crate) struct Ask<'a> {
 }
 
 impl Node {
+    /// Requests of a client, in order, each as by [`Node::submit`]. The tree is prepared for what
+    /// they are about.
+    pub fn submit_all(&mut self, now: Now, tree: &Tree, requests: Vec<Request<'_>>) {
+        if requests.len() > 1 && self.peer.leads() {
+            tree.warm(requests.iter().filter_map(path));
+        }
+        for request in requests {
+            self.submit(now, tree, request);
+        }
+    }
+
     /// A request of a client: a write, or something that must wait for writes.
     pub fn submit(&mut self, now: Now, tree: &Tree, request: Request<'_>) {
         let Request {
@@ -279,8 +293,12 @@ impl Node {
         digest: Option<TxnDigest>,
         origin: Option<(ClientId, OpCode)>,
     ) {
-        let mut entry = Vec::with_capacity(256);
-        encode_entry(&header, &txn, digest, &mut entry);
+        self.encoded.clear();
+        encode_entry(&header, &txn, digest, &mut self.encoded);
+        let entry: Arc<[u8]> = self.encoded.as_slice().into();
+        if entry.len() > KEPT {
+            self.encoded = Vec::new();
+        }
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
         let configuration = configuration(&txn).map(Arc::new);
         self.queued = header.zxid;
@@ -293,10 +311,21 @@ impl Node {
         });
         let proposed = self
             .peer
-            .propose(now.time, header.zxid, entry.into(), configuration);
+            .propose(now.time, header.zxid, entry, configuration);
         if let Err(broken) = proposed {
             self.outputs.push_back(Output::Broken(broken));
         }
+    }
+}
+
+/// The path that a request is about, if that is easily seen.
+fn path<'a>(request: &Request<'a>) -> Option<&'a str> {
+    match request.op {
+        OpCode::Create | OpCode::Create2 | OpCode::Delete | OpCode::SetData | OpCode::SetAcl => {
+            let path = Reader::new(request.record).buffer().ok()??;
+            core::str::from_utf8(path).ok()
+        }
+        _ => None,
     }
 }
 

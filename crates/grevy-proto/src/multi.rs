@@ -63,10 +63,26 @@ pub enum MultiOp<'a> {
     Read(OpCode, Read<'a>),
 }
 
+impl MultiOp<'_> {
+    /// The znode that it is about.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Create(_, create) | Self::CreateTtl(CreateTtl { create, .. }) => &create.path,
+            Self::Delete(delete) => &delete.path,
+            Self::SetData(set) => &set.path,
+            Self::Check(check) => &check.path,
+            Self::Read(_, read) => &read.path,
+        }
+    }
+}
+
+/// Room for so many operations is made at once.
+const USUAL: usize = 16;
+
 /// Reads the operations of a multi (writes) or multiRead (reads). Lists that mix both, or hold
 /// other operations, are refused, as `MultiOperationRecord` refuses them.
 pub fn decode_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>, DecodeError> {
-    let mut ops = Vec::new();
+    let mut ops = Vec::with_capacity(USUAL);
     loop {
         let header = MultiHeader::decode(reader)?;
         if header.done {

@@ -178,6 +178,20 @@ impl Txn {
         }
     }
 
+    /// The znode that it is about; `None` if that is none, or several.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Create(create) => Some(&create.path),
+            Self::Delete(delete) => Some(&delete.path),
+            Self::SetData(set) => Some(&set.path),
+            Self::SetAcl(set) => Some(&set.path),
+            Self::Check(check) => Some(&check.path),
+            Self::Multi(_) | Self::Error(_) | Self::CreateSession(_) | Self::CloseSession(_) => {
+                None
+            }
+        }
+    }
+
     /// Appends the body, without a header.
     pub fn encode_body(&self, out: &mut Vec<u8>) {
         match self {
@@ -327,7 +341,8 @@ fn decode_create(op: OpCode, reader: &mut Reader<'_>) -> Result<CreateTxn, Decod
 
 fn decode_multi(reader: &mut Reader<'_>) -> Result<Vec<Txn>, DecodeError> {
     let len = reader.vector_len()?.unwrap_or(0);
-    let mut txns = Vec::new();
+    // None is shorter than its type and its length, so no more room is made than was received.
+    let mut txns = Vec::with_capacity(len.min(reader.rest().len() / 8));
     for _ in 0..len {
         let op = reader.int()?;
         let body = reader.buffer()?.unwrap_or_default();

@@ -385,10 +385,7 @@ impl Serve {
         }
         if !requests.is_empty() {
             shared.with_node(|node, _| {
-                let tree = shared.tree.read();
-                for request in requests {
-                    node.submit(now, &tree, request);
-                }
+                node.submit_all(now, &shared.tree.read(), requests);
             });
         }
         Ok(bytes.len() - rest.len())

@@ -5,14 +5,14 @@ use crate::log_thread::Files;
 use crate::metrics::ServerMetrics;
 use crate::setup;
 use crate::snapshot_board::{SnapshotBoard, Written};
-use grevy_proto::txn::{DIGEST_VERSION, TxnEntry};
+use grevy_proto::txn::TxnEntry;
 use grevy_proto::{Decode, Epoch, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::snapshot::{Fed, Trailers};
 use grevy_storage::{
     Disk, DiskError, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
 };
-use grevy_tree::{Loader, Tree, TreeConfig};
+use grevy_tree::{Loader, Replay, Tree, TreeConfig};
 use grevy_zab::{Entry, Standing};
 use std::collections::VecDeque;
 use std::fmt;
@@ -117,15 +117,9 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
     for note in &recovered.notes {
         warn!("{note}");
     }
-    let digest_matches = builder.digest_matches;
-    if !digest_matches {
-        warn!(
-            "the state does not have the digest that its last transaction names: it differs from \
-             what the server had that wrote it; compare it with another copy"
-        );
-    }
     let snapshot_took = builder.loaded.map_or(Duration::ZERO, |at| at - start);
     let recent = std::mem::take(&mut builder.recent);
+    let mut digest_matches = true;
     let (tree, loaded, standing) = match recovered.start {
         Start::Unknown if config.membership.is_none() => return Err(RecoverError::NoData),
         Start::Unknown => {
@@ -145,9 +139,17 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         Start::History { snapshot, zxid } => {
             let loaded = snapshot.map(|(path, zxid, _)| written(path, zxid));
             let standing = standing(zxid, epochs.accepted());
-            (builder.finish_with_warnings(), loaded, standing)
+            let tree;
+            (tree, digest_matches) = builder.finish_with_warnings();
+            (tree, loaded, standing)
         }
     };
+    if !digest_matches {
+        warn!(
+            "the state does not have the digest that its last transaction names: it differs from \
+             what the server had that wrote it; compare it with another copy"
+        );
+    }
     info!(
         "recovered {} znodes up to zxid {}, {} transactions of them from the log, in {} ms",
         tree.znode_count(),
@@ -196,7 +198,7 @@ pub fn rebuild(
         warn!("{note}");
     }
     match recovered.start {
-        Start::History { .. } => Ok((builder.finish_with_warnings(), Files { log, epochs })),
+        Start::History { .. } => Ok((builder.finish_with_warnings().0, Files { log, epochs })),
         Start::Empty | Start::Unknown => Err(RecoverError::NoData),
     }
 }
@@ -250,9 +252,6 @@ struct Builder {
     state: State,
     /// When the snapshot had been read.
     loaded: Option<Instant>,
-    /// Whether the tree's digest was the one that the last transaction with a digest names.
-    /// Earlier ones say nothing: a Java server's snapshot may hold parts of what follows it.
-    digest_matches: bool,
     /// The last transactions.
     recent: VecDeque<Entry>,
     /// How many of them are kept.
@@ -262,7 +261,7 @@ struct Builder {
 enum State {
     None,
     Loading(Box<Loader>),
-    Loaded(Box<Tree>),
+    Loaded(Replay),
 }
 
 impl Builder {
@@ -273,15 +272,17 @@ impl Builder {
             config: tree,
             state: State::None,
             loaded: None,
-            digest_matches: true,
             recent: VecDeque::new(),
             keep: config.membership.as_ref().map_or(0, |_| keep),
         }
     }
 
-    /// The state, put in order.
-    fn finish_with_warnings(self) -> Tree {
-        let mut tree = self.finish();
+    /// The state, put in order, and whether it has the digest that the log names last.
+    fn finish_with_warnings(self) -> (Tree, bool) {
+        let (mut tree, digest_matches) = match self.state {
+            State::Loaded(replay) => replay.finish(),
+            State::None | State::Loading(_) => (Tree::new(self.config), true),
+        };
         for path in tree.finish_recovery() {
             warn!("{path} has an access control list that no file holds; nobody may access it");
         }
@@ -291,7 +292,7 @@ impl Builder {
                 orphan.path, orphan.session
             );
         }
-        tree
+        (tree, digest_matches)
     }
 
     /// Keeps a transaction for learners.
@@ -302,13 +303,6 @@ impl Builder {
             }
             let bytes = entry.into();
             self.recent.push_back(Entry { zxid, bytes });
-        }
-    }
-
-    fn finish(self) -> Tree {
-        match self.state {
-            State::Loaded(tree) => *tree,
-            State::None | State::Loading(_) => Tree::new(self.config),
         }
     }
 }
@@ -323,7 +317,7 @@ impl Recover for Builder {
                 let loader = Loader::new(self.config.clone(), zxid).field_limit(self.field_limit);
                 State::Loading(Box::new(loader))
             }
-            None => State::Loaded(Box::new(Tree::new(self.config.clone()))),
+            None => State::Loaded(Replay::new(Tree::new(self.config.clone()))),
         };
     }
 
@@ -338,7 +332,7 @@ impl Recover for Builder {
                     let tree = loader
                         .finish()
                         .map_err(|error| Rejected(error.to_string()))?;
-                    self.state = State::Loaded(Box::new(tree));
+                    self.state = State::Loaded(Replay::new(tree));
                     self.loaded = Some(Instant::now());
                 }
                 Ok(Fed::Done(used))
@@ -349,19 +343,13 @@ impl Recover for Builder {
 
     fn txn(&mut self, zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
         self.remember(zxid, entry);
-        let State::Loaded(tree) = &mut self.state else {
+        let State::Loaded(replay) = &mut self.state else {
             return Err(Rejected(
                 "a transaction before the state it changes".to_owned(),
             ));
         };
         let entry = TxnEntry::from_bytes(entry).map_err(|error| Rejected(error.to_string()))?;
-        tree.apply(&entry.header, &entry.txn, &mut |_| {});
-        if let Some(digest) = entry.digest
-            && digest.version == DIGEST_VERSION
-            && tree.config().digest
-        {
-            self.digest_matches = digest.digest == tree.digest();
-        }
+        replay.push(entry);
         Ok(())
     }
 }

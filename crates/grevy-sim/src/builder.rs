@@ -4,7 +4,7 @@ use grevy_proto::txn::TxnEntry;
 use grevy_proto::{Decode, Zxid};
 use grevy_storage::snapshot::Fed;
 use grevy_storage::{Recover, Rejected};
-use grevy_tree::{Loader, Tree, TreeConfig};
+use grevy_tree::{Loader, Replay, Tree, TreeConfig};
 use grevy_zab::Entry;
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ pub struct Builder {
 enum State {
     None,
     Loading(Box<Loader>),
-    Loaded(Box<Tree>),
+    Loaded(Replay),
 }
 
 impl Builder {
@@ -49,7 +49,7 @@ impl Builder {
     /// What was built; an empty tree if nothing was found.
     pub fn finish(self) -> Tree {
         match self.state {
-            State::Loaded(tree) => *tree,
+            State::Loaded(replay) => replay.finish().0,
             State::None | State::Loading(_) => Tree::new(self.config),
         }
     }
@@ -60,7 +60,7 @@ impl Recover for Builder {
         self.recent.clear();
         self.state = match zxid {
             Some(zxid) => State::Loading(Box::new(Loader::new(self.config.clone(), zxid))),
-            None => State::Loaded(Box::new(Tree::new(self.config.clone()))),
+            None => State::Loaded(Replay::new(Tree::new(self.config.clone()))),
         };
     }
 
@@ -74,7 +74,7 @@ impl Recover for Builder {
             grevy_tree::Fed::Done(used) => {
                 if let State::Loading(loader) = std::mem::replace(&mut self.state, State::None) {
                     let tree = loader.finish().map_err(rejected)?;
-                    self.state = State::Loaded(Box::new(tree));
+                    self.state = State::Loaded(Replay::new(tree));
                 }
                 Ok(Fed::Done(used))
             }
@@ -89,11 +89,11 @@ impl Recover for Builder {
                 self.recent.pop_front();
             }
         }
-        let State::Loaded(tree) = &mut self.state else {
+        let State::Loaded(replay) = &mut self.state else {
             return Err(Rejected("a transaction before its state".to_owned()));
         };
         let entry = TxnEntry::from_bytes(entry).map_err(|error| Rejected(error.to_string()))?;
-        tree.apply(&entry.header, &entry.txn, &mut |_| {});
+        replay.push(entry);
         Ok(())
     }
 }

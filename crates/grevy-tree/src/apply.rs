@@ -89,6 +89,7 @@ impl Tree {
             });
             return results.collect();
         }
+        self.warm(parts.iter().filter_map(Txn::path));
         let results = parts
             .iter()
             .map(|part| match self.operation(header, part, changes) {

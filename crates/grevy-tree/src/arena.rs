@@ -4,6 +4,7 @@ use crate::blobs::{Blob, Blobs};
 use crate::children::Children;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::hint::black_box;
 use grevy_proto::{StatPersisted, Zxid};
 
 /// The root's id: the first that an arena gives out.
@@ -15,6 +16,8 @@ const VACANT: u32 = u32::MAX - 1;
 /// The length of null data.
 const NULL: u32 = u32::MAX;
 const CHUNK: usize = 1024;
+/// What memory brings at once, in bytes.
+const CACHE_LINE: usize = 64;
 
 /// A znode. 72 bytes, to which most znodes add only their name and data: see [`Extra`].
 pub(crate) struct Node {
@@ -178,6 +181,22 @@ impl Arena {
         let node = self.node(id);
         let bytes = self.blobs.get(node.blob, node.blob_len());
         (node.data_len != NULL).then(|| &bytes[node.name_len as usize..])
+    }
+
+    /// Brings a znode into the processor's cache; its name and data are left to
+    /// [`Arena::touch_bytes`].
+    pub(crate) fn touch(&self, id: u32) {
+        let node = self.node(id);
+        black_box((node.czxid, node.data_len));
+    }
+
+    /// Brings a znode's name and the beginning of its data into the processor's cache.
+    pub(crate) fn touch_bytes(&self, id: u32) {
+        let node = self.node(id);
+        let bytes = self.blobs.get(node.blob, node.blob_len());
+        for line in bytes.chunks(CACHE_LINE).take(4) {
+            black_box(line.first().copied());
+        }
     }
 
     /// Replaces a znode's data.

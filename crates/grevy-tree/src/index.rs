@@ -58,6 +58,11 @@ impl Index {
         }
     }
 
+    /// An id with this hash, most likely the only one.
+    pub(crate) fn guess(&self, hash: u32) -> Option<u32> {
+        self.find(hash, |_| true)
+    }
+
     /// Adds an id, which must not be in the table.
     pub(crate) fn insert(&mut self, hash: u32, id: u32) {
         // Three quarters full at most, so that runs stay short.

@@ -40,7 +40,7 @@ pub struct Tree {
     pub(crate) last_zxid: Zxid,
     digest: i64,
     pub(crate) arena: Arena,
-    index: Index,
+    pub(crate) index: Index,
     pub(crate) acls: AclTable,
     pub(crate) sessions: Sessions,
     ephemerals: BTreeMap<SessionId, BTreeSet<u32>>,
@@ -207,7 +207,7 @@ impl Tree {
         self.index.touch(self.hash_bytes(path));
     }
 
-    fn hash(&self, path: &str) -> u32 {
+    pub(crate) fn hash(&self, path: &str) -> u32 {
         self.hash_bytes(path.as_bytes())
     }
 

@@ -3,6 +3,7 @@
 
 use crate::client::Client;
 use crate::place::Place;
+use crate::ports::ports;
 use grevy_proto::txn::{SetDataTxn, Txn, TxnEntry, TxnHeader};
 use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Xid, Zxid};
 use grevy_server::config::{self, Arguments, OnDisk};
@@ -25,18 +26,13 @@ impl Ensemble {
     fn new(name: &str, lines: &str) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ensemble-{name}"));
         let _ = fs::remove_dir_all(&directory);
-        // Held until all are chosen, so that no two are the same.
-        let ports: Vec<TcpListener> = (0..6)
-            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
-            .collect();
-        let port = |n: usize| ports[n].local_addr().expect("it is bound").port();
+        let ports = ports::<6>();
         let members: String = (0..3)
             .map(|n| {
-                let (quorum, election) = (port(2 * n), port(2 * n + 1));
+                let (quorum, election) = (ports[2 * n], ports[2 * n + 1]);
                 format!("server.{}=127.0.0.1:{quorum}:{election}\n", n + 1)
             })
             .collect();
-        drop(ports);
         for id in 1..=3 {
             let data = directory.join(id.to_string());
             fs::create_dir_all(&data).expect("a directory for the test");

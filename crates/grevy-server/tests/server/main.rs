@@ -9,6 +9,7 @@ mod limits;
 mod member;
 mod moving;
 mod place;
+mod ports;
 mod sessions;
 mod stuck_disk;
 mod template;

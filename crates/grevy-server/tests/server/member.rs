@@ -4,19 +4,12 @@
 
 use crate::client::Client;
 use crate::place::Place;
+use crate::ports::ports;
 use crate::template::assert_fits;
 use serde_json::{Value, json};
-use std::net::TcpListener;
 
 const ALL: &str = "4lw.commands.whitelist=*\ninitLimit=10\nsyncLimit=5\nstandaloneEnabled=false\n";
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
-
-/// Ports on which nobody listens.
-fn ports<const N: usize>() -> [u16; N] {
-    let sockets: [TcpListener; N] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    sockets.map(|socket| socket.local_addr().expect("it is bound").port())
-}
 
 #[test]
 fn a_leader_tells_of_itself() {

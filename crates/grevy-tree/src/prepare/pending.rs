@@ -6,6 +6,7 @@ use crate::tree::{Tree, TreeConfig};
 use crate::znode::{AclId, Znode};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
@@ -36,7 +37,8 @@ pub struct Pending {
 }
 
 struct Record {
-    path: Box<str>,
+    /// Keeps its memory when the place is vacant, for the next one.
+    path: String,
     /// The last transaction that wrote to it.
     zxid: Zxid,
     /// `None`: it will not exist.
@@ -78,7 +80,7 @@ struct Overwritten {
     place: u32,
     /// What was there before, and the last transaction that had written to it. `None`: the place
     /// was vacant.
-    before: Option<(Zxid, Option<PendingZnode>)>,
+    before: Option<Box<(Zxid, Option<PendingZnode>)>>,
 }
 
 /// A znode, whether a proposed transaction changes it or not.
@@ -88,6 +90,9 @@ pub(super) enum View<'a> {
     /// With the tree's znode if that has the list.
     Pending(&'a PendingZnode, Option<Znode<'a>>),
 }
+
+/// Longer paths than usual give their memory back at once, in bytes.
+const KEPT: usize = 256;
 
 static OPEN: [Acl; 1] = [Acl::OPEN];
 /// A list that lets nobody do anything; an empty one does not say so.
@@ -208,7 +213,7 @@ impl Pending {
                 if old_zxid != zxid {
                     self.order.push_back((zxid, place));
                     if let Some(undo) = &mut self.undo {
-                        let before = Some((old_zxid, old));
+                        let before = Some(Box::new((old_zxid, old)));
                         undo.overwritten.push(Overwritten { place, before });
                     }
                 }
@@ -239,7 +244,8 @@ impl Pending {
         for Overwritten { place, before } in undo.overwritten.into_iter().rev() {
             match before {
                 None => self.vacate(place),
-                Some((zxid, znode)) => {
+                Some(before) => {
+                    let (zxid, znode) = *before;
                     let session = owner(tree.config(), znode.as_ref());
                     let record = &mut self.records[place as usize];
                     let undone = owner(tree.config(), record.znode.as_ref());
@@ -275,18 +281,16 @@ impl Pending {
 
     fn add(&mut self, path: &str, zxid: Zxid, znode: Option<PendingZnode>) -> u32 {
         self.quota_records += usize::from(is_quota(path));
-        let record = Record {
-            path: path.into(),
-            zxid,
-            znode,
-        };
         let place = match self.vacant.pop() {
             Some(place) => {
-                self.records[place as usize] = record;
+                let record = &mut self.records[place as usize];
+                record.path.push_str(path);
+                (record.zxid, record.znode) = (zxid, znode);
                 place
             }
             None => {
-                self.records.push(record);
+                let path = path.into();
+                self.records.push(Record { path, zxid, znode });
                 self.records.len() as u32 - 1
             }
         };
@@ -302,13 +306,16 @@ impl Pending {
 
     fn vacate(&mut self, place: u32) {
         let record = &mut self.records[place as usize];
-        let path = core::mem::take(&mut record.path);
-        self.quota_records -= usize::from(is_quota(&path));
+        self.quota_records -= usize::from(is_quota(&record.path));
+        let hash = self.hasher.hash_one(record.path.as_str());
+        match record.path.capacity() {
+            0..=KEPT => record.path.clear(),
+            _ => record.path = String::new(),
+        }
         if let Some(znode) = record.znode.take() {
             let session = SessionId(znode.stat.ephemeral_owner);
             self.ephemerals.remove(&(session, place));
         }
-        let hash = self.hasher.hash_one(&*path);
         if let Ok(entry) = self.index.find_entry(hash, |found| *found == place) {
             entry.remove();
         }

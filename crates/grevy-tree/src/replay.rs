@@ -1,0 +1,133 @@
+//! Replaying a log.
+
+use crate::tree::Tree;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnEntry};
+
+/// How many transactions are looked ahead, so that the tree is prepared for them together.
+const AHEAD: usize = 16;
+
+/// A tree, and the transactions of a log, which are applied to it. Once they all have been,
+/// [`Tree::finish_recovery`] is due.
+pub struct Replay {
+    tree: Box<Tree>,
+    ahead: Vec<TxnEntry>,
+    digest_matches: bool,
+}
+
+impl Replay {
+    /// On the state before the first transaction.
+    pub fn new(tree: Tree) -> Self {
+        Self {
+            tree: Box::new(tree),
+            ahead: Vec::with_capacity(AHEAD),
+            digest_matches: true,
+        }
+    }
+
+    /// The next transaction.
+    pub fn push(&mut self, entry: TxnEntry) {
+        self.ahead.push(entry);
+        if self.ahead.len() == AHEAD {
+            self.apply();
+        }
+    }
+
+    /// The state after the last transaction, and whether its digest is the one that the last
+    /// transaction with a digest names. Earlier ones say nothing: a Java server's snapshot may
+    /// hold parts of what follows it.
+    pub fn finish(mut self) -> (Tree, bool) {
+        self.apply();
+        (*self.tree, self.digest_matches)
+    }
+
+    fn apply(&mut self) {
+        let Self {
+            tree,
+            ahead,
+            digest_matches,
+        } = self;
+        tree.warm(ahead.iter().filter_map(|entry| Txn::path(&entry.txn)));
+        for TxnEntry {
+            header,
+            txn,
+            digest,
+        } in ahead.drain(..)
+        {
+            tree.apply(&header, &txn, &mut |_| {});
+            if let Some(digest) = digest
+                && digest.version == DIGEST_VERSION
+                && tree.config().digest
+            {
+                *digest_matches = digest.digest == tree.digest();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::TreeConfig;
+    use grevy_proto::txn::{CreateKind, CreateTxn, TxnDigest, TxnHeader};
+    use grevy_proto::{Acl, SessionId, Xid, Zxid};
+
+    fn tree() -> Tree {
+        Tree::new(TreeConfig {
+            hash_seed: 1,
+            extended_types: false,
+            emulate_353_ttl: false,
+            digest: true,
+        })
+    }
+
+    fn create(zxid: i64, digest: Option<i64>) -> TxnEntry {
+        let txn = Txn::Create(CreateTxn {
+            path: alloc::format!("/{zxid}").into(),
+            data: None,
+            acl: alloc::vec![Acl::OPEN],
+            kind: CreateKind::Plain { ephemeral: false },
+            parent_cversion: -1,
+        });
+        TxnEntry {
+            header: TxnHeader {
+                session: SessionId(1),
+                cxid: Xid(1),
+                zxid: Zxid(zxid),
+                time: 1,
+                op: txn.op().wire(),
+            },
+            txn,
+            digest: digest.map(|digest| TxnDigest {
+                version: DIGEST_VERSION,
+                digest,
+            }),
+        }
+    }
+
+    /// Whatever their number, all are applied, and the last digest is what counts.
+    #[test]
+    fn all_are_applied() {
+        for count in [0, 1, AHEAD as i64 - 1, AHEAD as i64, 3 * AHEAD as i64 + 1] {
+            let mut expected = tree();
+            let mut digest = None;
+            for zxid in 1..=count {
+                let entry = create(zxid, None);
+                expected.apply(&entry.header, &entry.txn, &mut |_| {});
+                digest = Some(expected.digest());
+            }
+            for (last, good) in [(digest, true), (Some(1), count == 0)] {
+                let mut replay = Replay::new(tree());
+                for zxid in 1..=count {
+                    let digest = if zxid == count { last } else { Some(2) };
+                    replay.push(create(zxid, digest));
+                }
+                let (tree, digest_matches) = replay.finish();
+                assert_eq!(tree.last_zxid(), Zxid(count));
+                assert_eq!(tree.digest(), expected.digest());
+                assert_eq!(digest_matches, good, "{count}");
+            }
+        }
+    }
+}
