@@ -60,10 +60,9 @@ impl Node {
         if self.service == Service::ReadOnly {
             self.answer_read_only(now, tree, watches, clients);
         }
-        if !self.starting && self.service != Service::Open {
-            if self.owes_snapshot() {
-                self.take_snapshot(tree);
-            }
+        // What became committed as this server was named to lead waits, like the clients, for the
+        // service to begin. Learners, without whom it does not, need a snapshot of all of it.
+        if !self.starting && self.service != Service::Open && !self.owes_snapshot() {
             return;
         }
         let mut ahead = 0;
