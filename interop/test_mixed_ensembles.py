@@ -135,6 +135,34 @@ def test_weights_count(new_ensemble, kinds):
     load.judge()
 
 
+GROUPED = {
+    "own in each": ("own", "java", "java 3.6.4", "own", "own"),
+    "java in each": ("java", "own", "java", "java 3.6.4", "own"),
+}
+
+
+@pytest.mark.parametrize("kinds", GROUPED)
+def test_groups_count(new_ensemble, kinds):
+    """Two of three groups are needed; in the first, server 2 alone is enough, in the second both are."""
+    groups = {"group.1": "1:2", "group.2": "3:4", "group.3": "5", "weight.2": "3"}
+    weights = {f"weight.{sid}": "1" for sid in (1, 3, 4, 5)}
+    ensemble = new_ensemble(*GROUPED[kinds], config=groups | weights).start()
+    with Load(ensemble, old=True) as load:
+        load.progress()
+        for victims, suffices in [((1, 3), True), ((5,), True), ((2,), True), ((2, 5), False), ((4, 2), False)]:
+            ensemble.kill(*victims)
+            if suffices:
+                ensemble.await_leader()
+                load.progress()
+            else:
+                left = [sid for sid in ensemble.ids if sid not in victims]
+                wait_until(lambda: not any(ensemble.mode(sid) for sid in left), f"{left} are no quorum")
+            ensemble.start()
+            ensemble.await_leader()
+            load.progress()
+    load.judge(java_may={"P22"})
+
+
 def create_many(client, prefix, count):
     for number in range(count):
         client.send(Op.CREATE, records.create(f"{prefix}-{number}", b"x" * 100))

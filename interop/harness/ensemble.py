@@ -33,16 +33,20 @@ class Ensemble:
 
     `launcher` makes the servers (see conftest.py). Ids in `observers` do not vote. With a network, servers reach each
     other over its links, and clients reach a server over the link from "client". A server that is replaced keeps its
-    files, ports and log. `data` names the data directories of those servers that have them elsewhere.
+    files, ports and log. `data` names the data directories of those servers that have them elsewhere. With `hosts`,
+    each server has a loopback address of its own for the others, as ports that are the same for all need it.
     """
 
-    def __init__(self, launcher, kinds, *, observers=(), config=None, properties=None, network=None, data=None):
+    def __init__(
+        self, launcher, kinds, *, observers=(), config=None, properties=None, network=None, data=None, hosts=False
+    ):
         self._launcher = launcher
         self.config = CONFIG | (config or {})
         self.properties = PROPERTIES | (properties or {})
         self.observers = set(observers)
         self.network: Network | None = network
         self._data = data or {}
+        self._hosts = hosts
         ids = range(1, len(kinds) + 1)
         self._ports = {sid: (free_port(), free_port()) for sid in ids}
         self._views = {sid: self._view(sid) for sid in ids}
@@ -210,7 +214,8 @@ class Ensemble:
                 quorum = self.network.route(sid, other, quorum)
                 election = self.network.route(sid, other, election, election=True)
             role = "observer" if other in self.observers else "participant"
-            lines[f"server.{other}"] = f"127.0.0.1:{quorum}:{election}:{role}"
+            host = f"127.0.0.{10 + other if self._hosts else 1}"
+            lines[f"server.{other}"] = f"{host}:{quorum}:{election}:{role}"
         if sid in self.observers:
             lines["peerType"] = "observer"
         return lines

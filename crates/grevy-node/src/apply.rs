@@ -213,6 +213,11 @@ impl Node {
             (Txn::Error(_), Some((client, OpCode::CreateSession))) => {
                 clients.with(client, |c| c.session_refused(session));
             }
+            // Otherwise nothing would tell the client that it is cut off, as when its former
+            // attempt to connect elsewhere got through late (ZOOKEEPER-710).
+            (txn, Some((client, _))) if is_moved(txn) => {
+                clients.with(client, |c| c.close(CloseReason::SessionMoved(session)));
+            }
             (_, Some((client, op))) => {
                 let code = reply::code(&applied);
                 clients.with(client, |c| {

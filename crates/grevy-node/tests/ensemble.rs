@@ -3,6 +3,7 @@
 mod cluster;
 
 use cluster::Cluster;
+use grevy_node::connection::CloseReason;
 use grevy_proto::{ErrorCode, OpCode};
 use std::time::Duration;
 
@@ -50,6 +51,33 @@ fn every_server_takes_writes() {
 }
 
 #[test]
+fn a_connection_that_its_session_has_left_ends_at_the_next_write() {
+    for seed in 1..10 {
+        let mut cluster = started(3, 0, seed);
+        let leader = cluster.leader().unwrap();
+        let follower = (leader + 1) % 3;
+        let left = cluster.connect(follower);
+        cluster.run_until("a session", SECONDS, |c| {
+            c.session(follower, left).is_some()
+        });
+        let session = cluster.session(follower, left).unwrap();
+        cluster.run_for(Duration::from_secs(1));
+        // The follower does not hear of it.
+        let other = cluster.resume(leader, session);
+        cluster.run_until("the session moves", SECONDS, |c| {
+            c.session(leader, other).is_some()
+        });
+        cluster.replies(follower, left);
+        cluster.create(follower, left, "/left");
+        cluster.run_until("the connection ends", SECONDS, |c| {
+            c.closing(follower, left) == Some(CloseReason::SessionMoved(session))
+        });
+        assert_eq!(cluster.replies(follower, left), []);
+        assert!(!cluster.exists(leader, "/left"));
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_in_its_turn() {
     for at in 0..2 {
         let mut cluster = started(2, 0, 1);
@@ -75,6 +103,45 @@ fn what_cannot_be_read_is_refused_in_its_turn() {
         let expected = [(xid, ErrorCode::MarshallingError)];
         assert_eq!(cluster.replies(at, client), expected);
     }
+}
+
+/// Also one that took over the state of another (ZOOKEEPER-2819, -3829).
+#[test]
+fn each_server_tells_the_configuration_that_it_has() {
+    let mut cluster = started(3, 1, 1);
+    let emptied = 1 - cluster.leader().unwrap().min(1);
+    cluster.kill(emptied);
+    cluster.wipe(emptied);
+    cluster.start(emptied);
+    cluster.run_until("it serves again", SECONDS, |c| c.serves(emptied));
+    for at in 0..4 {
+        assert_eq!(cluster.told_members(at), Some(cluster.members()));
+    }
+}
+
+/// What a leader makes of a request that it cannot read is its own affair: it is not sent one.
+#[test]
+fn a_learner_forwards_what_can_be_read() {
+    let mut cluster = started(2, 0, 1);
+    let follower = 1 - cluster.leader().unwrap();
+    let client = cluster.connect(follower);
+    cluster.run_until("a session", SECONDS, |c| {
+        c.session(follower, client).is_some()
+    });
+    let before = cluster.last_zxid(follower);
+    let mut expected = Vec::new();
+    for (op, code) in [
+        (OpCode::Create, ErrorCode::MarshallingError),
+        (OpCode::Multi, ErrorCode::MarshallingError),
+        (OpCode::Reconfig, ErrorCode::MarshallingError),
+        (OpCode::Check, ErrorCode::Unimplemented),
+    ] {
+        let xid = cluster.request(follower, client, op, b"?");
+        expected.push((xid, code));
+    }
+    cluster.run_for(Duration::from_secs(1));
+    assert_eq!(cluster.replies(follower, client), expected);
+    assert_eq!(cluster.last_zxid(follower), before);
 }
 
 #[test]

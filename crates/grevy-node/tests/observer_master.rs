@@ -56,6 +56,8 @@ fn observers_are_served_by_followers() {
         for at in 3..6 {
             let linked = cluster.linked(at);
             assert!(linked.len() == 1 && !linked.contains(&leader));
+            let master = linked.first().map(|master| *master as i64 + 1);
+            assert_eq!(cluster.master(at), master);
             let (client, _) = open(&mut cluster, at);
             let asked: Vec<Xid> = (0..9)
                 .map(|n| match n % 3 {

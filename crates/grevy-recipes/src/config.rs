@@ -19,7 +19,6 @@ use grevy_client::{Client, Error};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// A live configuration.
 ///
@@ -44,7 +43,6 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct Config<T> {
     state: watch::Receiver<State<T>>,
-    task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -77,10 +75,6 @@ impl<T: Send + Sync + 'static> Config<T> {
     /// # Errors
     ///
     /// If the first state cannot be read, or is refused.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
     pub async fn start<E: fmt::Display>(
         client: &Client,
         path: &str,
@@ -98,8 +92,8 @@ impl<T: Send + Sync + 'static> Config<T> {
             rejected: None,
             end: None,
         });
-        let task = tokio::spawn(follow(tree, read, sender));
-        Ok(Self { state, task })
+        client.spawn(follow(tree, read, sender));
+        Ok(Self { state })
     }
 
     /// The last good value.
@@ -134,13 +128,21 @@ async fn follow<T>(
     read: impl Fn(&TreeCache) -> Result<Arc<T>, Rejected>,
     sender: watch::Sender<State<T>>,
 ) {
+    let mut has_changed = false;
     loop {
-        let end = tree.next().await.err();
-        if end.is_some() {
-            sender.send_modify(|state| state.end = end);
-            return;
+        // The last of several steps after a change may turn out to change nothing.
+        let step = tokio::select! {
+            biased;
+            step = tree.step() => step,
+            // Nobody has the configuration any more.
+            () = sender.closed() => return,
+        };
+        match step {
+            Ok(change) => has_changed |= change.is_some(),
+            Err(end) => return sender.send_modify(|state| state.end = Some(end)),
         }
-        if tree.is_settled() {
+        if has_changed && tree.is_settled() {
+            has_changed = false;
             let result = read(&tree);
             sender.send_modify(|state| match result {
                 Ok(value) => {
@@ -150,12 +152,6 @@ async fn follow<T>(
                 Err(rejected) => state.rejected = Some(rejected),
             });
         }
-    }
-}
-
-impl<T> Drop for Config<T> {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

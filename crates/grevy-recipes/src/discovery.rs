@@ -96,10 +96,6 @@ impl Discovery {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
     pub async fn register(&self, instance: Instance) -> Result<Registration, Error> {
         let group = Group::new(&self.client, &child(&self.base, &instance.service));
         let membership = group.join(&instance.id, &instance.to_json()).await?;

@@ -64,10 +64,6 @@ impl Group {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
     pub async fn join(&self, name: &str, data: &[u8]) -> Result<Membership, Error> {
         let hold = own(&self.client, &child(&self.path, name), data).await?;
         Ok(Membership {

@@ -93,7 +93,7 @@ pub fn run(shared: &Arc<Shared>, mut files: Files, snapshotter: &Snapshotter) ->
                 unsynced_since.get_or_insert_with(Instant::now);
             }
             Ok((kept, Next::Stop)) => {
-                return match kept.log.close() {
+                return match close(kept) {
                     Ok(()) => true,
                     Err(error) => {
                         error!("the log was not closed in order: {error}");
@@ -107,6 +107,12 @@ pub fn run(shared: &Arc<Shared>, mut files: Files, snapshotter: &Snapshotter) ->
             }
         }
     }
+}
+
+/// Leaves what any server can start with.
+fn close(mut files: Files) -> Result<(), Failure> {
+    files.epochs.catch_up(files.log.last_zxid())?;
+    Ok(files.log.close()?)
 }
 
 /// What has been written and is not durable.

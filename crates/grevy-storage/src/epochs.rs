@@ -7,7 +7,7 @@
 //! epoch since.
 
 use crate::disk::{self, Disk, DiskError};
-use grevy_proto::Epoch;
+use grevy_proto::{Epoch, Zxid};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -150,6 +150,18 @@ impl Epochs {
         self.write(EpochFile::Current, epoch)?;
         self.current = epoch;
         Ok(())
+    }
+
+    /// Makes up for the step that the end of a server came before: the history is taken over
+    /// first, then its epoch is entered. A Java server would not start on a history that is ahead
+    /// of `currentEpoch` (ZOOKEEPER-1653). Without the promise the history is not complete, and
+    /// nothing is done.
+    pub fn catch_up(&mut self, last: Zxid) -> Result<(), EpochError> {
+        let reached = last.max(Zxid::ZERO).epoch();
+        match reached > self.current && reached <= self.accepted {
+            true => self.set_current(reached),
+            false => Ok(()),
+        }
     }
 
     /// Writes both files as they are in memory, the accepted epoch first, so that it is never
@@ -298,6 +310,16 @@ mod tests {
                 marked: None,
             });
             assert_eq!(stored(&disk, EpochFile::Current), expected, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn an_orderly_end_leaves_what_a_java_server_starts_with() {
+        for (last, expected) in [(3, 3), (4, 4), (5, 3), (2, 3)] {
+            let (disk, mut epochs) = scene();
+            epochs.catch_up(Zxid::new(Epoch(last), 1)).unwrap();
+            let found = stored(&disk, EpochFile::Current).unwrap().epoch;
+            assert_eq!(found, Epoch(expected), "{last}");
         }
     }
 

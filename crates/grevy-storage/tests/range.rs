@@ -2,7 +2,7 @@
 
 mod support;
 
-use grevy_proto::{Encode, SessionId, Zxid};
+use grevy_proto::{Encode, Epoch, SessionId, Zxid};
 use grevy_storage::snapshot::{SnapshotError, Trailers};
 use grevy_storage::testing::MemDisk;
 use grevy_storage::{Compression, Opened, Rejected};
@@ -134,5 +134,37 @@ fn bodies() {
             matches!(missing, Err(SnapshotError::Disk(error)) if error.is_not_found()),
             "{compression:?}"
         );
+    }
+}
+
+/// What a server had before it took a leader's snapshot over may never have been in the history
+/// that it has now (ZOOKEEPER-2846).
+#[test]
+fn what_is_older_than_a_leader_s_snapshot_is_not_told() {
+    let (disk, mut opened) = scene(false);
+    opened.epochs.set_accepted(Epoch(5)).unwrap();
+    opened.epochs.set_current(Epoch(5)).unwrap();
+    snapshot(&opened.store, z(5, 2)).unwrap();
+    opened.store.installed(&mut opened.log, z(5, 2)).unwrap();
+    append(&mut opened.log, [z(5, 3), z(5, 4)]);
+    opened.log.commit().unwrap();
+    for again in [false, true] {
+        if again {
+            drop(opened);
+            disk.crash(0);
+            (opened, _) = open(&disk).unwrap();
+        }
+        for (after, until, expected) in [
+            (z(5, 2), z(5, 4), Some(vec![z(5, 3), z(5, 4)])),
+            (z(5, 3), z(5, 4), Some(vec![z(5, 4)])),
+            (z(3, 2), z(5, 3), None),
+            (z(3, 3), z(5, 4), None),
+            (z(3, 1), z(3, 2), None),
+            (z(1, 1), z(3, 1), None),
+        ] {
+            let found = opened.store.read_log(after, until, u64::MAX).unwrap();
+            let found = found.map(|found| found.into_iter().map(|(zxid, _)| zxid).collect());
+            assert_eq!(found, expected, "{after} to {until}");
+        }
     }
 }

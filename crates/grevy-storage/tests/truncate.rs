@@ -66,6 +66,31 @@ fn truncation() {
     }
 }
 
+/// A truncation that is not done says so, and the log takes nothing more (ZOOKEEPER-3701); after
+/// a restart the history ends somewhere between where it ended and where it was to end.
+#[test]
+fn a_truncation_that_fails_is_not_taken_for_done() {
+    let steps = {
+        let (disk, mut opened) = scene();
+        let before = disk.ops();
+        opened.store.truncate(&mut opened.log, z(1, 3)).unwrap();
+        disk.ops() - before
+    };
+    for step in 0..steps {
+        let (disk, mut opened) = scene();
+        disk.crash_at(disk.ops() + step);
+        let refused = opened.store.truncate(&mut opened.log, z(1, 3));
+        assert!(
+            matches!(refused, Err(TruncateError::Log(_))),
+            "{step}: {refused:?}"
+        );
+        drop(opened);
+        disk.crash(step);
+        let (_, model) = look(&disk).unwrap();
+        assert!((z(1, 3)..=z(3, 3)).contains(&model.last()), "{step}");
+    }
+}
+
 #[test]
 fn a_truncation_needs_a_snapshot_below() {
     let (disk, mut opened) = scene();

@@ -310,18 +310,17 @@ impl Learner {
         self.committed = zxid;
     }
 
-    fn truncate(&mut self, common: &mut Common, to: Zxid) -> Result<(), Fall> {
-        refuse_loss(common, to)?;
-        // A history that does not have `to` cannot be cut there: what would stay is no part of
-        // the leader's. A snapshot can help (ZOOKEEPER-3526).
-        let last = common.history.last();
-        if to > last || to >= common.history.base() && !common.history.contains(to) {
-            common.distrusted = true;
-            return Err(Fall(format!(
-                "the leader wants everything above {to} taken back, which is not in the history \
-                 of this server, that ends at {last}; a snapshot is asked for"
-            )));
-        }
+    /// Takes back what the leader does not have. If that cannot be, nothing is touched, and the
+    /// next time a snapshot is asked for: some leaders remember what their history never had
+    /// (ZOOKEEPER-3526).
+    fn truncate(&mut self, common: &mut Common, asked: Zxid) -> Result<(), Fall> {
+        let to = match end_at(common, asked) {
+            Ok(to) => to,
+            Err(fall) => {
+                common.distrusted = true;
+                return Err(fall);
+            }
+        };
         if let Some(lost) = lost(&common.history, to) {
             common.warn(format!(
                 "taking back {lost}, which the leader does not have"
@@ -561,6 +560,29 @@ impl PartialOrd for Phase {
 /// nobody's; one that says none at all they take for a server before 3.4.
 fn nobody(server: ServerId) -> ServerId {
     ServerId(-1000 - server.0)
+}
+
+/// The transaction that the history ends with once everything above `to` is taken back.
+fn end_at(common: &Common, to: Zxid) -> Result<Zxid, Fall> {
+    let history = &common.history;
+    let last = history.last();
+    // An epoch's first number has no transaction. What is there before the epoch's first one is
+    // all of the epochs before.
+    let begins_epoch = to.counter() == 0 && history.next_after(to) == Some(to.next());
+    let end = match history.newest_up_to(to) {
+        _ if to > last => None,
+        // The log's files decide.
+        None => Some(to),
+        Some(newest) => (newest == to || begins_epoch).then_some(newest),
+    };
+    let Some(end) = end else {
+        return Err(Fall(format!(
+            "the leader wants everything above {to} taken back, which is no transaction of the \
+             history here; it ends at {last}"
+        )));
+    };
+    refuse_loss(common, end)?;
+    Ok(end)
 }
 
 /// No leader may take back what this server knows to be committed: one that would has lost it.

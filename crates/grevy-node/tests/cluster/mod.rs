@@ -411,6 +411,17 @@ impl Cluster {
         run.tree.get(path).is_some()
     }
 
+    /// What the server's state says who is in the ensemble.
+    pub fn told_members(&self, at: usize) -> Option<String> {
+        let run = self.servers[at].run.as_ref().unwrap();
+        let data = run.tree.get("/zookeeper/config")?.data()?.to_vec();
+        String::from_utf8(data).ok()
+    }
+
+    pub fn members(&self) -> String {
+        self.members.to_string()
+    }
+
     pub fn notes(&self) -> Vec<String> {
         let runs = self.servers.iter().filter_map(|server| {
             let run = server.run.as_ref()?;
@@ -533,6 +544,12 @@ impl Cluster {
         self.run(to).links.insert(far, (at, near));
         self.call(to, |node, now, _, _| accept(node, now, far));
         self.call(at, |node, now, _, _| node.link_dialled(now, near));
+    }
+
+    /// Whom a learner says that it is connected to.
+    pub fn master(&self, at: usize) -> Option<i64> {
+        let run = self.servers[at].run.as_ref().unwrap();
+        run.node.peer().master().map(|master| master.0)
     }
 
     /// Which servers this one is connected to.

@@ -266,6 +266,21 @@ mod tests {
         }
     }
 
+    /// Java servers wrote their platform's character set once (ZOOKEEPER-4787).
+    #[test]
+    fn texts_are_utf_8() {
+        let sent = vote(Some("server.1=z\u{fc}rich:1:2"));
+        let bytes = sent.to_message();
+        assert!(bytes.ends_with(b"server.1=z\xc3\xbcrich:1:2"));
+        assert_eq!(Notification::decode(&bytes[4..]), Ok(sent));
+        // Whatever it is, it harms no vote.
+        let mut other = vote(Some("server.1=z?rich:1:2")).to_message();
+        let at = other.iter().position(|byte| *byte == b'?').unwrap();
+        other[at] = 0xfc;
+        let read = Notification::decode(&other[4..]).map(|read| read.leader);
+        assert_eq!(read, Ok(ServerId(2)));
+    }
+
     #[test]
     fn what_is_no_notification() {
         for size in [0, 27, 29, 39, 41, 43] {

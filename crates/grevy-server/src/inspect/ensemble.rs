@@ -22,6 +22,8 @@ pub struct EnsembleReport {
     pub votes: bool,
     /// Whom it follows or observes, or tries to; itself, if it leads; its vote while it looks.
     pub candidate: Option<ServerId>,
+    /// Whom a learner is connected to: the leader, or a follower that serves observers.
+    pub master: Option<ServerId>,
     /// The epoch that it serves in, or that its history is from.
     pub epoch: Epoch,
     /// The end of its log.
@@ -151,6 +153,7 @@ pub fn report(shared: &Shared) -> Option<EnsembleReport> {
             phase: peer.phase(),
             votes: peer.members().is_voter(peer.id()),
             candidate: peer.candidate(),
+            master: peer.master(),
             epoch: peer.epoch(),
             last: peer.last(),
             committed: peer.committed(),

@@ -62,8 +62,8 @@ pub fn states(shared: &Shared) -> Vec<(&'static str, String)> {
     let mut states = vec![("server_state", role.to_owned())];
     if let Some(report) = ensemble::report(shared) {
         states.push(("peer_state", report.peer_state()));
-        if let (Part::Observing { .. }, Some(leader)) = (&report.part, report.candidate) {
-            states.push(("observer_master_id", leader.0.to_string()));
+        if let (Part::Observing { .. }, Some(master)) = (&report.part, report.master) {
+            states.push(("observer_master_id", master.0.to_string()));
         }
     }
     states

@@ -6,6 +6,7 @@ use crate::checkers::p25;
 use crate::planted::Bug;
 use crate::world::Context;
 use grevy_proto::{Epoch, Zxid};
+use grevy_storage::log::TruncateError;
 use grevy_storage::{Epochs, Log, LogError};
 use grevy_tree::SnapshotInfo;
 use std::collections::VecDeque;
@@ -265,10 +266,16 @@ impl Server {
         let Some(log) = &mut run.log.log else {
             return Ok(());
         };
-        if !bug {
-            run.store.truncate(log, to).map_err(|e| e.to_string())?;
-        }
-        if rebuild {
+        let truncated = match bug {
+            true => Ok(()),
+            false => run.store.truncate(log, to),
+        };
+        let refused = match truncated {
+            Ok(()) => None,
+            Err(TruncateError::Log(error)) => return Err(error.to_string()),
+            Err(refused) => Some(refused.to_string()),
+        };
+        if rebuild || refused.is_some() {
             ctx.counts.did("states rebuilt");
             (run.log.log, run.log.epochs) = (None, None);
             let mut builder = Builder::new(self.tree_config.clone());
@@ -281,10 +288,22 @@ impl Server {
             tree.drop_orphan_ephemerals();
             self.replace_tree(ctx, tree);
         }
+        let now = self.now_of(ctx);
+        if let Some(why) = refused {
+            ctx.counts.did("truncations that cannot be");
+            let Some(run) = &mut self.run else {
+                return Ok(());
+            };
+            let is_entry = |item: &Item| matches!(item, Item::Append { .. });
+            run.log.queue.retain(|item| !is_entry(item));
+            run.log.batch.retain(|item| !is_entry(item));
+            let last = run.tree.last_zxid();
+            self.with_node(ctx, |node, _, _| node.truncation_refused(now, last, &why));
+            return Ok(());
+        }
         let committed = ctx.history.last();
         let ledger = &mut ctx.history.ledger;
         ledger.rewritten(self.index, to.0, committed);
-        let now = self.now_of(ctx);
         self.with_node(ctx, |node, _, _| node.truncated(now, to));
         Ok(())
     }

@@ -30,6 +30,14 @@ impl Leader {
             true => Plan::Snapshot,
             false => plan(&common.history, end, last, common.read_log),
         };
+        // A Java learner may keep what it is to take back in a snapshot that it wrote when it was
+        // elected (ZOOKEEPER-1549), or lose what comes behind TRUNC (ZOOKEEPER-5094). It does no
+        // harm if that is only what is outstanding here, too.
+        let has_other = !common.history.contains(last);
+        let plan = match plan {
+            Plan::Trunc { .. } if has_other && self.phase == Phase::Broadcast => Plan::Snapshot,
+            plan => plan,
+        };
         if plan == Plan::Snapshot && takes_back {
             // It is brought up to date once the leader is established. Until then it cannot help
             // to establish it.

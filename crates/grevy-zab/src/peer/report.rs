@@ -130,6 +130,15 @@ impl Peer {
         }
     }
 
+    /// Whom this learner is connected to, or tries to be: the leader, or a follower that serves
+    /// observers.
+    pub fn master(&self) -> Option<ServerId> {
+        match &self.role {
+            Role::Learning(learner) => Some(learner.dials()),
+            _ => None,
+        }
+    }
+
     /// The epoch that this server serves in, or that its history is from.
     pub fn epoch(&self) -> Epoch {
         match &self.role {

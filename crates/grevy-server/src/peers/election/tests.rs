@@ -233,6 +233,22 @@ async fn members_are_dialled_and_dialled_again() {
 }
 
 #[tokio::test]
+async fn who_cannot_be_reached_holds_nobody_up() {
+    let (silent, silent_address) = bind().await;
+    let (listener, address) = bind().await;
+    // Nobody is there, or says so.
+    let nowhere = "192.0.2.1:9".parse().unwrap();
+    let mut subject = Subject::new(4, &[(1, nowhere), (2, silent_address), (3, address)]);
+    subject.election.notify(ServerId(1), &vote(1));
+    subject.election.notify(ServerId(3), &vote(3));
+    let (_, mut connection) = accept(&listener).await;
+    assert_eq!(read_vote(&mut connection).await, vote(3));
+    let heard = async { while subject.events.recv().await != Some(Event::Peer(3, true)) {} };
+    tokio::time::timeout(LONG, heard).await.unwrap();
+    drop(silent);
+}
+
+#[tokio::test]
 async fn larger_members_are_asked_to_call() {
     let (listener, address) = bind().await;
     let mut subject = Subject::new(2, &[(3, address)]);
