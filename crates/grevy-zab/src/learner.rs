@@ -327,6 +327,7 @@ impl Learner {
             ));
         }
         common.history.truncate(to);
+        common.take_back_configuration(to);
         common.durable = common.durable.min(to);
         common.rewriting = true;
         common.output(Output::Truncate { to });
@@ -454,6 +455,7 @@ impl Learner {
             let end = behind.last().map_or(zxid, |entry| entry.zxid);
             warn_of_replacement(common, end, self.config.as_deref());
             common.history.restart(zxid);
+            common.take_back_configuration(zxid);
             common.durable = zxid;
             common.rewriting = true;
             common.output(Output::InstallSnapshot { zxid });

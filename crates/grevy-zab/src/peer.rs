@@ -134,6 +134,7 @@ impl Peer {
         }
         history.commit(recovered.last);
         let mut peer = Self::new(config, members, history, recovered.epochs);
+        peer.common.take_back_configuration(recovered.last);
         peer.standing = match recovered.standing {
             // It may have begun with nothing just now, and been started again.
             Standing::Normal
