@@ -44,6 +44,13 @@ pub struct HostPort {
 }
 
 /// What is wrong with a connection string.
+///
+/// ```
+/// use grevy_client::{AddressError, ConnectString};
+///
+/// let bad = "localhost:nowhere".parse::<ConnectString>();
+/// assert_eq!(bad, Err(AddressError::Port("localhost:nowhere".to_owned())));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressError {
     /// It names no server.

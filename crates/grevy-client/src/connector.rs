@@ -114,6 +114,20 @@ impl Connector {
     }
 
     /// Resumes a session instead of opening a new one, see [`Client::ticket`].
+    ///
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
+    /// use grevy_client::{Connector, Error, SessionId, Ticket};
+    ///
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
+    /// // Such as another process wrote down.
+    /// let ticket = Ticket { id: SessionId(7), password: vec![0; 16] };
+    /// let gone = Connector::new(servers)?.resume(ticket).connect().await;
+    /// assert!(matches!(gone, Err(Error::SessionExpired { .. })));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn resume(mut self, ticket: Ticket) -> Self {
         self.options.resume = Some(ticket);
         self

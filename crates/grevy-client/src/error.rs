@@ -102,6 +102,17 @@ pub enum Error {
 }
 
 /// What was asked for.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::{Error, OpCode, Operation};
+///
+/// let missing = client.get_data("/missing").await;
+/// let Err(Error::Server { operation, .. }) = missing else { panic!("it is missing") };
+/// assert_eq!(operation, Operation::new(OpCode::GetData, "/missing"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     /// Which kind of request.

@@ -29,6 +29,12 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 pub struct Tls(TlsConnector);
 
 /// Why there can be no TLS.
+///
+/// ```
+/// use grevy_client::{Tls, TlsError};
+///
+/// assert!(matches!(Tls::new(b"no certificate"), Err(TlsError::NoRoots)));
+/// ```
 #[derive(Debug)]
 pub enum TlsError {
     /// What should be PEM is not.

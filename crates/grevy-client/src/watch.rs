@@ -11,6 +11,15 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
 /// A watch that tells of one change. It survives reconnects, whichever server they lead to.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// let (_, watch) = client.exists_and_watch("/leader").await?;
+/// # client.create("/leader", b"", &grevy_client::CreateOptions::persistent()).await?;
+/// println!("{:?}", watch.changed().await?.kind);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it unregisters the watch"]
 pub struct OneshotWatch(Inbox);

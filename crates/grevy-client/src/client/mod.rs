@@ -380,6 +380,16 @@ impl fmt::Debug for Client {
 }
 
 /// Why [`Client::connect`] failed.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::{Client, ConnectError};
+///
+/// let bad = Client::connect("localhost:nowhere").await;
+/// assert!(matches!(bad, Err(ConnectError::Address(_))));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectError {
     /// The connection string is none.

@@ -9,6 +9,23 @@ use grevy_proto::request::WatchOf;
 use grevy_proto::{Encode, OpCode};
 
 /// What a persistent watch covers. Source: `AddWatchMode`.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::{AddWatchMode, CreateOptions, EventType, Notice};
+///
+/// let persistent = CreateOptions::persistent();
+/// client.create("/app", b"", &persistent).await?;
+/// let mut node = client.add_watch("/app", AddWatchMode::Persistent).await?;
+/// let mut tree = client.add_watch("/app", AddWatchMode::PersistentRecursive).await?;
+/// client.create("/app/x", b"", &persistent).await?;
+/// let Notice::Event(event) = node.next().await? else { panic!("there was no reconnect") };
+/// assert_eq!((event.kind, &event.path[..]), (EventType::NodeChildrenChanged, "/app"));
+/// let Notice::Event(event) = tree.next().await? else { panic!("there was no reconnect") };
+/// assert_eq!((event.kind, &event.path[..]), (EventType::NodeCreated, "/app/x"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddWatchMode {
     /// The znode, and the creation and deletion of its children.
