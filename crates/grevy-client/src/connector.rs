@@ -1,12 +1,15 @@
 //! How to connect.
 
 use crate::address::{AddressError, ConnectString};
-use crate::client::Client;
+use crate::client::{Client, Spawn, Task};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::machine::{Options, Ticket};
 use crate::security::Security;
-use std::hash::{BuildHasher, RandomState};
+use crate::seeds::Seeds;
+use crate::transport::Transport;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of a client, before it connects.
@@ -27,13 +30,15 @@ use std::time::Duration;
 /// # Ok(())
 /// # });
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Connector {
     options: Options,
     chroot: String,
     identities: Vec<(String, Vec<u8>)>,
     connect_timeout: Option<Duration>,
     security: Security,
+    seed: Option<u64>,
+    spawn: Option<Spawn>,
 }
 
 impl Connector {
@@ -50,6 +55,8 @@ impl Connector {
             identities: Vec::new(),
             connect_timeout: None,
             security: Security::default(),
+            seed: None,
+            spawn: None,
         })
     }
 
@@ -113,6 +120,41 @@ impl Connector {
         self
     }
 
+    /// Reaches servers another way than by TCP.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.security.transport = Arc::new(transport);
+        self
+    }
+
+    /// Decides all that the client leaves to chance: the order of servers, pauses, the names of
+    /// protected znodes. For tests and simulations only: of two clients with the same seed, one
+    /// may take the other's znodes for its own.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Has the client's tasks run by `spawn`, instead of the present tokio runtime: that of its
+    /// session, and what goes on after a future or a hold was dropped. They need tokio's timers.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grevy_client::Connector;
+    ///
+    /// // Apart from the tasks that may keep this runtime busy.
+    /// let apart = tokio::runtime::Handle::current();
+    /// let client = Connector::new("a:2181")?
+    ///     .spawner(move |task| drop(apart.spawn(task)))
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn spawner(mut self, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
+        self.spawn = Some(Arc::new(spawn));
+        self
+    }
+
     /// Resumes a session instead of opening a new one, see [`Client::ticket`].
     ///
     /// ```
@@ -141,7 +183,8 @@ impl Connector {
         self
     }
 
-    /// Opens a session, on the present tokio runtime, and waits until a server serves it.
+    /// Opens a session, on the present tokio runtime unless it was given a
+    /// [`spawner`](Self::spawner), and waits until a server serves it.
     ///
     /// # Errors
     ///
@@ -199,15 +242,28 @@ impl Connector {
     /// # });
     /// ```
     pub fn start(self) -> Client {
-        let runtime = tokio::runtime::Handle::current();
-        // Keyed at random, once a process and differently for each call.
-        let seed = RandomState::new().hash_one(0);
-        let (driver, status) = Driver::new(self.options, self.security, seed);
-        let client = Client::new(runtime, driver, status, self.chroot);
+        let spawn = self.spawn.unwrap_or_else(|| {
+            let runtime = tokio::runtime::Handle::current();
+            Arc::new(move |task| drop(runtime.spawn(task)))
+        });
+        let seeds = Seeds::new(self.seed);
+        let (driver, status) = Driver::new(self.options, self.security, seeds.next());
+        let client = Client::new(spawn, seeds, driver, status, self.chroot);
         for (scheme, secret) in self.identities {
             // A refusal shows as the end of the session.
             drop(client.add_auth(&scheme, &secret));
         }
         client
+    }
+}
+
+/// Secrets stay out of logs.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("options", &self.options)
+            .field("chroot", &self.chroot)
+            .field("transport", &self.security.transport)
+            .finish_non_exhaustive()
     }
 }

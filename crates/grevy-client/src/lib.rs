@@ -12,14 +12,16 @@ mod link;
 mod protected;
 mod retry;
 mod security;
+mod seeds;
 #[cfg(feature = "tls")]
 mod tls;
 mod transaction;
+mod transport;
 mod watch;
 
 pub use address::{AddressError, ConnectString, HostPort};
 pub use answer::Answer;
-pub use client::{AddWatchMode, Client, ConnectError, CreateOptions, Created, Identity};
+pub use client::{AddWatchMode, Client, ConnectError, CreateOptions, Created, Identity, Task};
 pub use connector::Connector;
 pub use error::{Error, Operation};
 pub use machine::{NodeEvent, SessionState, Ticket, WatcherType};
@@ -27,6 +29,7 @@ pub use retry::RetryPolicy;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
 pub use transaction::{OpResult, ReadResult, Reads, Transaction};
+pub use transport::{Opening, Stream, Tcp, Transport};
 pub use watch::{Notice, OneshotWatch, Watch};
 
 pub use grevy_proto::acl::perms;

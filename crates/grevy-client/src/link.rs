@@ -1,40 +1,35 @@
 //! One connection to a server: opening it, and moving bytes.
 
 use crate::address::HostPort;
-use crate::security::{Security, Socket};
+use crate::security::Security;
+use crate::transport::{Opening, Stream};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How much is read at once.
 const CHUNK: usize = 64 << 10;
 
-/// How long one of several addresses of a name may take before the next one is tried.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// How long a server may take to say whether it is read-only.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-
-type Opening = Pin<Box<dyn Future<Output = io::Result<Box<dyn Socket>>> + Send>>;
 
 /// The present connection, if there is one.
 pub(crate) struct Link {
     security: Security,
-    transport: Transport,
+    phase: Phase,
     output: Vec<u8>,
     /// Everything before it has been written.
     written: usize,
     input: Box<[u8]>,
 }
 
-enum Transport {
+enum Phase {
     Closed,
     Opening(Opening),
-    Open(Box<dyn Socket>),
+    Open(Box<dyn Stream>),
 }
 
 /// What happened to the connection.
@@ -48,7 +43,7 @@ impl Link {
     pub fn new(security: Security) -> Self {
         Self {
             security,
-            transport: Transport::Closed,
+            phase: Phase::Closed,
             output: Vec::new(),
             written: 0,
             input: vec![0; CHUNK].into(),
@@ -59,15 +54,12 @@ impl Link {
     pub fn open(&mut self, server: HostPort) {
         self.close();
         let security = self.security.clone();
-        self.transport = Transport::Opening(Box::pin(async move {
-            let stream = dial(&server).await?;
-            security.secure(stream, &server.host).await
-        }));
+        self.phase = Phase::Opening(Box::pin(async move { security.open(&server).await }));
     }
 
     /// Drops the connection.
     pub fn close(&mut self) {
-        self.transport = Transport::Closed;
+        self.phase = Phase::Closed;
         self.output.clear();
         self.written = 0;
     }
@@ -96,14 +88,14 @@ impl Link {
 
     /// `None`: the connection is open. Otherwise so many bytes came.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
-        let socket = match &mut self.transport {
-            Transport::Closed => return Poll::Pending,
-            Transport::Opening(opening) => {
+        let socket = match &mut self.phase {
+            Phase::Closed => return Poll::Pending,
+            Phase::Opening(opening) => {
                 let socket = ready!(opening.as_mut().poll(context))?;
-                self.transport = Transport::Open(socket);
+                self.phase = Phase::Open(socket);
                 return Poll::Ready(Ok(None));
             }
-            Transport::Open(socket) => socket,
+            Phase::Open(socket) => socket,
         };
         while let Some(rest @ [_, ..]) = self.output.get(self.written..) {
             match Pin::new(&mut *socket).poll_write(context, rest) {
@@ -134,30 +126,13 @@ impl Link {
 /// does not.
 pub(crate) async fn takes_writes(server: HostPort, security: Security) -> bool {
     let ask = async {
-        let stream = dial(&server).await?;
-        let mut stream = security.secure(stream, &server.host).await?;
+        let mut stream = security.open(&server).await?;
         stream.write_all(b"isro").await?;
         let mut answer = [0; 2];
         stream.read_exact(&mut answer).await?;
         io::Result::Ok(&answer == b"rw")
     };
     matches!(timeout(PROBE_TIMEOUT, ask).await, Ok(Ok(true)))
-}
-
-/// Resolves a name and connects to the first of its addresses that answers.
-async fn dial(server: &HostPort) -> io::Result<TcpStream> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in tokio::net::lookup_host((server.host.as_str(), server.port)).await? {
-        match timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => failure = error,
-            Err(_) => failure = io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(failure)
 }
 
 fn reason(error: &io::Error) -> String {

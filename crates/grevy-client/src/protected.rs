@@ -10,9 +10,9 @@
 
 use crate::client::{Client, CreateOptions, Created};
 use crate::error::Error;
+use crate::machine::Chance;
 use crate::retry::{Pauses, RetryPolicy};
 use grevy_proto::{ErrorCode, path};
-use std::hash::{BuildHasher, RandomState};
 use tokio::sync::oneshot;
 
 impl Client {
@@ -47,7 +47,7 @@ impl Client {
         policy: &RetryPolicy,
     ) -> Result<Created, Error> {
         let (parent, name) = path::split(path).unwrap_or(("/", ""));
-        let prefix = format!("_c_{}-", uuid());
+        let prefix = format!("_c_{}-", uuid([self.chance(), self.chance()]));
         let creation = Creation {
             client: self.clone(),
             parent: parent.to_owned(),
@@ -56,7 +56,7 @@ impl Client {
             data: data.to_vec(),
             options: options.clone(),
         };
-        let pauses = policy.pauses();
+        let pauses = policy.pauses(self.chance());
         let (sender, receiver) = oneshot::channel();
         // A task of its own goes on when this future is dropped.
         self.spawn(async move {
@@ -99,7 +99,7 @@ impl Client {
         let client = self.clone();
         let path = path.to_owned();
         self.spawn(async move {
-            let mut pauses = endless().pauses();
+            let mut pauses = endless().pauses(client.chance());
             while let Err(Error::ConnectionLoss { .. } | Error::OutcomeUnknown { .. }) =
                 answer.await
                 && client.connected().await.is_ok()
@@ -167,7 +167,7 @@ impl Creation {
 
     /// Deletes the znode if it was created after all, as long as the session lasts.
     async fn undo(&self) {
-        let mut pauses = endless().pauses();
+        let mut pauses = endless().pauses(self.client.chance());
         loop {
             match self.find().await {
                 Ok(Some(created)) => return self.client.delete_in_background(&created.path),
@@ -214,10 +214,8 @@ fn join(parent: &str, name: &str) -> String {
 }
 
 /// A random UUID (version 4). It need not be a secret, only different from all others.
-fn uuid() -> String {
-    // Each state is keyed anew, from the system's randomness.
-    let half = || u128::from(RandomState::new().hash_one(0));
-    let bits = (half() << 64) | half();
+fn uuid([mut one, mut other]: [Chance; 2]) -> String {
+    let bits = (u128::from(one.any()) << 64) | u128::from(other.any());
     let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let digits = format!("{bits:032x}");
     let part = |range| digits.get(range).unwrap_or_default();
@@ -237,7 +235,8 @@ mod tests {
 
     #[test]
     fn uuids_have_the_usual_form() {
-        let (one, other) = (uuid(), uuid());
+        let chances = |seed| [Chance::new(seed), Chance::new(seed + 1)];
+        let (one, other) = (uuid(chances(1)), uuid(chances(3)));
         assert_ne!(one, other);
         let lengths: Vec<_> = one.split('-').map(str::len).collect();
         assert_eq!(lengths, [8, 4, 4, 4, 12]);

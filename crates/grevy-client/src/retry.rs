@@ -69,7 +69,7 @@ impl RetryPolicy {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let mut pauses = self.pauses();
+        let mut pauses = self.pauses(Chance::new(RandomState::new().hash_one(0)));
         loop {
             match operation().await {
                 Err(error) if error.is_safe_to_retry() => pauses.pause().await.ok_or(error)?,
@@ -78,11 +78,11 @@ impl RetryPolicy {
         }
     }
 
-    pub(crate) fn pauses(&self) -> Pauses {
+    pub(crate) fn pauses(&self, chance: Chance) -> Pauses {
         Pauses {
             left: self.attempts.saturating_sub(1),
             backoff: Backoff::new(self.first_pause, self.longest_pause),
-            chance: Chance::new(RandomState::new().hash_one(0)),
+            chance,
         }
     }
 }

@@ -1,35 +1,36 @@
-//! Plain connections, or TLS around them.
+//! Plain connections, or TLS around them, over whichever transport.
 
+use crate::address::HostPort;
+use crate::transport::{Stream, Tcp, Transport};
 use std::io;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use std::sync::Arc;
 
-/// A stream of bytes to a server.
-pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
-
-/// How connections are secured.
-#[derive(Debug, Clone, Default)]
+/// How servers are reached, and how that is secured.
+#[derive(Debug, Clone)]
 pub(crate) struct Security {
+    pub transport: Arc<dyn Transport>,
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::Tls>,
 }
 
+impl Default for Security {
+    fn default() -> Self {
+        Self {
+            transport: Arc::new(Tcp),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
 impl Security {
-    /// Secures a connection to `host`, if that is wanted.
-    #[cfg_attr(
-        not(feature = "tls"),
-        allow(
-            clippy::unused_async,
-            unused_variables,
-            reason = "only TLS asks and waits"
-        )
-    )]
-    pub async fn secure(&self, stream: TcpStream, host: &str) -> io::Result<Box<dyn Socket>> {
+    /// Opens a connection to a server, and secures it, if that is wanted.
+    pub async fn open(&self, server: &HostPort) -> io::Result<Box<dyn Stream>> {
+        let stream = self.transport.open(server).await?;
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Ok(Box::new(tls.connect(stream, host).await?));
+            return Ok(Box::new(tls.connect(stream, &server.host).await?));
         }
-        Ok(Box::new(stream))
+        Ok(stream)
     }
 }

@@ -1,9 +1,9 @@
 //! TLS to servers that have a `secureClientPort`. Needs the feature `tls`.
 
+use crate::transport::Stream;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
@@ -86,9 +86,9 @@ impl Tls {
 
     pub(crate) async fn connect(
         &self,
-        stream: TcpStream,
+        stream: Box<dyn Stream>,
         host: &str,
-    ) -> io::Result<TlsStream<TcpStream>> {
+    ) -> io::Result<TlsStream<Box<dyn Stream>>> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         self.0.connect(name, stream).await
     }

@@ -60,10 +60,9 @@ impl Node {
         if self.service == Service::ReadOnly {
             self.answer_read_only(now, tree, watches, clients);
         }
-        if !self.starting && self.service != Service::Open {
-            if self.owes_snapshot() {
-                self.take_snapshot(tree);
-            }
+        // What became committed as this server was named to lead waits, like the clients, for the
+        // service to begin. Learners, without whom it does not, need a snapshot of all of it.
+        if !self.starting && self.service != Service::Open && !self.owes_snapshot() {
             return;
         }
         let mut ahead = 0;
@@ -173,8 +172,8 @@ impl Node {
             }
             Some((waiting.client, waiting.op))
         });
-        if self.starting && origin.is_none() && header.cxid != Xid(0) && !is_moved(txn) {
-            self.moved_meanwhile(clients, session);
+        if header.cxid != Xid(0) && !is_moved(txn) {
+            self.clock.asked(session, origin.is_some());
         }
         let view = self.view(now, tree, watches);
         match (txn, origin) {
@@ -214,6 +213,11 @@ impl Node {
             (Txn::Error(_), Some((client, OpCode::CreateSession))) => {
                 clients.with(client, |c| c.session_refused(session));
             }
+            // Otherwise nothing would tell the client that it is cut off, as when its former
+            // attempt to connect elsewhere got through late (ZOOKEEPER-710).
+            (txn, Some((client, _))) if is_moved(txn) => {
+                clients.with(client, |c| c.close(CloseReason::SessionMoved(session)));
+            }
             (_, Some((client, op))) => {
                 let code = reply::code(&applied);
                 clients.with(client, |c| {
@@ -230,11 +234,12 @@ impl Node {
         self.count_towards_snapshot(tree);
     }
 
-    /// The history that is being taken over has a request of the session that did not come in
-    /// here: the session has gone elsewhere, and nobody who begins to lead knows where it is at
-    /// home. What its connection here has asked for, and may ask for yet, came before that (P1).
-    fn moved_meanwhile(&mut self, clients: &impl Clients, session: SessionId) {
-        if let Some(client) = self.clock.client(session) {
+    /// Closes connections whose sessions have gone elsewhere, as the history shows that was taken
+    /// over: it has requests of them that did not come in here. Who begins to lead does not know
+    /// where a session is at home, and what these connections have asked for, and may ask for
+    /// yet, came before (P1).
+    fn close_left_behind(&mut self, clients: &impl Clients) {
+        for (session, client) in self.clock.left_behind() {
             let heard = clients.with(client, |c| {
                 c.close(CloseReason::SessionMoved(session));
                 c.heard()
@@ -347,6 +352,7 @@ impl Node {
     /// Everything that is committed has been applied: from here on clients are served.
     fn start_service(&mut self, now: Now, tree: &mut Tree, clients: &impl Clients) {
         self.starting = false;
+        self.close_left_behind(clients);
         if self.peer.is_member() {
             let members = self.peer.members().committed();
             let text = alloc::string::ToString::to_string(members);

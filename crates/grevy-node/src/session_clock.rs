@@ -37,6 +37,9 @@ struct Entry {
     deadline: Time,
     /// Its end has been proposed.
     closing: bool,
+    /// The newest request of it that took effect came in through another server than the
+    /// connection that serves it here.
+    asked_elsewhere: bool,
 }
 
 /// All sessions' deadlines.
@@ -68,6 +71,7 @@ impl SessionClock {
                 owner: None,
                 deadline,
                 closing: false,
+                asked_elsewhere: false,
             },
         );
         self.deadlines.entry(deadline).or_default().insert(session);
@@ -84,6 +88,7 @@ impl SessionClock {
     ) -> Option<Option<ClientId>> {
         let entry = self.sessions.get_mut(&session).filter(|e| !e.closing)?;
         entry.timeout_ms = millis(timeout);
+        entry.asked_elsewhere = false;
         let previous = entry.owner.replace(Owner::Client(client));
         self.heard(session, now);
         Some(match previous {
@@ -163,6 +168,25 @@ impl SessionClock {
                 Some(Owner::Client(client)) => Some((*session, client, entry.timeout_ms)),
                 _ => None,
             })
+    }
+
+    /// A request of the session took effect that a connection of this server has asked for, or
+    /// not.
+    pub fn asked(&mut self, session: SessionId, here: bool) {
+        if let Some(entry) = self.sessions.get_mut(&session) {
+            entry.asked_elsewhere = !here;
+        }
+    }
+
+    /// The connections of this server whose sessions went elsewhere, as their newest requests
+    /// show.
+    pub fn left_behind(&self) -> Vec<(SessionId, ClientId)> {
+        let left = self.sessions.iter().filter(|(_, e)| e.asked_elsewhere);
+        left.filter_map(|(session, entry)| match entry.owner {
+            Some(Owner::Client(client)) => Some((*session, client)),
+            _ => None,
+        })
+        .collect()
     }
 
     /// The session's timeout in ms.

@@ -198,6 +198,9 @@ impl Node {
         if self.peer.is_exhausted() {
             self.peer
                 .step_down(now.time, "the zxids of this epoch are used up");
+        }
+        // It may have stepped down for a request just before this one.
+        if !self.peer.leads() {
             return self.decide_later(ask);
         }
         let zxid = self.peer.next_zxid();

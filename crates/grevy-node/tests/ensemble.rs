@@ -3,6 +3,7 @@
 mod cluster;
 
 use cluster::Cluster;
+use grevy_node::connection::CloseReason;
 use grevy_proto::{ErrorCode, OpCode};
 use std::time::Duration;
 
@@ -46,6 +47,33 @@ fn every_server_takes_writes() {
         }
         cluster.run_for(Duration::from_secs(1));
         cluster.check_agreement();
+    }
+}
+
+#[test]
+fn a_connection_that_its_session_has_left_ends_at_the_next_write() {
+    for seed in 1..10 {
+        let mut cluster = started(3, 0, seed);
+        let leader = cluster.leader().unwrap();
+        let follower = (leader + 1) % 3;
+        let left = cluster.connect(follower);
+        cluster.run_until("a session", SECONDS, |c| {
+            c.session(follower, left).is_some()
+        });
+        let session = cluster.session(follower, left).unwrap();
+        cluster.run_for(Duration::from_secs(1));
+        // The follower does not hear of it.
+        let other = cluster.resume(leader, session);
+        cluster.run_until("the session moves", SECONDS, |c| {
+            c.session(leader, other).is_some()
+        });
+        cluster.replies(follower, left);
+        cluster.create(follower, left, "/left");
+        cluster.run_until("the connection ends", SECONDS, |c| {
+            c.closing(follower, left) == Some(CloseReason::SessionMoved(session))
+        });
+        assert_eq!(cluster.replies(follower, left), []);
+        assert!(!cluster.exists(leader, "/left"));
     }
 }
 

@@ -3,8 +3,8 @@
 mod cluster;
 
 use cluster::Cluster;
-use grevy_node::{CloseReason, Part};
-use grevy_proto::SessionId;
+use grevy_node::{ClientId, CloseReason, Part};
+use grevy_proto::{ErrorCode, SessionId};
 use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(30);
@@ -119,5 +119,41 @@ fn who_is_elected_and_left_again_does_not_wait() {
         assert_eq!(cluster.serves(leader), expected);
         cluster.start((leader + 2) % 3);
         all_serve(&mut cluster);
+    }
+}
+
+/// Several requests may come at once where the first one finds the epoch's numbers used up.
+#[test]
+fn the_end_of_an_epoch_is_the_beginning_of_another() {
+    for seed in 1..20 {
+        let mut cluster = Cluster::new(3, 1, seed);
+        cluster.limits.last_counter = 40;
+        cluster.start_all();
+        all_serve(&mut cluster);
+        let clients: Vec<ClientId> = (0..4).map(|at| cluster.connect(at)).collect();
+        cluster.run_until("sessions", SECONDS, |c| {
+            (0..4).all(|at| c.session(at, clients[at]).is_some())
+        });
+        for round in 0..40 {
+            for (at, client) in clients.iter().enumerate() {
+                for n in 0..3 {
+                    cluster.create(at, *client, &format!("/{at}-{round}-{n}"));
+                }
+            }
+            for _ in 0..cluster.below(60) {
+                cluster.step();
+            }
+            for (at, client) in clients.iter().enumerate() {
+                let replies = cluster.replies(at, *client);
+                assert!(replies.iter().all(|(_, code)| *code == ErrorCode::Ok));
+            }
+        }
+        all_serve(&mut cluster);
+        cluster.run_until("the same state", SECONDS, |c| {
+            (0..4).all(|at| c.last_zxid(at) == c.last_zxid(0))
+        });
+        cluster.check_agreement();
+        let reached = cluster.last_zxid(0);
+        assert!(reached.epoch().0 > 3, "seed {seed}: {reached}");
     }
 }

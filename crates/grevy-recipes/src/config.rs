@@ -19,7 +19,6 @@ use grevy_client::{Client, Error};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// A live configuration.
 ///
@@ -50,7 +49,6 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct Config<T> {
     state: watch::Receiver<State<T>>,
-    task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -84,10 +82,6 @@ impl<T: Send + Sync + 'static> Config<T> {
     ///
     /// If the first state cannot be read, or is refused.
     ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    ///
     /// ```
     /// # grevy_testing::run(async |client| {
     /// use grevy_recipes::{Config, ConfigError};
@@ -118,8 +112,8 @@ impl<T: Send + Sync + 'static> Config<T> {
             rejected: None,
             end: None,
         });
-        let task = tokio::spawn(follow(tree, read, sender));
-        Ok(Self { state, task })
+        client.spawn(follow(tree, read, sender));
+        Ok(Self { state })
     }
 
     /// The last good value.
@@ -187,13 +181,21 @@ async fn follow<T>(
     read: impl Fn(&TreeCache) -> Result<Arc<T>, Rejected>,
     sender: watch::Sender<State<T>>,
 ) {
+    let mut has_changed = false;
     loop {
-        let end = tree.next().await.err();
-        if end.is_some() {
-            sender.send_modify(|state| state.end = end);
-            return;
+        // The last of several steps after a change may turn out to change nothing.
+        let step = tokio::select! {
+            biased;
+            step = tree.step() => step,
+            // Nobody has the configuration any more.
+            () = sender.closed() => return,
+        };
+        match step {
+            Ok(change) => has_changed |= change.is_some(),
+            Err(end) => return sender.send_modify(|state| state.end = Some(end)),
         }
-        if tree.is_settled() {
+        if has_changed && tree.is_settled() {
+            has_changed = false;
             let result = read(&tree);
             sender.send_modify(|state| match result {
                 Ok(value) => {
@@ -203,12 +205,6 @@ async fn follow<T>(
                 Err(rejected) => state.rejected = Some(rejected),
             });
         }
-    }
-}
-
-impl<T> Drop for Config<T> {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

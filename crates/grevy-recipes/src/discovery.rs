@@ -112,10 +112,6 @@ impl Discovery {
     ///
     /// If the session ends; `NoAuth` and the like.
     ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    ///
     /// ```
     /// # grevy_testing::run(async |client| {
     /// use grevy_recipes::{Discovery, Instance};

@@ -14,19 +14,21 @@
 //!    If there is none left, be out. If there is only oneself, delete the own znode and be out.
 //! 2. The member with the smallest name waits for the one with the greatest to go; all others
 //!    delete their znodes and wait for the one with the smallest. Go to 1.
-//! 3. Who is out deletes `ready`, if nobody has.
+//! 3. Who is out deletes `ready`, if nobody has: the one that it found when it began to leave, so
+//!    that a slow member does not close the barrier to those who came for the next time.
 //!
 //! **Session loss.** When a member's session ends, its znode goes: others do not wait for it when
 //! they leave, and need somebody else when they enter. A member that is in stays in, even if
-//! another one is lost. The member itself gets an error.
+//! another one is lost. The member itself gets an error. If all that are in are lost, `ready`
+//! stays, and the barrier is open to whoever comes next, until one of those leaves.
 //!
-//! **Cost.** For n members n + 2 writes, and up to n lists of n names; entering wakes everybody
+//! **Cost.** For n members n + 2 writes, 2n reads, and up to n lists of n names; entering wakes everybody
 //! at once, leaving wakes everybody twice.
 
 use crate::hold::Hold;
 use crate::parents::{child, ensure, name};
 use crate::patience::{endless, patient};
-use grevy_client::{Client, CreateOptions, Error, ErrorCode, EventType};
+use grevy_client::{Client, CreateOptions, Error, ErrorCode, EventType, Zxid};
 
 const READY: &str = "ready";
 
@@ -142,6 +144,13 @@ impl DoubleBarrier {
         }
     }
 
+    /// The transaction that opened the barrier, if it is open.
+    async fn opened(&self) -> Result<Option<Zxid>, Error> {
+        let ready = child(&self.path, READY);
+        let stat = patient(&self.client, || self.client.exists(&ready)).await?;
+        Ok(stat.map(|stat| stat.czxid))
+    }
+
     /// The members' names, in their order.
     async fn present(&self) -> Result<Vec<String>, Error> {
         match patient(&self.client, || self.client.get_children(&self.path)).await {
@@ -194,6 +203,7 @@ impl Inside {
         // Who comes later comes for the next time: as long as this member's znode is there,
         // nobody has got out yet.
         let members = barrier.present().await?;
+        let opened = barrier.opened().await?;
         loop {
             let mut names = barrier.present().await?;
             names.retain(|name| members.contains(name));
@@ -214,6 +224,9 @@ impl Inside {
                     break;
                 }
             }
+        }
+        if opened.is_none() || barrier.opened().await? != opened {
+            return Ok(());
         }
         let ready = child(&barrier.path, READY);
         match patient(&barrier.client, || barrier.client.delete(&ready, None)).await {

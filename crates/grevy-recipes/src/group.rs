@@ -66,10 +66,6 @@ impl Group {
     ///
     /// If the session ends; `NoAuth` and the like.
     ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    ///
     /// ```
     /// # grevy_testing::run(async |client| {
     /// use grevy_recipes::Group;

@@ -113,6 +113,7 @@ impl Hold {
                 Err(_) => return Doubt::Disconnected,
             };
             tokio::select! {
+                biased;
                 event = watch.changed() => match event {
                     Ok(event) if event.kind == EventType::NodeDeleted => return Doubt::Deleted,
                     Ok(_) => {}

@@ -86,12 +86,14 @@ impl LeaderSelector {
         loop {
             let office = self.lock.acquire().await?;
             tokio::select! {
+                biased;
+                // First, so that the work does not go on for a moment once that is known.
+                _ = office.doubtful() => {}
                 done = work(office.token()) => {
                     // If the answer is lost, the release goes on in the background.
                     drop(office.release().await);
                     return Ok(done);
                 }
-                _ = office.doubtful() => {}
             }
         }
     }

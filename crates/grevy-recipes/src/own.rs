@@ -13,7 +13,7 @@ pub(crate) async fn own(client: &Client, path: &str, data: &[u8]) -> Result<Hold
     loop {
         let (sender, receiver) = oneshot::channel();
         let (task_client, task_path, task_data) = (client.clone(), path.to_owned(), data.to_vec());
-        tokio::spawn(async move {
+        client.spawn(async move {
             // A hold that nobody takes is dropped, and thereby given up.
             drop(sender.send(try_own(&task_client, &task_path, &task_data).await));
         });

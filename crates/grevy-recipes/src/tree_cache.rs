@@ -149,28 +149,35 @@ impl TreeCache {
     /// ```
     pub async fn next(&mut self) -> Result<Change, Error> {
         loop {
-            self.take_notices();
-            if let Some(change) = self.changes.pop_front() {
+            if let Some(change) = self.step().await? {
                 return Ok(change);
             }
-            if self.is_stale {
-                let all = self.read_all().await?;
-                self.is_stale = false;
-                // What events told of is in there, too.
-                self.dirty.clear();
-                self.changes = difference(std::mem::replace(&mut self.nodes, all), &self.nodes);
-            } else if let Some(path) = self.dirty.front() {
-                let node = self.read(path).await?;
-                if let Some(path) = self.dirty.pop_front()
-                    && let Some(change) = self.apply(path, node)
-                {
-                    return Ok(change);
-                }
-            } else {
-                let notice = self.watch.next().await?;
-                self.note(notice);
-            }
         }
+    }
+
+    /// Waits for whatever is next: a change, or something that turns out to change nothing. May
+    /// be cancelled without losing anything.
+    pub(crate) async fn step(&mut self) -> Result<Option<Change>, Error> {
+        self.take_notices();
+        if let Some(change) = self.changes.pop_front() {
+            return Ok(Some(change));
+        }
+        if self.is_stale {
+            let all = self.read_all().await?;
+            self.is_stale = false;
+            // What events told of is in there, too.
+            self.dirty.clear();
+            self.changes = difference(std::mem::replace(&mut self.nodes, all), &self.nodes);
+        } else if let Some(path) = self.dirty.front() {
+            let node = self.read(path).await?;
+            if let Some(path) = self.dirty.pop_front() {
+                return Ok(self.apply(path, node));
+            }
+        } else {
+            let notice = self.watch.next().await?;
+            self.note(notice);
+        }
+        Ok(None)
     }
 
     /// Takes what the watch has told already.

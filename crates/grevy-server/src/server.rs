@@ -43,8 +43,9 @@ pub struct Server {
     address: Option<SocketAddr>,
     listeners: Vec<std::net::TcpListener>,
     workers: Workers,
-    /// What the log's thread says when it ends: whether everything is durable.
-    log_ended: oneshot::Receiver<bool>,
+    log_thread: JoinHandle<bool>,
+    /// The log's thread is about to end.
+    log_ended: oneshot::Receiver<()>,
     /// The thread of the ports for other servers.
     ports: Option<JoinHandle<()>>,
     endpoints: Endpoints,
@@ -269,8 +270,8 @@ impl Server {
         recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
         let snapshotter = Snapshotter::start_thread(shared.clone())?;
-        let (report, log_ended) = oneshot::channel();
-        {
+        let (ended, log_ended) = oneshot::channel();
+        let log_thread = {
             let shared = shared.clone();
             std::thread::Builder::new()
                 .name("log".to_owned())
@@ -278,9 +279,10 @@ impl Server {
                     let durable = log_thread::run(&shared, files, &snapshotter);
                     snapshotter.stop();
                     // An error means that nobody waits for it any more.
-                    let _ = report.send(durable);
-                })?;
-        }
+                    let _ = ended.send(());
+                    durable
+                })?
+        };
         let ports = match place.zip(orders) {
             Some((place, orders)) => Some(place.start(&shared, tree_config, orders)?),
             None => None,
@@ -299,6 +301,7 @@ impl Server {
             address,
             listeners,
             workers,
+            log_thread,
             log_ended,
             ports,
         };
@@ -363,8 +366,8 @@ impl Server {
         }
         shared.log.push(LogItem::Stop);
         let durable = match tokio::time::timeout(patience, self.log_ended).await {
-            // It sends nothing if it has panicked.
-            Ok(ended) => ended.unwrap_or(false),
+            // It says nothing if it has panicked.
+            Ok(_) => self.log_thread.join().unwrap_or(false),
             Err(_) => {
                 error!(
                     "ending while {} does not answer: nothing that was acknowledged is lost, and \

@@ -136,6 +136,7 @@ pub fn peer_config(config: &Config, membership: &Membership, seed: u64) -> PeerC
             observer_reconnect_delay: quorum.observer_reconnect_delay,
             silence: quorum.peer_timeout,
             seed,
+            ..Limits::default()
         },
         election: ElectionConfig {
             min_interval: quorum.min_notification_interval,

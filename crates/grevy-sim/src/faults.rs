@@ -16,6 +16,7 @@ pub fn inject(world: &mut World) {
     }
     let every = world.ctx.options.fault_every * 1000;
     let many = world.ctx.options.ensemble.is_some();
+    let clients = !world.clients.is_empty();
     let weights = [
         if kinds.power { 2 } else { 0 },
         if kinds.power { 4 } else { 0 },
@@ -23,9 +24,9 @@ pub fn inject(world: &mut World) {
         if kinds.disk { 4 } else { 0 },
         if kinds.disk { 2 } else { 0 },
         if kinds.rot && !many { 3 } else { 0 },
-        if kinds.network { 20 } else { 0 },
-        if kinds.network { 1 } else { 0 },
-        if kinds.network { 3 } else { 0 },
+        if kinds.network && clients { 20 } else { 0 },
+        if kinds.network && clients { 1 } else { 0 },
+        if kinds.network && clients { 3 } else { 0 },
         if kinds.clock { 2 } else { 0 },
         if kinds.partition { 8 } else { 0 },
         if kinds.pause { 4 } else { 0 },
@@ -114,7 +115,8 @@ pub fn inject(world: &mut World) {
             };
         }
         10 => {
-            let (block, name) = partition::draw(random, servers.len(), leader, clients.len());
+            let (block, name) =
+                partition::draw(random, servers.len(), leader, clients.len() + ctx.guests);
             ctx.counts.fault(name);
             let mean = *random.pick(&[300_000, 2_000_000, 10_000_000]);
             partition::begin(ctx, block, random.around(mean));

@@ -32,6 +32,7 @@ pub mod strangers;
 pub mod workload;
 pub mod world;
 
+pub use grevy_node::Time;
 pub use options::Options;
 pub use planted::Bug;
 pub use run::{Outcome, run};

@@ -70,6 +70,11 @@ impl<E> Schedule<E> {
         self.heap.push(Reverse(Entry { at, number, event }));
     }
 
+    /// When the next event is due.
+    pub fn next_at(&self) -> Option<Time> {
+        self.heap.peek().map(|Reverse(entry)| entry.at)
+    }
+
     /// Moves on to the next event.
     pub fn pop(&mut self) -> Option<E> {
         let Reverse(entry) = self.heap.pop()?;

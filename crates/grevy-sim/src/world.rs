@@ -97,6 +97,20 @@ pub struct Context {
     pub up: Vec<u32>,
     /// Counts runs of all servers.
     pub incarnations: u32,
+    /// How many clients there are beside those of the world. They are numbered on from those,
+    /// and somebody else runs them, see [`Step::Guest`].
+    pub guests: usize,
+}
+
+/// What has just happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Something that the world has taken care of.
+    Done,
+    /// The end of a guest's link may be read or written.
+    Guest(LinkId),
+    /// Nothing: there is nothing to come.
+    End,
 }
 
 impl Context {
@@ -205,6 +219,7 @@ impl World {
                 strangers: BTreeMap::new(),
                 up: vec![0; number],
                 incarnations: 0,
+                guests: 0,
                 options,
             },
             servers,
@@ -245,7 +260,7 @@ impl World {
     }
 
     /// How long it may take until all is well.
-    fn patience(&self) -> Duration {
+    pub fn patience(&self) -> Duration {
         let options = &self.ctx.options;
         let timeout = options.tick * options.timeout_ticks as u32;
         let patience = (timeout + options.tick) * 4 + Duration::from_secs(12);
@@ -258,15 +273,22 @@ impl World {
 
     fn run_until(&mut self, end: Time) {
         while self.ctx.schedule.now() < end && self.ctx.history.violations.is_empty() {
-            let Some(event) = self.ctx.schedule.pop() else {
+            if self.step() == Step::End {
                 return;
-            };
-            self.handle(event);
+            }
+        }
+    }
+
+    /// Lets one thing happen, the next that is due.
+    pub fn step(&mut self) -> Step {
+        match self.ctx.schedule.pop() {
+            Some(event) => self.handle(event),
+            None => Step::End,
         }
     }
 
     /// No more faults, and nothing new is asked for.
-    fn heal(&mut self) {
+    pub fn heal(&mut self) {
         trace!(self.ctx.trace, self.ctx.schedule.now(), "all is healed");
         self.ctx.options.faults = Faults::NONE;
         for server in &mut self.servers {
@@ -283,7 +305,7 @@ impl World {
     }
 
     /// The last look at the servers: what they hold, and what their disks hold.
-    fn finish(&mut self) {
+    pub fn finish(&mut self) {
         self.ctx.counts.simulated = Duration::from_micros(self.ctx.schedule.now().0);
         for server in &mut self.servers {
             server.last_look(&mut self.ctx);
@@ -296,7 +318,7 @@ impl World {
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) -> Step {
         let Self {
             ctx,
             servers,
@@ -310,7 +332,7 @@ impl World {
                 task,
             } => {
                 if incarnation == 0 || incarnation != ctx.up[server] {
-                    return;
+                    return Step::Done;
                 }
                 match servers[server].paused_until {
                     Some(until) if until > ctx.schedule.now() => ctx.schedule.at(until, event),
@@ -329,7 +351,7 @@ impl World {
                     ctx.wake(link, end, 0);
                 }
             }
-            Event::Client(link) => self.client_reads(link),
+            Event::Client(link) => return self.client_reads(link),
             Event::Wake(number) => {
                 if let Some(client) = clients.get_mut(number) {
                     client.wake(ctx);
@@ -343,6 +365,7 @@ impl World {
             Event::Relief(server) => servers[server].relieve(),
             Event::Mend(number) => partition::mend(ctx, number),
         }
+        Step::Done
     }
 
     fn accept(&mut self, link: LinkId) {
@@ -368,14 +391,18 @@ impl World {
         }
     }
 
-    fn client_reads(&mut self, link: LinkId) {
+    fn client_reads(&mut self, link: LinkId) -> Step {
         let owner = match self.ctx.routes.get(&link) {
             Some(Route::Client { client, .. }) => *client,
             _ => None,
         };
-        match owner.and_then(|number| self.clients.get_mut(number)) {
-            Some(client) => client.readable(&mut self.ctx, link),
+        match owner {
+            Some(number) => match self.clients.get_mut(number) {
+                Some(client) => client.readable(&mut self.ctx, link),
+                None => return Step::Guest(link),
+            },
             None => strangers::readable(&mut self.ctx, link),
         }
+        Step::Done
     }
 }

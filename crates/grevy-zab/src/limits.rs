@@ -25,6 +25,9 @@ pub struct Limits {
     pub observer_reconnect_delay: Duration,
     /// How long another server may be silent, if that is less than `syncLimit` allows.
     pub silence: Option<Duration>,
+    /// The last counter of an epoch: a leader that has given it out steps down, and another epoch
+    /// begins (ZOOKEEPER-1277). A server that runs alone goes on without.
+    pub last_counter: u32,
     /// Where what is drawn begins.
     pub seed: u64,
 }
@@ -39,6 +42,8 @@ impl Default for Limits {
             observer_masters: false,
             observer_reconnect_delay: Duration::ZERO,
             silence: None,
+            // ZooKeeper leaves out the very last, too.
+            last_counter: u32::MAX - 1,
             seed: 0,
         }
     }

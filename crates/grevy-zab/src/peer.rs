@@ -382,7 +382,7 @@ impl Peer {
 
     /// Whether the epoch's numbers are used up, so that nothing more can be proposed.
     pub fn is_exhausted(&self) -> bool {
-        matches!(&self.role, Role::Leading(leader) if leader.is_exhausted())
+        matches!(&self.role, Role::Leading(leader) if leader.is_exhausted(&self.common))
     }
 
     /// Stops to lead or to follow, and looks for a leader.

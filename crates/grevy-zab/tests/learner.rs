@@ -134,6 +134,12 @@ fn a_server_votes_with_what_is_on_its_disk() {
             "2.1 in 1",
         ),
         (
+            "a truncation",
+            &["TRUNC 1.1"],
+            &["log durable 1.3", "truncated"],
+            "1.1 in 1",
+        ),
+        (
             "an epoch that is being entered",
             &["DIFF 1.3", "NEWLEADER 2"],
             &["epochs durable"],

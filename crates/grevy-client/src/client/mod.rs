@@ -15,15 +15,16 @@ use crate::answer::{Answer, Outcome, finish};
 use crate::connector::Connector;
 use crate::driver::{Command, Driver, News, Status};
 use crate::error::{Error, Operation};
-use crate::machine::{Effect, Request, SessionState, Ticket, WatchKind, WatcherId};
+use crate::machine::{Chance, Effect, Request, SessionState, Ticket, WatchKind, WatcherId};
+use crate::seeds::Seeds;
 use crate::watch::Inbox;
 use grevy_proto::path;
 use grevy_proto::{Decode, DecodeError, Encode, OpCode, Reader, SessionId};
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 
@@ -56,9 +57,15 @@ struct Shared {
     commands: UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     next_watcher: AtomicU64,
-    /// For what goes on after a future was dropped.
-    runtime: Handle,
+    spawn: Spawn,
+    seeds: Seeds,
 }
+
+/// A task of a client, see [`Connector::spawner`].
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What runs a client's tasks.
+pub(crate) type Spawn = Arc<dyn Fn(Task) + Send + Sync>;
 
 impl Client {
     /// Opens a session with the usual settings; see [`Connector`] for others.
@@ -86,18 +93,20 @@ impl Client {
     }
 
     pub(crate) fn new(
-        runtime: Handle,
+        spawn: Spawn,
+        seeds: Seeds,
         driver: Driver,
         status: watch::Receiver<Status>,
         chroot: String,
     ) -> Self {
         let (commands, receiver) = unbounded_channel();
-        runtime.spawn(driver.run(receiver));
+        spawn(Box::pin(driver.run(receiver)));
         let shared = Shared {
             commands,
             status,
             next_watcher: AtomicU64::new(0),
-            runtime,
+            spawn,
+            seeds,
         };
         Self {
             shared: Arc::new(shared),
@@ -274,9 +283,26 @@ impl Client {
         }
     }
 
-    /// Lets something go on though nobody waits for it.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.shared.runtime.spawn(task);
+    /// Lets something go on though nobody waits for it, where the client's own tasks run. A
+    /// clone of the client in it keeps the session open.
+    ///
+    /// ```no_run
+    /// # async fn example(client: grevy_client::Client) {
+    /// let own = client.clone();
+    /// client.spawn(async move {
+    ///     if own.connected().await.is_ok() {
+    ///         println!("session {}", own.session_id());
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        (self.shared.spawn)(Box::pin(task));
+    }
+
+    /// Something to leave to chance.
+    pub(crate) fn chance(&self) -> Chance {
+        Chance::new(self.shared.seeds.next())
     }
 
     /// A path as the server knows it.

@@ -93,6 +93,10 @@ pub struct Cluster {
     applied: BTreeMap<Zxid, Vec<u8>>,
     pub commit_log: usize,
     pub limits: Limits,
+    /// Whether the ensemble can be changed.
+    pub reconfig: bool,
+    /// Whether learners are always sent a snapshot.
+    pub always_snapshot: bool,
 }
 
 fn tree_config() -> TreeConfig {
@@ -153,6 +157,8 @@ impl Cluster {
                 seed,
                 ..Limits::default()
             },
+            reconfig: false,
+            always_snapshot: false,
         }
     }
 
@@ -217,13 +223,13 @@ impl Cluster {
                 min_interval: Duration::from_millis(200),
                 max_interval: Duration::from_millis(1000),
                 finalize_wait: Duration::from_millis(200),
-                reconfig: false,
+                reconfig: self.reconfig,
             },
             limits: self.limits,
             commit_log: self.commit_log,
-            always_snapshot: false,
+            always_snapshot: self.always_snapshot,
             read_log: true,
-            reconfig: false,
+            reconfig: self.reconfig,
         };
         let members = Memberships::new(self.members.clone());
         let node = Node::member(

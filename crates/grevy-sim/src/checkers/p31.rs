@@ -22,14 +22,23 @@ pub fn brought_by(entry: &[u8]) -> Option<Membership> {
     }
 }
 
-/// Whether those that `holds` names are enough for a transaction to be committed: by the
-/// configuration before it, and by its own if it brings one.
-pub fn is_committed(history: &History, zxid: i64, holds: impl Fn(ServerId) -> bool) -> bool {
+/// Whether those that `holds` names are enough for a transaction to be committed, which `server`
+/// takes it for: by the configuration before it, and by its own if it brings one.
+pub fn is_committed(
+    history: &History,
+    server: usize,
+    zxid: i64,
+    holds: impl Fn(ServerId) -> bool,
+) -> bool {
     let Some(first) = &history.membership else {
         return true;
     };
     let before = history.ledger.proposed.range(history.last() + 1..zxid);
-    let newest = before.rev().find_map(|(_, entry)| brought_by(entry));
+    // What a leader before has proposed may have died with it.
+    let precedes = |z: i64| z >> 32 == zxid >> 32 || history.ledger.holders_of(z).contains(&server);
+    let newest = before
+        .rev()
+        .find_map(|(z, entry)| brought_by(entry).filter(|_| precedes(*z)));
     let in_force = newest.as_ref().unwrap_or(first);
     let own = history.ledger.proposed.get(&zxid);
     let own = own.and_then(|entry| brought_by(entry));

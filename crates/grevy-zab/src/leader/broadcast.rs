@@ -40,8 +40,9 @@ impl Leader {
 
     /// Whether the epoch's zxids are used up: the leader has to step down, so that another epoch
     /// begins (ZOOKEEPER-1277). A server that runs alone goes on with the next epoch.
-    pub fn is_exhausted(&self) -> bool {
-        self.last_proposed.counter() >= u32::MAX - 1 && self.next_ping < Time(u64::MAX)
+    pub fn is_exhausted(&self, common: &Common) -> bool {
+        self.last_proposed.counter() >= common.limits.last_counter
+            && self.next_ping < Time(u64::MAX)
     }
 
     /// Takes up a proposal, to be written to the log and sent to the learners. With a

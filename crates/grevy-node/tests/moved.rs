@@ -1,0 +1,82 @@
+//! Sessions that have moved to another server, and the connections that they have left behind.
+
+mod cluster;
+
+use cluster::Cluster;
+use grevy_node::{ClientId, CloseReason};
+use grevy_proto::{ErrorCode, SessionId, Xid};
+use std::time::Duration;
+
+const SECONDS: Duration = Duration::from_secs(30);
+
+fn opened(cluster: &mut Cluster, at: usize, client: ClientId) -> SessionId {
+    cluster.run_until("a session", SECONDS, |c| c.session(at, client).is_some());
+    cluster.session(at, client).unwrap()
+}
+
+fn answer(cluster: &mut Cluster, at: usize, client: ClientId, xid: Xid) -> ErrorCode {
+    for _ in 0..100_000 {
+        let replies = cluster.replies(at, client);
+        if let Some((_, code)) = replies.iter().find(|(x, _)| *x == xid) {
+            return *code;
+        }
+        cluster.step();
+    }
+    panic!("no reply\n{}", cluster.notes().join("\n"));
+}
+
+/// A write through the connection that a session has left takes no effect behind one that came
+/// through the newer connection, whoever leads (P1).
+#[test]
+fn what_was_left_behind_is_not_taken_up_by_the_next_leader() {
+    for seed in 1..30 {
+        let mut cluster = Cluster::new(3, 0, seed);
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..3).all(|at| c.serves(at)));
+        let leader = cluster.leader().unwrap();
+        let (old, new) = ((leader + 1) % 3, (leader + 2) % 3);
+        let left = cluster.connect(old);
+        let session = opened(&mut cluster, old, left);
+        let xid = cluster.create(old, left, "/before");
+        assert_eq!(answer(&mut cluster, old, left, xid), ErrorCode::Ok);
+        let moved = cluster.resume(new, session);
+        opened(&mut cluster, new, moved);
+        let xid = cluster.create(new, moved, "/moved");
+        assert_eq!(answer(&mut cluster, new, moved, xid), ErrorCode::Ok);
+        cluster.run_until("all have it", SECONDS, |c| c.exists(old, "/moved"));
+        cluster.kill(leader);
+        cluster.create(old, left, "/late");
+        cluster.run_until("another leads", SECONDS, |c| c.serves(old) && c.serves(new));
+        let xid = cluster.create(new, moved, "/again");
+        assert_eq!(answer(&mut cluster, new, moved, xid), ErrorCode::Ok);
+        let reason = CloseReason::SessionMoved(session);
+        assert_eq!(cluster.closing(old, left), Some(reason));
+        cluster.run_for(Duration::from_secs(1));
+        assert!(!cluster.exists(old, "/late"), "{seed}");
+    }
+}
+
+/// A session that has come back stays.
+#[test]
+fn who_comes_back_is_at_home_again() {
+    let mut cluster = Cluster::new(3, 0, 1);
+    cluster.start_all();
+    cluster.run_until("all serve", SECONDS, |c| (0..3).all(|at| c.serves(at)));
+    let leader = cluster.leader().unwrap();
+    let (first, second) = ((leader + 1) % 3, (leader + 2) % 3);
+    let client = cluster.connect(first);
+    let session = opened(&mut cluster, first, client);
+    let moved = cluster.resume(second, session);
+    opened(&mut cluster, second, moved);
+    let xid = cluster.create(second, moved, "/moved");
+    assert_eq!(answer(&mut cluster, second, moved, xid), ErrorCode::Ok);
+    let back = cluster.resume(first, session);
+    opened(&mut cluster, first, back);
+    let xid = cluster.create(first, back, "/back");
+    assert_eq!(answer(&mut cluster, first, back, xid), ErrorCode::Ok);
+    cluster.run_for(Duration::from_secs(1));
+    cluster.kill(leader);
+    let xid = cluster.create(first, back, "/on");
+    assert_eq!(answer(&mut cluster, first, back, xid), ErrorCode::Ok);
+    assert_eq!(cluster.closing(first, back), None);
+}
