@@ -137,18 +137,20 @@ impl Connector {
     /// Has the client's tasks run by `spawn`, instead of the present tokio runtime: that of its
     /// session, and what goes on after a future or a hold was dropped. They need tokio's timers.
     ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
     /// use grevy_client::Connector;
     ///
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
     /// // Apart from the tasks that may keep this runtime busy.
     /// let apart = tokio::runtime::Handle::current();
-    /// let client = Connector::new("a:2181")?
+    /// let client = Connector::new(servers)?
     ///     .spawner(move |task| drop(apart.spawn(task)))
     ///     .connect()
     ///     .await?;
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn spawner(mut self, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
         self.spawn = Some(Arc::new(spawn));

@@ -19,6 +19,10 @@ use std::error::Error;
 ///     Ok(())
 /// });
 /// ```
+///
+/// ```should_panic
+/// grevy_testing::run(async |_| Err("this does not work".into()));
+/// ```
 pub fn run(example: impl AsyncFnOnce(Client) -> Result<(), Box<dyn Error>>) {
     with_place(async |place| {
         let client = place.client().await;

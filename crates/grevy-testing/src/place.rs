@@ -115,7 +115,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
-        // Of no use to anybody else, and small enough to be left behind if need be.
+        // It is small enough to be left behind if need be.
         let _ = fs::remove_dir_all(&self.directory);
         assert!(std::thread::panicking() || !matches!(ended, Some(Err(_))));
     }

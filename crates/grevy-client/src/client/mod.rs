@@ -286,15 +286,19 @@ impl Client {
     /// Lets something go on though nobody waits for it, where the client's own tasks run. A
     /// clone of the client in it keeps the session open.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// let own = client.clone();
+    /// # let (done, is_done) = tokio::sync::oneshot::channel();
     /// client.spawn(async move {
     ///     if own.connected().await.is_ok() {
     ///         println!("session {}", own.session_id());
     ///     }
+    ///     # drop(done.send(()));
     /// });
-    /// # }
+    /// # is_done.await?;
+    /// # Ok(())
+    /// # });
     /// ```
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         (self.shared.spawn)(Box::pin(task));
