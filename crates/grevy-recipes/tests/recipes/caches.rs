@@ -1,9 +1,9 @@
 //! Views that follow znodes, through reconnects.
 
-use crate::support::{Network, Place, Relay};
 use crate::victim::{Fate, Victim};
 use grevy_client::{Client, CreateOptions, SessionState, Transaction};
 use grevy_recipes::{Change, Config, ConfigError, NodeCache, TreeCache};
+use grevy_testing::{Network, Place, Relay};
 
 async fn create(client: &Client, path: &str, data: &[u8]) {
     let created = client

@@ -1,9 +1,9 @@
 //! Locks, read-write locks and semaphores.
 
-use crate::support::{Network, Place, Relay};
 use crate::victim::{Fate, Victim};
 use grevy_client::{Client, Error, Zxid};
 use grevy_recipes::{Doubt, Hold, Layout, Lock, ReadWriteLock, ReentrantLock, Semaphore, revoke};
+use grevy_testing::{Network, Place, Relay};
 use std::time::Duration;
 
 /// Waits until so many contend, without their help.
