@@ -14,7 +14,7 @@ pub fn committed(ctx: &mut Context, server: usize, zxid: i64) {
     ctx.counts.check("P28");
     let holders = ctx.history.ledger.holders_of(zxid);
     let holds = |id: ServerId| holders.contains(&(id.0 as usize - 1));
-    if !p31::is_committed(&ctx.history, zxid, holds) {
+    if !p31::is_committed(&ctx.history, server, zxid, holds) {
         let what =
             format!("s{server} takes {zxid:x} for committed, which only {holders:?} have durably");
         ctx.history.violate("P28", what);
