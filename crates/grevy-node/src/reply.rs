@@ -54,6 +54,11 @@ fn encode_result(txn: &Txn, stat: Option<Stat>, out: &mut Vec<u8>) {
             }
             .encode(out),
         },
+        // What getData would say. Source: `GetDataResponse`.
+        Txn::SetData(set) if set.reconfig => {
+            set.data.encode(out);
+            stat.encode(out);
+        }
         Txn::SetData(_) | Txn::SetAcl(_) => stat.encode(out),
         _ => {}
     }

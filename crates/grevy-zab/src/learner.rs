@@ -44,6 +44,9 @@ pub(crate) struct Learner {
     /// The epoch and the end of the history that the leader was elected with.
     advertised: (i64, Zxid),
     manner: Manner,
+    /// The configuration of this transaction is in force, and who leads in it, before the
+    /// transaction has been looked into.
+    pub activates: Option<(Zxid, ServerId)>,
     link: Option<LinkId>,
     /// Where this server's history ends, as it has said.
     said: Zxid,
@@ -111,6 +114,7 @@ impl Learner {
             master,
             advertised,
             manner,
+            activates: None,
             link: None,
             said: Zxid(-1),
             phase: Phase::Dialling,
@@ -126,6 +130,10 @@ impl Learner {
 
     pub fn link(&self) -> Option<LinkId> {
         self.link
+    }
+
+    pub fn manner(&self) -> Manner {
+        self.manner
     }
 
     /// Whom it connects to.

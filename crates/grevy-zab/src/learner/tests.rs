@@ -15,7 +15,7 @@ fn a_configuration_is_forgotten_with_the_transaction_that_brings_it() {
         (Packet::Trunc(at(1, 5)), false),
     ] {
         let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
-        peer.configuration_proposed(Arc::new(Membership::parse(text).unwrap()));
+        peer.configuration_proposed(Time(0), Arc::new(Membership::parse(text).unwrap()));
         assert!(peer.members().proposed().is_some());
         outputs(&mut peer);
         peer.handle_packet(Time(0), LINK, packet);
