@@ -67,7 +67,13 @@ impl Hold {
             if !state.is_connected() {
                 return Doubt::Disconnected;
             }
-            let watch = match self.client.exists_and_watch(&self.path).await {
+            let watched = tokio::select! {
+                biased;
+                watched = self.client.exists_and_watch(&self.path) => watched,
+                // Without a connection the question would wait for the next one.
+                _ = self.client.state_other_than(state) => continue,
+            };
+            let watch = match watched {
                 Ok((Some(stat), watch)) if stat.czxid == self.token => watch,
                 Ok(_) => return Doubt::Deleted,
                 Err(error) if error.ends_session() => return Doubt::SessionOver,
