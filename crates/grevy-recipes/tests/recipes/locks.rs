@@ -248,5 +248,6 @@ async fn a_release_goes_on_when_nobody_waits_for_it() {
     relay.cut();
     relay.set(Network::Whole);
     let other = place.client().await;
-    Lock::new(&other, "/lock").acquire().await.unwrap();
+    let next = Lock::new(&other, "/lock").acquire().await.unwrap();
+    next.release().await.unwrap();
 }

@@ -5,7 +5,7 @@ use crate::actor::{Actor, Phase};
 use crate::options::{Bug, Options};
 use crate::planted;
 use crate::recipe::Recipe;
-use grevy_client::{CreateOptions, Error};
+use grevy_client::{CreateOptions, Error, ErrorCode};
 use grevy_recipes::{Change, NodeCache, NodeData, TreeCache};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,12 +60,6 @@ impl Scene for Caches {
 async fn write(mut actor: Actor) -> Result<(), Error> {
     let think = actor.options.think;
     let mut made = 0;
-    drop(
-        actor
-            .client
-            .create("/r", b"", &CreateOptions::persistent())
-            .await,
-    );
     while actor.plays() {
         actor.idle(think).await;
         made += 1;
@@ -81,6 +75,9 @@ async fn write(mut actor: Actor) -> Result<(), Error> {
         match done {
             Ok(()) => actor.did("changes"),
             Err(error) if error.ends_session() => return Err(error),
+            Err(error) if error.is(ErrorCode::NoNode) => {
+                drop(client.create("/r", b"", &options).await);
+            }
             Err(_) => {}
         }
     }
