@@ -5,7 +5,7 @@ use crate::actor::{Actor, Phase};
 use crate::options::{Bug, Options};
 use crate::planted;
 use crate::recipe::Recipe;
-use grevy_client::{CreateOptions, Error, ErrorCode};
+use grevy_client::{Client, CreateOptions, Error, ErrorCode};
 use grevy_recipes::{Change, NodeCache, NodeData, TreeCache};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Scene for Caches {
     }
 
     fn needs(&self) -> &'static [(&'static str, u64)] {
-        &[("changes", 20), ("views", 5)]
+        &[("changes", 10), ("views", 3)]
     }
 }
 
@@ -61,28 +61,39 @@ async fn write(mut actor: Actor) -> Result<(), Error> {
     let think = actor.options.think;
     let mut made = 0;
     while actor.plays() {
-        actor.idle(think).await;
+        actor.idle(think / 2).await;
         made += 1;
         let path = *actor.random.pick(PATHS);
         let data = format!("p{}.{}.{made}", actor.place, actor.life).into_bytes();
-        let options = CreateOptions::persistent();
-        let client = &actor.client;
-        let done = match actor.random.weighted(&[4, 4, 2]) {
-            0 => client.create(path, &data, &options).await.map(drop),
-            1 => client.set_data(path, &data, None).await.map(drop),
-            _ => client.delete(path, None).await,
+        let done = match actor.random.percent(75) {
+            true => put(&actor.client, path, &data).await,
+            false => actor.client.delete(path, None).await,
         };
         match done {
             Ok(()) => actor.did("changes"),
             Err(error) if error.ends_session() => return Err(error),
-            Err(error) if error.is(ErrorCode::NoNode) => {
-                drop(client.create("/r", b"", &options).await);
-            }
             Err(_) => {}
         }
     }
     actor.rest().await;
     Ok(())
+}
+
+/// Sets a znode's data, or creates it, with those above it.
+async fn put(client: &Client, path: &str, data: &[u8]) -> Result<(), Error> {
+    let options = CreateOptions::persistent();
+    match client.create(path, data, &options).await {
+        Err(error) if error.is(ErrorCode::NodeExists) => {
+            client.set_data(path, data, None).await.map(drop)
+        }
+        Err(error) if error.is(ErrorCode::NoNode) => {
+            for (at, _) in path.match_indices('/').skip(1) {
+                drop(client.create(&path[..at], data, &options).await);
+            }
+            client.create(path, data, &options).await.map(drop)
+        }
+        created => created.map(drop),
+    }
 }
 
 /// Data with the transaction that set it, by path.
