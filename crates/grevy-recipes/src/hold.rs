@@ -32,7 +32,16 @@ pub struct Hold {
     client: Client,
     path: String,
     token: Zxid,
-    is_released: bool,
+    state: State,
+}
+
+/// Whether a hold was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Held,
+    /// The answer to that is under way.
+    Asked,
+    Released,
 }
 
 /// Why something can no longer be taken for held.
@@ -53,7 +62,7 @@ impl Hold {
             client: client.clone(),
             path,
             token,
-            is_released: false,
+            state: State::Held,
         }
     }
 
@@ -106,7 +115,13 @@ impl Hold {
             if !state.is_connected() {
                 return Doubt::Disconnected;
             }
-            let watch = match self.client.exists_and_watch(&self.path).await {
+            let watched = tokio::select! {
+                biased;
+                watched = self.client.exists_and_watch(&self.path) => watched,
+                // Without a connection the question would wait for the next one.
+                _ = self.client.state_other_than(state) => continue,
+            };
+            let watch = match watched {
                 Ok((Some(stat), watch)) if stat.czxid == self.token => watch,
                 Ok(_) => return Doubt::Deleted,
                 Err(error) if error.ends_session() => return Doubt::SessionOver,
@@ -143,16 +158,7 @@ impl Hold {
     /// # });
     /// ```
     pub async fn verify(&self) -> Result<bool, Error> {
-        let exists = || {
-            let sync = self.client.sync(&self.path);
-            let exists = self.client.exists(&self.path);
-            async move {
-                sync.await?;
-                exists.await
-            }
-        };
-        let stat = patient(&self.client, exists).await?;
-        Ok(stat.is_some_and(|stat| stat.czxid == self.token))
+        is_there(&self.client, &self.path, self.token).await
     }
 
     /// Waits until somebody asks to give it up, with [`revoke`]. Whether to do so is up to the
@@ -185,7 +191,7 @@ impl Hold {
         }
     }
 
-    /// Gives it up, and waits for that.
+    /// Gives it up, and waits for that. If the future is dropped, that goes on in the background.
     ///
     /// # Errors
     ///
@@ -202,13 +208,13 @@ impl Hold {
     /// # });
     /// ```
     pub async fn release(mut self) -> Result<(), Error> {
-        self.is_released = true;
-        match self.client.delete(&self.path, None).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
-            Err(error) => {
-                self.client.delete_in_background(&self.path);
-                Err(error)
+        let answer = self.client.delete(&self.path, None);
+        self.state = State::Asked;
+        match answer.await {
+            Err(error) if !error.is(ErrorCode::NoNode) => Err(error),
+            _ => {
+                self.state = State::Released;
+                Ok(())
             }
         }
     }
@@ -221,10 +227,57 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if !self.is_released {
-            self.client.delete_in_background(&self.path);
+        // Queued now, before whatever is asked for next.
+        let first = match self.state {
+            State::Held => Some(self.client.delete(&self.path, None)),
+            State::Asked => None,
+            State::Released => return,
+        };
+        let (client, path, token) = (self.client.clone(), self.path.clone(), self.token);
+        self.client.spawn(async move {
+            if let Some(first) = first
+                && !is_lost(&first.await)
+            {
+                return;
+            }
+            // Whatever ends this, the znode is gone, or goes with the session.
+            drop(delete(&client, &path, token).await);
+        });
+    }
+}
+
+/// Deletes the znode that `token` created, until that is certain. What is there by the same name
+/// meanwhile is another holder's, perhaps of the same session.
+async fn delete(client: &Client, path: &str, token: Zxid) -> Result<(), Error> {
+    while is_there(client, path, token).await? {
+        let answer = client.delete(path, None).await;
+        if !is_lost(&answer) {
+            return answer;
         }
     }
+    Ok(())
+}
+
+/// Whether the znode that `token` created is there, after all that was sent before.
+async fn is_there(client: &Client, path: &str, token: Zxid) -> Result<bool, Error> {
+    let exists = || {
+        let sync = client.sync(path);
+        let exists = client.exists(path);
+        async move {
+            sync.await?;
+            exists.await
+        }
+    };
+    let stat = patient(client, exists).await?;
+    Ok(stat.is_some_and(|stat| stat.czxid == token))
+}
+
+/// Whether nobody knows what came of a request, or nothing did.
+fn is_lost(answer: &Result<(), Error>) -> bool {
+    matches!(
+        answer,
+        Err(Error::ConnectionLoss { .. } | Error::OutcomeUnknown { .. })
+    )
 }
 
 /// Asks the holder of a lock or lease to give it up. It does so if it listens, with
