@@ -223,7 +223,10 @@ impl Learner {
             }
             (Phase::Entered, Packet::UpToDate) if self.manner == Manner::Heal => {
                 self.healed = true;
-                Err(Fall("the lost history is replaced".into()))
+                Err(Fall(
+                    "this server has the state of the leader now, and joins it as what it is"
+                        .into(),
+                ))
             }
             (Phase::Entered, Packet::UpToDate) => {
                 self.serve(common);
