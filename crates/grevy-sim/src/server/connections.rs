@@ -257,20 +257,15 @@ impl Server {
             if let Some(ask) = connect {
                 node.open_session(now, tree, connections, ask);
             }
-            for request in &requests {
-                node.submit(
-                    now,
-                    tree,
-                    Request {
-                        client,
-                        session: request.session,
-                        xid: request.xid,
-                        op: request.op,
-                        record: &request.record,
-                        ids: request.ids.clone(),
-                    },
-                );
-            }
+            let requests = requests.iter().map(|request| Request {
+                client,
+                session: request.session,
+                xid: request.xid,
+                op: request.op,
+                record: &request.record,
+                ids: request.ids.clone(),
+            });
+            node.submit_all(now, tree, requests.collect());
         });
         self.schedule(ctx, 1, Task::Socket(link));
     }
