@@ -41,6 +41,8 @@ struct Peer {
     connected: Option<bool>,
     /// It said last that it has a leader, or abstains.
     casts_no_vote: bool,
+    /// It said last that it has a leader.
+    has_leader: bool,
     /// When it was last answered.
     answered_at: Option<Time>,
 }
@@ -180,16 +182,24 @@ impl Election {
         let votes = said.state == PeerState::Looking
             && said.zxid != Zxid(-1)
             && self.memberships.is_voter(said.leader);
-        self.peers.entry(from).or_default().casts_no_vote = !votes;
+        let has_leader = matches!(said.state, PeerState::Following | PeerState::Leading);
+        let peer = self.peers.entry(from).or_default();
+        let had_leader = core::mem::replace(&mut peer.has_leader, has_leader);
+        peer.casts_no_vote = !votes;
         match said.state {
             PeerState::Looking => {
                 self.established.remove(&from);
-                if said.round < self.round() {
-                    if self.counts() {
-                        self.answer(now, from);
+                let told = self.proposal;
+                if said.round >= self.round() {
+                    if votes {
+                        self.hear_vote(from, Vote::of(said));
                     }
-                } else if votes {
-                    self.hear_vote(from, Vote::of(said));
+                } else if self.counts() && !had_leader {
+                    self.answer(now, from);
+                }
+                // It was told while it had no ear for votes.
+                if had_leader && self.proposal == told {
+                    self.send(from);
                 }
             }
             PeerState::Following | PeerState::Leading => {
@@ -284,7 +294,10 @@ impl Election {
             let version = 0;
             self.votes.insert(from, Record { version, ..record });
             let mut supporters = supporters(&self.votes, &record);
-            if self.counts() && record.agrees(&self.own_record()) {
+            // Whoever has been elected leads, even if it has heard a better vote since: its
+            // electors do not look any more, and without them the others may be no quorum.
+            let agrees = record.agrees(&self.own_record()) || record.vote == self.own_vote();
+            if self.counts() && agrees {
                 supporters.insert(self.candidate.id);
             }
             if self.leads(&self.votes, &record) && self.is_quorum(&supporters) {
