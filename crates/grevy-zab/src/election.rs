@@ -114,6 +114,15 @@ impl Election {
         &self.proposal
     }
 
+    /// Whether those that have elected this server may wait for it to lead: it votes for itself,
+    /// and nobody says that it follows it since a round that is over.
+    pub fn may_lead(&self) -> bool {
+        let me = self.candidate.id;
+        let is_late = |vote: &Vote| vote.leader == me && vote.round < self.round();
+        let mut established = self.established.values();
+        self.proposal.leader == me && !established.any(|record| is_late(&record.vote))
+    }
+
     /// Whether this server may vote. Once it abstains, it must in all later elections too,
     /// until a leader has filled its history.
     pub fn standing(&self) -> Standing {
@@ -294,10 +303,9 @@ impl Election {
             let version = 0;
             self.votes.insert(from, Record { version, ..record });
             let mut supporters = supporters(&self.votes, &record);
-            // Whoever has been elected leads, even if it has heard a better vote since: its
-            // electors do not look any more, and without them the others may be no quorum.
-            let agrees = record.agrees(&self.own_record()) || record.vote == self.own_vote();
-            if self.counts() && agrees {
+            // Whom it has voted for in this round, perhaps itself, may have been elected before it
+            // took up a better vote, which may find no quorum any more.
+            if self.counts() && !self.own_vote().beats(&record.vote) {
                 supporters.insert(self.candidate.id);
             }
             if self.leads(&self.votes, &record) && self.is_quorum(&supporters) {

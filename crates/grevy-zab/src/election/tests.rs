@@ -332,7 +332,7 @@ fn a_leader_of_long_ago_is_joined_when_a_quorum_has_it() {
         start(3, Standing::Normal),
         &[
             (Says(2, Following, "2.7.3@6"), &[]),
-            (Says(2, Looking, "1.4.2@1"), &[]),
+            (Says(2, Looking, "1.4.2@1"), &[">2 1.5.1@1"]),
             (Says(3, Leading, "2.7.3@8"), &[]),
         ],
     );

@@ -30,7 +30,7 @@ impl Peer {
                 self.look(now, text);
             }
             Role::Leading(leader) => {
-                let result = leader.hear(&self.common, from, message);
+                let result = leader.hear(&self.common, self.round, from, message);
                 self.answer(from, message);
                 self.judge(now, result);
             }

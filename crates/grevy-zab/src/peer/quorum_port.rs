@@ -33,13 +33,13 @@ impl Peer {
         }
     }
 
-    /// Whoever has elected this server while that votes for another one had better look again at
-    /// once. Together with it the others may be a quorum, and without it none.
+    /// Whoever has elected this server in vain had better look again at once: together with it
+    /// the others may be a quorum, and without it none.
     pub(super) fn send_away_unless_candidate(&mut self) {
         if let Role::Looking(election) = &self.role
-            && election.proposal().leader != self.common.me
+            && !election.may_lead()
         {
-            self.send_away("this server votes for another leader");
+            self.send_away("this server has not been elected");
         }
     }
 

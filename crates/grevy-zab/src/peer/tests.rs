@@ -1,5 +1,6 @@
 use super::*;
 use core::time::Duration;
+use grevy_proto::election::Notification;
 
 const MEMBERS: &str = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2";
 
