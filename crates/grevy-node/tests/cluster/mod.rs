@@ -684,11 +684,15 @@ impl Cluster {
         }
     }
 
-    /// Runs until `done` without any time passing, or panics once nothing is under way any more.
-    pub fn run_at_once(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+    /// Runs until `done`. Time passes only while nothing is under way, and no more than `limit`.
+    pub fn run_within(&mut self, what: &str, limit: Duration, done: impl Fn(&Self) -> bool) {
+        let end = self.now.time + limit;
         while !done(self) {
-            let goes_on = self.step_at_once();
-            assert!(goes_on, "{what}: waits\n{}", self.notes().join("\n"));
+            if !self.step_at_once() {
+                self.pass(Duration::from_millis(1));
+                let notes = self.notes();
+                assert!(self.now.time <= end, "{what}: waits\n{}", notes.join("\n"));
+            }
         }
     }
 
