@@ -41,6 +41,8 @@ struct Peer {
     connected: Option<bool>,
     /// It said last that it has a leader, or abstains.
     casts_no_vote: bool,
+    /// It said last that it has a leader.
+    has_leader: bool,
     /// When it was last answered.
     answered_at: Option<Time>,
 }
@@ -112,6 +114,15 @@ impl Election {
         &self.proposal
     }
 
+    /// Whether those that have elected this server may wait for it to lead: it votes for itself,
+    /// and nobody says that it follows it since a round that is over.
+    pub fn may_lead(&self) -> bool {
+        let me = self.candidate.id;
+        let is_late = |vote: &Vote| vote.leader == me && vote.round < self.round();
+        let mut established = self.established.values();
+        self.proposal.leader == me && !established.any(|record| is_late(&record.vote))
+    }
+
     /// Whether this server may vote. Once it abstains, it must in all later elections too,
     /// until a leader has filled its history.
     pub fn standing(&self) -> Standing {
@@ -180,16 +191,24 @@ impl Election {
         let votes = said.state == PeerState::Looking
             && said.zxid != Zxid(-1)
             && self.memberships.is_voter(said.leader);
-        self.peers.entry(from).or_default().casts_no_vote = !votes;
+        let has_leader = matches!(said.state, PeerState::Following | PeerState::Leading);
+        let peer = self.peers.entry(from).or_default();
+        let had_leader = core::mem::replace(&mut peer.has_leader, has_leader);
+        peer.casts_no_vote = !votes;
         match said.state {
             PeerState::Looking => {
                 self.established.remove(&from);
-                if said.round < self.round() {
-                    if self.counts() {
-                        self.answer(now, from);
+                let told = self.proposal;
+                if said.round >= self.round() {
+                    if votes {
+                        self.hear_vote(from, Vote::of(said));
                     }
-                } else if votes {
-                    self.hear_vote(from, Vote::of(said));
+                } else if self.counts() && !had_leader {
+                    self.answer(now, from);
+                }
+                // It was told while it had no ear for votes.
+                if had_leader && self.proposal == told {
+                    self.send(from);
                 }
             }
             PeerState::Following | PeerState::Leading => {
@@ -284,7 +303,9 @@ impl Election {
             let version = 0;
             self.votes.insert(from, Record { version, ..record });
             let mut supporters = supporters(&self.votes, &record);
-            if self.counts() && record.agrees(&self.own_record()) {
+            // Whom it has voted for in this round, perhaps itself, may have been elected before it
+            // took up a better vote, which may find no quorum any more.
+            if self.counts() && !self.own_vote().beats(&record.vote) {
                 supporters.insert(self.candidate.id);
             }
             if self.leads(&self.votes, &record) && self.is_quorum(&supporters) {

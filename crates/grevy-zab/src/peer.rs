@@ -5,6 +5,7 @@
 //! bytes that nobody looks into here.
 
 mod election_port;
+mod heard;
 mod observers;
 mod quorum_port;
 pub mod report;
@@ -24,9 +25,10 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use grevy_proto::election::{Notification, PeerState};
+use grevy_proto::election::PeerState;
 use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, Zxid};
+use heard::Heard;
 use observers::NO_OBSERVERS;
 
 /// Why a server joins its leader once more.
@@ -76,8 +78,6 @@ enum Role {
     /// It is about to look for a leader, once all is on the disk: what it votes with must be
     /// (ZOOKEEPER-2845).
     Draining {
-        /// The newest that was heard from each server meanwhile.
-        heard: BTreeMap<ServerId, Notification>,
         /// Not before this.
         until: Time,
     },
@@ -103,6 +103,7 @@ pub struct Peer {
     /// What this server tells others while it does not look for a leader.
     vote: Vote,
     standing: Standing,
+    heard: Heard,
     /// Whether the election connection to a server is up, as far as that is known.
     connected: BTreeMap<ServerId, bool>,
     /// Connections of learners that found their leader before it knew.
@@ -209,10 +210,7 @@ impl Peer {
                 outputs: VecDeque::new(),
             },
             election: config.election,
-            role: Role::Draining {
-                heard: BTreeMap::new(),
-                until: Time(0),
-            },
+            role: Role::Draining { until: Time(0) },
             relay: None,
             masters: Vec::new(),
             round: 0,
@@ -223,6 +221,7 @@ impl Peer {
                 epoch: i64::from(epochs.current.0),
             },
             standing: Standing::Normal,
+            heard: Heard::default(),
             connected: BTreeMap::new(),
             parked: BTreeMap::new(),
             parked_observers: BTreeMap::new(),
@@ -595,12 +594,8 @@ impl Peer {
             }
             _ => now,
         };
-        let draining = Role::Draining {
-            heard: BTreeMap::new(),
-            until,
-        };
         self.end_relay(&why);
-        match core::mem::replace(&mut self.role, draining) {
+        match core::mem::replace(&mut self.role, Role::Draining { until }) {
             Role::Leading(leader) => leader.end(&mut self.common, &why),
             Role::Learning(learner) => learner.end(&mut self.common, &why),
             Role::Draining { .. } | Role::Looking(_) | Role::Retired => {}
@@ -619,20 +614,17 @@ impl Peer {
             Role::Learning(learner) => learner.end(&mut self.common, why),
             Role::Draining { .. } | Role::Looking(_) | Role::Retired => {}
         }
-        while let Some((link, _)) = self.parked.pop_first() {
-            self.common.hang_up(link, why);
-        }
+        self.send_away(why);
     }
 
     /// Begins an election, once everything is on the disk.
     fn try_elect(&mut self, now: Time) {
-        let Role::Draining { heard, until } = &mut self.role else {
+        let Role::Draining { until } = &self.role else {
             return;
         };
         if !self.common.is_settled() || now < *until {
             return;
         }
-        let heard = core::mem::take(heard);
         let candidate = Candidate {
             id: self.common.me,
             zxid: self.common.history.last(),
@@ -644,8 +636,8 @@ impl Peer {
         for (server, connected) in &self.connected {
             election.handle_peer(now, *server, *connected);
         }
-        for (server, message) in &heard {
-            election.handle_notification(now, *server, message);
+        for (server, message) in self.heard.take(now, self.common.timing.sync) {
+            election.handle_notification(now, server, &message);
         }
         self.role = Role::Looking(election);
     }
@@ -682,6 +674,7 @@ impl Peer {
             self.look(now, text);
             self.succeed(now, successor);
         }
+        self.send_away_unless_candidate();
         self.refresh_vote();
         self.begin_relay(now);
     }
@@ -722,9 +715,7 @@ impl Peer {
     }
 
     fn learn_from(&mut self, leader: ServerId) {
-        while let Some((link, _)) = self.parked.pop_first() {
-            self.common.hang_up(link, "this server does not lead");
-        }
+        self.send_away("this server does not lead");
         let manner = match self.standing {
             Standing::Abstaining => Manner::Heal,
             _ if self.common.is_voter(self.common.me) => Manner::Follow,

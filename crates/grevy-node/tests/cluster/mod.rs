@@ -254,6 +254,7 @@ impl Cluster {
         });
         for other in 0..self.len() {
             if other != at && self.is_up(other) {
+                self.channels.remove(&Channel::Election(at, other));
                 self.call(at, |node, now, _, _| {
                     node.election_peer(now, ServerId(other as i64 + 1), true);
                 });
@@ -280,11 +281,10 @@ impl Cluster {
         self.channels.retain(
             |channel, _| !matches!(channel, Channel::Election(a, b) if *a == at || *b == at),
         );
-        for other in 0..self.len() {
+        for other in (0..self.len()).filter(|other| *other != at) {
             if self.is_up(other) {
-                self.call(other, |node, now, _, _| {
-                    node.election_peer(now, ServerId(at as i64 + 1), false);
-                });
+                let channel = Channel::Election(at, other);
+                self.channels.insert(channel, [Message::Closed].into());
             }
         }
     }
@@ -650,6 +650,10 @@ impl Cluster {
                     node.election_message(now, from, &message);
                 });
             }
+            (Channel::Election(from, to), Message::Closed) => {
+                let from = ServerId(*from as i64 + 1);
+                self.call(*to, |node, now, _, _| node.election_peer(now, from, false));
+            }
             (Channel::Link(at, link), Message::Bytes(bytes)) => {
                 let (packet, len) = Packet::parse(&bytes, 1 << 20).unwrap().unwrap();
                 assert_eq!(len, bytes.len());
@@ -672,8 +676,28 @@ impl Cluster {
         }
     }
 
-    /// One thing happens somewhere.
+    /// One thing happens somewhere, or time passes.
     pub fn step(&mut self) {
+        if self.below(20) == 0 || !self.step_at_once() {
+            let micros = 1 + self.below(20_000) as u64;
+            self.pass(Duration::from_micros(micros));
+        }
+    }
+
+    /// Runs until `done`. Time passes only while nothing is under way, and no more than `limit`.
+    pub fn run_within(&mut self, what: &str, limit: Duration, done: impl Fn(&Self) -> bool) {
+        let end = self.now.time + limit;
+        while !done(self) {
+            if !self.step_at_once() {
+                self.pass(Duration::from_millis(1));
+                let notes = self.notes();
+                assert!(self.now.time <= end, "{what}: waits\n{}", notes.join("\n"));
+            }
+        }
+    }
+
+    /// One of the things that are under way happens; `false`: there is none.
+    fn step_at_once(&mut self) -> bool {
         let channels: Vec<Channel> = self
             .channels
             .keys()
@@ -689,9 +713,8 @@ impl Cluster {
             })
             .collect();
         let count = channels.len() + disks.len();
-        if count == 0 || self.below(20) == 0 {
-            let micros = 1 + self.below(20_000) as u64;
-            return self.pass(Duration::from_micros(micros));
+        if count == 0 {
+            return false;
         }
         let which = self.below(count);
         match channels.get(which) {
@@ -699,6 +722,7 @@ impl Cluster {
             None => self.disk_step(disks[which - channels.len()]),
         }
         self.note_applied();
+        true
     }
 
     fn pass(&mut self, time: Duration) {

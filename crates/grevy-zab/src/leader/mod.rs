@@ -39,7 +39,7 @@ pub(crate) struct Leader {
     deadline: Time,
     /// When it began to lead.
     began: Time,
-    /// Who has voted for it.
+    /// Who has voted for it, or said that it follows.
     electors: BTreeSet<ServerId>,
     /// The epoch, or the smallest that it may become.
     epoch: Epoch,
@@ -47,7 +47,7 @@ pub(crate) struct Leader {
     began_with: (Epoch, Zxid),
     /// Who has done what the phase waits for.
     support: BTreeSet<ServerId>,
-    /// Voters that have another leader, as they said last.
+    /// Voters that have another leader, or look for one in a later round, as they said last.
     elsewhere: BTreeSet<ServerId>,
     links: BTreeMap<LinkId, Progress>,
     doorkeeper: Doorkeeper,
@@ -182,11 +182,13 @@ impl Leader {
         })
     }
 
-    /// A voter says on the election port what it is doing. If too many have another leader,
-    /// nothing comes of this one, and it need not wait for its time to be over.
+    /// A voter says on the election port what it is doing. If too many have another leader than
+    /// the one of this `round`, or too many of those that have elected this one look for another,
+    /// nothing comes of it, and it need not wait for its time to be over.
     pub fn hear(
         &mut self,
         common: &Common,
+        round: i64,
         from: ServerId,
         message: &Notification,
     ) -> Result<(), Fall> {
@@ -194,15 +196,26 @@ impl Leader {
             return Ok(());
         }
         let follows = matches!(message.state, PeerState::Following | PeerState::Leading);
-        match follows && message.leader != common.me {
+        let is_elsewhere = match message.state {
+            PeerState::Looking => message.round > round,
+            _ => follows && message.leader != common.me,
+        };
+        match is_elsewhere {
             true => self.elsewhere.insert(from),
             false => self.elsewhere.remove(&from),
         };
+        if follows && !is_elsewhere {
+            self.electors.insert(from);
+        }
         let left = |server: ServerId| !self.elsewhere.contains(&server);
-        match common.members.is_quorum(left) {
+        let elected = |server: ServerId| self.electors.contains(&server);
+        let is_quorum = |of: &dyn Fn(ServerId) -> bool| common.members.is_quorum(of);
+        // A reconfiguration may have named it without electors.
+        let may_come = is_quorum(&|server| left(server) && elected(server)) || !is_quorum(&elected);
+        match is_quorum(&left) && may_come {
             true => Ok(()),
             false => Err(Fall(format!(
-                "too many servers have another leader, among them server {}",
+                "too many servers have another leader or look for one, among them server {}",
                 from.0
             ))),
         }

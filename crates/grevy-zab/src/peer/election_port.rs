@@ -12,10 +12,15 @@ use grevy_proto::election::{Notification, PeerState};
 impl Peer {
     /// A message came on the election port.
     pub fn handle_notification(&mut self, now: Time, from: ServerId, message: &Notification) {
-        match &mut self.role {
-            Role::Draining { heard, .. } => {
-                heard.insert(from, message.clone());
+        match self.role {
+            Role::Draining { .. } => self.heard.hear(now, from, message),
+            Role::Leading(_) | Role::Learning(_) => {
+                self.heard.hear_of_new(self.round, now, from, message);
             }
+            Role::Looking(_) | Role::Retired => {}
+        }
+        match &mut self.role {
+            Role::Draining { .. } | Role::Retired => {}
             Role::Looking(election) => election.handle_notification(now, from, message),
             Role::Leading(leader)
                 if message.state == PeerState::Looking
@@ -25,12 +30,11 @@ impl Peer {
                 self.look(now, text);
             }
             Role::Leading(leader) => {
-                let result = leader.hear(&self.common, from, message);
+                let result = leader.hear(&self.common, self.round, from, message);
                 self.answer(from, message);
                 self.judge(now, result);
             }
             Role::Learning(_) => self.answer(from, message),
-            Role::Retired => {}
         }
         self.advance(now);
     }
@@ -38,6 +42,9 @@ impl Peer {
     /// The election connection to `server` came up or went down.
     pub fn handle_peer(&mut self, now: Time, server: ServerId, connected: bool) {
         self.connected.insert(server, connected);
+        if !connected {
+            self.heard.forget(server);
+        }
         if let Role::Looking(election) = &mut self.role {
             election.handle_peer(now, server, connected);
         }

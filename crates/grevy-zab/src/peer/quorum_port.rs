@@ -21,7 +21,25 @@ impl Peer {
                 let timeout = self.common.timing.init;
                 self.common.output(Output::LinkTimeout { link, timeout });
                 self.parked.insert(link, None);
+                self.send_away_unless_candidate();
             }
+        }
+    }
+
+    /// Ends the connections of learners that wait for this server to lead.
+    pub(super) fn send_away(&mut self, why: &str) {
+        while let Some((link, _)) = self.parked.pop_first() {
+            self.common.hang_up(link, why);
+        }
+    }
+
+    /// Whoever has elected this server in vain had better look again at once: together with it
+    /// the others may be a quorum, and without it none.
+    pub(super) fn send_away_unless_candidate(&mut self) {
+        if let Role::Looking(election) = &self.role
+            && !election.may_lead()
+        {
+            self.send_away("this server has not been elected");
         }
     }
 

@@ -1,5 +1,6 @@
 use super::*;
 use core::time::Duration;
+use grevy_proto::election::Notification;
 
 const MEMBERS: &str = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2";
 
@@ -83,6 +84,72 @@ fn whom_nobody_can_follow_any_more_gives_way_at_once() {
     peer.handle_notification(Time(1), ServerId(1), &says(PeerState::Following, 3));
     let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
     assert!(outputs(&mut peer).iter().any(looks));
+}
+
+#[test]
+fn whom_an_elector_leaves_gives_way_at_once() {
+    let mut peer = elected();
+    outputs(&mut peer);
+    let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
+    // Of this round, it may be from before.
+    peer.handle_notification(Time(1), ServerId(1), &says(PeerState::Looking, 1));
+    assert!(!outputs(&mut peer).iter().any(looks));
+    let later = Notification {
+        round: 2,
+        ..says(PeerState::Looking, 1)
+    };
+    peer.handle_notification(Time(1), ServerId(1), &later);
+    assert!(outputs(&mut peer).iter().any(looks));
+    // It has not forgotten what it was told as it led.
+    assert_eq!(peer.round, 2);
+}
+
+#[test]
+fn a_follower_remembers_who_looked_before_it() {
+    for (since, connected, expected) in [(5, true, true), (6, true, false), (5, false, false)] {
+        let mut peer = start(1);
+        for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+            peer.handle_notification(Time(0), ServerId(from), &says(state, 3));
+        }
+        let vote = Notification {
+            round: 2,
+            ..says(PeerState::Looking, 2)
+        };
+        peer.handle_notification(Time(0), ServerId(2), &vote);
+        peer.handle_peer(Time(0), ServerId(2), connected);
+        let now = Time(0) + Duration::from_secs(since);
+        peer.handle_peer(now, ServerId(3), false);
+        peer.dial_failed(now, ServerId(3));
+        let elects = |output: &Output| matches!(output, Output::Dial { leader, .. } if *leader == ServerId(2));
+        let outputs = outputs(&mut peer);
+        assert_eq!(
+            outputs.iter().any(elects),
+            expected,
+            "{since} s, {connected}"
+        );
+    }
+}
+
+#[test]
+fn who_waits_for_a_server_that_votes_for_another_is_sent_away() {
+    for comes_first in [true, false] {
+        let mut peer = start(1);
+        let link = LinkId(1);
+        if comes_first {
+            peer.link_accepted(Time(0), link);
+        }
+        peer.handle_peer(Time(0), ServerId(2), true);
+        let waits =
+            |outputs: &[Output]| !outputs.iter().any(|o| matches!(o, Output::Hangup { .. }));
+        assert!(waits(&outputs(&mut peer)));
+        let mut better = says(PeerState::Looking, 3);
+        better.round = 5;
+        peer.handle_notification(Time(0), ServerId(2), &better);
+        if !comes_first {
+            peer.link_accepted(Time(0), link);
+        }
+        assert!(!waits(&outputs(&mut peer)));
+    }
 }
 
 #[test]
