@@ -107,6 +107,14 @@ fn one_at_a_time_holds_a_lock() {
 }
 
 #[test]
+fn a_lock_that_kazoo_holds_is_held() {
+    let place = Place::new("lock-kazoo");
+    place.ok(&["create", "/k/f4bd3a__lock__0000000000", "--parents"]);
+    let (code, out, _) = place.run(&["lock", "/k", "--wait", "0", "--", "echo", "got"]);
+    assert_eq!((code, out.as_str()), (124, ""));
+}
+
+#[test]
 fn the_exit_code_is_the_commands() {
     let place = Place::new("codes");
     for (command, code) in [
