@@ -225,10 +225,12 @@ fn a_semaphore_lets_so_many_in() {
 #[test]
 fn changes_are_told_in_order() {
     let place = Place::new("watch");
-    let script = "echo $GREVY_EVENT $GREVY_PATH; test $GREVY_EVENT != deleted || exit 9";
+    let script = "echo $GREVY_EVENT $GREVY_PATH; test $GREVY_EVENT != changed || exit 9; \
+                  test $GREVY_EVENT != deleted || kill -TERM $PPID";
     let child = place
         .command(&["watch", "-r", "/w", "--", "sh", "-c", script])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("the command can be run");
     wait_for(&place, "wchs", "Total watches:1");
@@ -236,7 +238,12 @@ fn changes_are_told_in_order() {
     place.ok(&["set", "/w/a", "x"]);
     place.ok(&["rm", "/w/a"]);
     let output = child.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(9));
+    assert_eq!(output.status.code(), Some(143));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "grevy: sh ended with 9 for changed /w/a\n",
+        "it is said, and the next change runs the command all the same"
+    );
     let told = String::from_utf8(output.stdout).expect("it prints text");
     assert_eq!(
         told,
@@ -261,6 +268,19 @@ fn a_change_is_printed_and_that_is_all() {
         (told["event"].as_str(), told["path"].as_str()),
         (Some("created"), Some("/w"))
     );
+}
+
+#[test]
+fn the_only_change_ends_as_its_command() {
+    let place = Place::new("watch-code");
+    let child = place
+        .command(&["watch", "/w", "--once", "--", "sh", "-c", "exit 9"])
+        .spawn()
+        .expect("the command can be run");
+    wait_for(&place, "wchs", "Total watches:1");
+    place.ok(&["create", "/w"]);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(9));
 }
 
 #[test]
@@ -289,6 +309,25 @@ fn a_new_session_goes_on_watching() {
     assert_eq!(next(), "reconnected /w\n");
     place.ok(&["create", "/w"]);
     assert_eq!(next(), "created /w\n");
+    terminate(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+}
+
+#[test]
+fn a_connection_that_comes_back_is_told() {
+    let mut place = Place::new("watch-absence");
+    let mut child = place
+        .command(&["watch", "/w", "--timeout", "30000"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command can be run");
+    wait_for(&place, "wchs", "Total watches:1");
+    place.kill();
+    place.restart();
+    let mut told = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    told.read_line(&mut line).expect("it prints text");
+    assert_eq!(line, "reconnected /w\n");
     terminate(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(143));
 }
