@@ -27,6 +27,16 @@ pub struct Data {
 }
 
 impl Data {
+    /// For what exists: nothing given is more likely forgotten than meant.
+    fn require(&self) -> Result<(), Failure> {
+        match self.text.is_some() || self.file.is_some() {
+            true => Ok(()),
+            false => Err(Failure::usage(
+                "give DATA ('' empties the znode), or --file - to read standard input",
+            )),
+        }
+    }
+
     fn read(&self) -> Result<Vec<u8>, Failure> {
         let Some(file) = &self.file else {
             return Ok(self.text.clone().unwrap_or_default().into_bytes());
@@ -145,7 +155,10 @@ pub fn create_parents(client: &Client, path: &str) -> Result<(), Failure> {
 Examples:
   grevy set /app/config --file config.json
   grevy set /app/config new --version 7
-  date | grevy set /app/now --file -")]
+  date | grevy set /app/now --file -
+  grevy set /app/flag ''                       no data
+
+Data is needed: without it nothing is changed, and the exit code is 2.")]
 pub struct Set {
     /// The znode.
     #[arg(value_parser = znode_path)]
@@ -165,6 +178,7 @@ pub struct Set {
 /// Sets it.
 pub fn set(arguments: &Set, out: &mut dyn Write) -> Result<Exit, Failure> {
     let path = &arguments.path;
+    arguments.data.require()?;
     let data = arguments.data.read()?;
     let connection = arguments.target.connect()?;
     let client = &connection.client;

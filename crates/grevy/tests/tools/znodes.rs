@@ -43,6 +43,11 @@ fn znodes_are_created_read_and_written() {
     let (_, out, _) = finish_with(place.command(&["set", "/a", "--file", "-"]), "from a pipe");
     assert_eq!(out, "");
     assert_eq!(place.ok(&["get", "/a", "--sync"]), "from a pipe");
+    let (code, ..) = finish_with(place.command(&["set", "/a"]), "");
+    assert_eq!(code, 2);
+    assert_eq!(place.ok(&["get", "/a"]), "from a pipe");
+    place.ok(&["set", "/a", ""]);
+    assert_eq!(place.ok(&["get", "/a"]), "");
     assert_eq!(place.ok(&["set", "/new", "x", "--create"]), "");
     assert_eq!(place.ok(&["rm", "/new"]), "");
 }
@@ -81,6 +86,11 @@ fn failures_are_one_line_and_a_code() {
             &["rm", "-r", "/"],
             2,
             "the root cannot be deleted; name the znodes below it",
+        ),
+        (
+            &["set", "/a"],
+            2,
+            "give DATA ('' empties the znode), or --file - to read standard input",
         ),
         (
             &["set", "/a", "--file", "/no/such/file"],
