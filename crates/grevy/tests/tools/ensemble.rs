@@ -1,7 +1,10 @@
 //! What servers say of themselves.
 
-use crate::place::{Place, finish, grevy};
+use crate::place::{Place, directory, finish, grevy};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 fn objects(text: &str) -> Vec<Value> {
     let lines = text.lines().map(serde_json::from_str);
@@ -55,6 +58,59 @@ fn looks_are_printed_where_there_is_no_terminal() {
     assert_eq!(looks.len(), 2);
     assert!(looks[0]["requestsPerSecond"].is_null());
     assert!(looks[1]["requestsPerSecond"].is_number());
+}
+
+#[test]
+fn an_ensemble_on_taken_ports_is_not_started() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("it has one").port();
+    let folder = directory("ensemble-taken").join("ensemble");
+    let arguments = [
+        "ensemble",
+        "--servers",
+        "1",
+        "--port",
+        &port.to_string(),
+        "--dir",
+        folder.to_str().expect("it is text"),
+    ];
+    let (code, out, err) = finish(grevy(&arguments));
+    assert_eq!((code, out.as_str()), (1, ""));
+    let said = format!("grevy: server 1 needs port {port}: ");
+    assert!(err.starts_with(&said) && err.lines().count() == 1, "{err}");
+    assert!(!folder.exists());
+}
+
+#[test]
+fn an_ensemble_that_nobody_reads_of_ends_with_its_servers() {
+    let folder = directory("ensemble-pipe");
+    // Ports that are free in all likelihood: four in a row of their kinds.
+    let port = 20_000 + u16::try_from(std::process::id() % 10_000).expect("it is small");
+    let mut child = grevy(&[
+        "ensemble",
+        "--servers",
+        "1",
+        "--port",
+        &port.to_string(),
+        "--dir",
+    ])
+    .arg(&folder)
+    .stdout(Stdio::piped())
+    .spawn()
+    .expect("the command can be run");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let pid = loop {
+        let line = lines.next().expect("it says more").expect("it is text");
+        let mut words = line.split_whitespace().skip_while(|word| *word != "pid");
+        if let Some(pid) = words.nth(1) {
+            break pid.to_owned();
+        }
+    };
+    drop(lines);
+    // Something that it would tell.
+    let killed = Command::new("kill").args(["-KILL", &pid]).status();
+    assert!(killed.is_ok_and(|status| status.success()));
+    assert_eq!(child.wait().expect("it ends").code(), Some(141));
 }
 
 #[test]
