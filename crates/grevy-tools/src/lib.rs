@@ -10,8 +10,10 @@ pub mod output;
 pub mod recipes;
 pub mod znodes;
 
+mod interrupt;
 mod progress;
 mod prompt;
+mod replace;
 
 use clap::Subcommand;
 use exit::Failure;

@@ -20,7 +20,7 @@ Examples:
   grevy lock /locks/backup --wait 0 -- ./backup.sh      give up if somebody else has it
 
 The znodes are those of Curator's InterProcessMutex, _c_<uuid>-lock-NNNNNNNNNN; kazoo's stand in the same
-line, and kazoo heeds these with Lock(..., extra_lock_patterns=["-lock-"]). The command finds in its
+line, and kazoo heeds these with Lock(..., extra_lock_patterns=['-lock-']). The command finds in its
 environment GREVY_LOCK, the path; GREVY_NODE, its own znode; and GREVY_FENCE, a number that grows from
 holder to holder. If the session is lost, or another process may have the lock soon, the command gets
 SIGTERM. Signals are handed on to it. When it has ended, the lock is released.
