@@ -4,6 +4,7 @@ use super::connection::{Target, znode_path};
 use super::walk::{Want, users_own, walk};
 use super::window::Window;
 use crate::exit::{At, Exit, Failure};
+use crate::interrupt;
 use crate::output;
 use crate::progress::Progress;
 use clap::Args;
@@ -11,6 +12,9 @@ use grevy_cli::client::{Client, ClientError};
 use grevy_proto::ErrorCode;
 use serde_json::json;
 use std::io::Write;
+
+/// For whoever interrupts it.
+pub const AGAIN: &str = "run it again to go on";
 
 /// What to delete.
 #[derive(Debug, Args)]
@@ -51,6 +55,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         ));
     }
     let connection = arguments.target.connect()?;
+    interrupt::listen_for(AGAIN)?;
     let client = &connection.client;
     for path in &arguments.paths {
         let deleted = match arguments.recursive || arguments.dry_run {
@@ -109,6 +114,15 @@ pub fn delete_each(client: &Client, paths: Vec<String>) -> Result<u64, Failure> 
     let mut step = || progress.step();
     let mut window = Window::new(&gone, &mut step);
     for path in paths {
+        if let Err(failure) = interrupt::check() {
+            window.finish().map_err(again)?;
+            return Err(interrupt::with_count(
+                failure,
+                progress.done(),
+                "deleted",
+                AGAIN,
+            ));
+        }
         let pending = client.submit_delete(&path);
         window.push(path, pending).map_err(again)?;
     }

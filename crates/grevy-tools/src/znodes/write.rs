@@ -3,7 +3,7 @@
 use super::connection::{Target, znode_path};
 use super::walk::{Want, everything, walk};
 use super::window::Window;
-use crate::exit::{At, Exit, Failure};
+use crate::exit::{ADD_PARENTS, At, Exit, Failure};
 use crate::output;
 use clap::Args;
 use grevy_cli::acl;
@@ -109,12 +109,12 @@ pub fn create(arguments: &Create, out: &mut dyn Write) -> Result<Exit, Failure> 
     if arguments.parents {
         create_parents(&connection.client, path)?;
     }
+    let bytes = node.data.as_ref().map_or(0, Vec::len);
     let created = match connection.client.create(path, &node) {
         Err(error) if error.is(ErrorCode::NoNode) => {
-            let why = format!("{path}: the parent does not exist; add --parents to create it");
-            return Err(Failure::new(Exit::NoNode, why));
+            return Err(Failure::no_parent(path, ADD_PARENTS));
         }
-        created => created.at(path)?,
+        created => created.map_err(|error| Failure::write(&error, path, bytes))?,
     };
     match arguments.target.is_json() {
         true => output::line(out, &json!({"path": created}))?,
@@ -180,8 +180,10 @@ pub fn set(arguments: &Set, out: &mut dyn Write) -> Result<Exit, Failure> {
     let path = &arguments.path;
     arguments.data.require()?;
     let data = arguments.data.read()?;
+    let bytes = data.len();
     let connection = arguments.target.connect()?;
     let client = &connection.client;
+    let failed = |error| Failure::write(&error, path, bytes);
     let version = match client.set_data(path, &data, arguments.version) {
         Err(error) if error.is(ErrorCode::NoNode) && arguments.create => {
             let node = Node {
@@ -190,10 +192,10 @@ pub fn set(arguments: &Set, out: &mut dyn Write) -> Result<Exit, Failure> {
                 mode: CreateMode::Persistent,
                 ttl: 0,
             };
-            client.create(path, &node).at(path)?;
+            client.create(path, &node).map_err(failed)?;
             0
         }
-        set => set.at(path)?.version,
+        set => set.map_err(failed)?.version,
     };
     if arguments.target.is_json() {
         output::line(out, &json!({"path": path, "version": version}))?;

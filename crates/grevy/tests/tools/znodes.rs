@@ -1,8 +1,11 @@
 //! One-shot commands against a server.
 
-use crate::place::{Place, finish, finish_with, grevy};
+use crate::place::{PATIENCE, Place, finish, finish_with, grevy, terminate};
 use serde_json::{Value, json};
 use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::Instant;
 
 fn lines(text: &str) -> Vec<&str> {
     text.lines().collect()
@@ -64,7 +67,17 @@ fn failures_are_one_line_and_a_code() {
         (
             &["create", "/x/y"],
             3,
-            "/x/y: the parent does not exist; add --parents to create it",
+            "/x/y: its parent /x does not exist; add --parents to create it",
+        ),
+        (
+            &["cp", "-r", "/a", "/x/y"],
+            3,
+            "/x/y: its parent /x does not exist; add --parents to create it",
+        ),
+        (
+            &["mv", "/a", "/x/y"],
+            3,
+            "/x/y: its parent /x does not exist; add --parents to create it",
         ),
         (
             &["rm", "/a"],
@@ -116,6 +129,28 @@ fn failures_are_one_line_and_a_code() {
             "{arguments:?}"
         );
     }
+    let large = place.directory.join("large");
+    fs::write(&large, vec![b'x'; 2 << 20]).expect("a file for the test");
+    let large = large.to_str().expect("it is text");
+    for arguments in [
+        ["set", "/a", "--file", large],
+        ["create", "/c", "--file", large],
+    ] {
+        let (code, _, err) = place.run(&arguments);
+        let why =
+            "2097152 bytes are more than it takes (jute.maxbuffer, about 1 MiB if it is not set)";
+        assert_eq!(code, 8, "{err}");
+        assert!(err.contains(why) && err.lines().count() == 1, "{err}");
+    }
+    let (code, _, err) = finish_with(
+        place.command(&["import"]),
+        "{\"path\":\"/i\"}\n{\"path\":\"/i/j/k\"}\n",
+    );
+    assert_eq!(code, 3);
+    assert_eq!(
+        err,
+        "grevy: /i/j/k: its parent /i/j does not exist; its line has to come before\n"
+    );
     let (code, _, err) = finish(grevy(&["get", "a"]));
     assert_eq!(code, 2);
     assert!(err.contains("Path must start with / character"), "{err}");
@@ -253,6 +288,98 @@ fn what_is_exported_can_be_imported() {
 }
 
 #[test]
+fn what_may_not_be_read_is_said_and_passed_over() {
+    let place = Place::new("denied");
+    for path in ["/a", "/a/b", "/a/c", "/a/c/below", "/a/d"] {
+        place.ok(&["create", path, "12345"]);
+    }
+    place.ok(&["setAcl", "/a/c", "digest:bob:x:r"]);
+    let said = "grevy: /a/c: the znode's ACL does not allow this; name an identity that it allows \
+                with --auth scheme:id\n";
+    for (arguments, expected) in [
+        (&["tree", "/a"][..], "/a\n├── b\n└── d\n\n3 znodes\n"),
+        (&["find", "/a"], "/a\n/a/b\n/a/d\n"),
+        (&["find", "/a", "--contains", "3"], "/a\n/a/b\n/a/d\n"),
+        (&["ls", "-R", "/a"], "/a\n/a/b\n/a/d\n"),
+    ] {
+        let seen = place.run(arguments);
+        let expected = (5, expected.to_owned(), said.to_owned());
+        assert_eq!(seen, expected, "{arguments:?}");
+    }
+    let (code, out, err) = place.run(&["du", "/a", "--output", "json"]);
+    assert_eq!((code, err.as_str()), (5, said));
+    assert_eq!(
+        object(lines(&out)[0]),
+        json!({"path": "/a", "znodes": 3, "bytes": 15})
+    );
+    let local = place.directory.join("local");
+    let get = ["config", "get", "/a", local.to_str().expect("it is text")];
+    assert_eq!(place.run(&get), (5, String::new(), said.to_owned()));
+    assert!(!local.exists());
+}
+
+#[test]
+fn an_export_that_fails_leaves_the_file_that_was_there() {
+    let place = Place::new("export-file");
+    place.ok(&["create", "/a/b", "--parents"]);
+    place.ok(&["create", "/a/mine", "--acl", "digest:bob:x:cdrwa"]);
+    let file = place.directory.join("export.jsonl");
+    let name = file.to_str().expect("it is text");
+    fs::write(&file, "old\n").expect("a file for the test");
+    for (path, code) in [("/none", 3), ("/a", 5)] {
+        assert_eq!(place.run(&["export", path, "--file", name]).0, code);
+        assert_eq!(fs::read_to_string(&file).expect("it is there"), "old\n");
+    }
+    let hidden = fs::read_dir(&place.directory).expect("it is there");
+    let hidden = hidden.filter(|entry| {
+        let name = entry.as_ref().map(|entry| entry.file_name());
+        name.is_ok_and(|name| name.to_string_lossy().starts_with('.'))
+    });
+    assert_eq!(hidden.count(), 0, "nothing is left behind");
+    place.ok(&["export", "/a/b", "--file", name]);
+    let exported = fs::read_to_string(&file).expect("it is there");
+    assert!(exported.starts_with("{\"path\":\"/a/b\""), "{exported}");
+}
+
+#[test]
+fn an_interrupted_import_says_how_to_go_on() {
+    let place = Place::new("import-interrupted");
+    let mut child = place
+        .command(&["import"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command can be run");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // More than it writes at a time; then it waits for more.
+    for n in 0..200 {
+        writeln!(
+            stdin,
+            "{{\"path\":\"/a{}\"}}",
+            if n == 0 {
+                String::new()
+            } else {
+                format!("/{n}")
+            }
+        )
+        .expect("it reads");
+    }
+    let end = Instant::now() + PATIENCE;
+    while place.run(&["stat", "/a/100"]).0 != 0 {
+        assert!(Instant::now() < end, "nothing was written");
+    }
+    terminate(&child);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("grevy: interrupted; "), "{said}");
+    assert!(
+        said.ends_with("run it again with --existing keep to go on\n"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_cluster_is_mirrored_and_again_after_changes() {
     let here = Place::new("mirror-here");
     let there = Place::new("mirror-there");
@@ -277,5 +404,8 @@ fn a_cluster_is_mirrored_and_again_after_changes() {
         "2 the same, created 0, changed 0, deleted 2\n"
     );
     assert_eq!(there.ok(&["get", "/copy/app/a"]), "other");
+    let (code, _, err) = here.run(&["mirror", "/app", "--to-server", "127.0.0.1:1"]);
+    assert_eq!(code, 6);
+    assert!(err.ends_with("(--to-server says where)\n"), "{err}");
     assert_eq!(lines(&there.ok(&["ls", "/copy/app"])), ["a"]);
 }
