@@ -45,6 +45,7 @@ pub fn run(args: impl Iterator<Item = String>) -> ExitCode {
     let options = Options::parse(args);
     if options.help {
         console.err(&usage_of_all());
+        console.err(options::HELP);
         return ExitCode::SUCCESS;
     }
     if let Some(complaint) = &options.complaint {
