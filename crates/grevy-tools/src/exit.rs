@@ -96,10 +96,7 @@ impl Failure {
 
     /// What would be written has no parent.
     pub fn no_parent(path: &str, hint: &str) -> Self {
-        let parent = match path.rsplit_once('/') {
-            Some((parent, _)) if !parent.is_empty() => parent,
-            _ => "/",
-        };
+        let parent = parent(path);
         let text = format!("{path}: its parent {parent} does not exist; {hint}");
         Self::new(Exit::NoNode, text)
     }
@@ -126,7 +123,13 @@ impl Failure {
             path => format!("{path}: "),
         };
         let (exit, text) = match ErrorCode::from_wire(error.code()) {
-            Some(ErrorCode::NoNode) => (Exit::NoNode, "the znode does not exist".to_owned()),
+            Some(ErrorCode::NoNode) => (
+                Exit::NoNode,
+                format!(
+                    "the znode does not exist; grevy ls {} shows what does",
+                    parent(path)
+                ),
+            ),
             Some(ErrorCode::NodeExists) => (Exit::Conflict, "the znode exists already".to_owned()),
             Some(ErrorCode::NotEmpty) => (
                 Exit::Conflict,
@@ -173,6 +176,13 @@ impl Failure {
             _ => (Exit::Refused, error.to_string()),
         };
         Self::new(exit, format!("{about}{text}"))
+    }
+}
+
+fn parent(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some((parent, _)) if !parent.is_empty() => parent,
+        _ => "/",
     }
 }
 

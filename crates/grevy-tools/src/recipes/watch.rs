@@ -7,6 +7,7 @@ use crate::output;
 use crate::znodes::connection::{Target, znode_path};
 use clap::Args;
 use grevy_cli::client::{EventKind, KeeperState, WatchMode, WatchedEvent};
+use grevy_proto::Zxid;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::io::Write;
@@ -165,7 +166,10 @@ fn tell(
     };
     if arguments.command.is_empty() {
         match arguments.target.is_json() {
-            true => output::line(out, &json!({"event": kind, "path": path, "zxid": zxid}))?,
+            true => {
+                let zxid = (*zxid >= 0).then(|| Zxid(*zxid).to_string());
+                output::line(out, &json!({"event": kind, "path": path, "zxid": zxid}))?;
+            }
             false => writeln!(out, "{kind} {path}")?,
         }
         out.flush()?;

@@ -1,7 +1,7 @@
 //! `grevy import`: writes what `grevy export` wrote.
 
 use super::connection::{Target, znode_path};
-use super::store::{Existing, KEEP, Record, moved, store};
+use super::store::{Existing, KEEP, Record, moved, store, would_store};
 use super::write::create_parents;
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
@@ -37,7 +37,7 @@ pub struct Arguments {
     /// What becomes of znodes that exist already.
     #[arg(long, value_enum, default_value_t)]
     existing: Existing,
-    /// Read everything, check it, and write nothing.
+    /// Read everything, check it and what exists already, and write nothing.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -62,12 +62,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let records = records.filter(|record| !matches!(record, Ok(record) if record.path == "/"));
     let written = match arguments.dry_run {
         true => {
-            let mut count = 0;
-            for record in records {
-                record?;
-                count += 1;
-            }
-            count
+            let connection = arguments.target.connect()?;
+            would_store(&connection.client, records, arguments.existing)?
         }
         false => {
             let connection = arguments.target.connect()?;

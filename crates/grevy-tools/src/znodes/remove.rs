@@ -25,7 +25,8 @@ Examples:
   grevy rm -r /app/old /app/older
 
 With -r, children go before their parents. If others create znodes there meanwhile, their parents
-stay, and the exit code is 4: run it again.")]
+stay, and the exit code is 4: run it again. What cannot be deleted is told and passed over; the exit code is
+that of the first.")]
 pub struct Arguments {
     /// The znodes.
     #[arg(required = true, value_name = "PATH", value_parser = znode_path)]
@@ -57,6 +58,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let connection = arguments.target.connect()?;
     interrupt::listen_for(AGAIN)?;
     let client = &connection.client;
+    let mut exit = Exit::Done;
     for path in &arguments.paths {
         let deleted = match arguments.recursive || arguments.dry_run {
             true => remove_all(arguments, client, path, out),
@@ -67,13 +69,24 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         };
         let deleted = match deleted {
             Err(failure) if failure.exit == Exit::NoNode && arguments.force => 0,
+            // The others may be deleted all the same; nothing can be done without a server.
+            Err(failure)
+                if matches!(failure.exit, Exit::NoNode | Exit::Conflict | Exit::Denied) =>
+            {
+                eprintln!("grevy: {failure}");
+                exit = match exit {
+                    Exit::Done => failure.exit,
+                    first => first,
+                };
+                continue;
+            }
             deleted => deleted?,
         };
         if arguments.target.is_json() && !arguments.dry_run {
             output::line(out, &json!({"path": path, "deleted": deleted}))?;
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn remove_all(
@@ -100,7 +113,7 @@ fn remove_all(
     }
     for path in &paths {
         match arguments.target.is_json() {
-            true => output::line(out, &json!({"path": path, "deleted": 0}))?,
+            true => output::line(out, &json!({"path": path, "deleted": 0, "dryRun": true}))?,
             false => writeln!(out, "{path}")?,
         }
     }

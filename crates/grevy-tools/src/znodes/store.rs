@@ -2,7 +2,7 @@
 
 use super::walk::Found;
 use super::window::{WINDOW, Window};
-use crate::exit::{Failure, USUAL_MAX};
+use crate::exit::{At, Failure, USUAL_MAX};
 use crate::interrupt;
 use clap::ValueEnum;
 use grevy_cli::client::{Client, ClientError, Node, Pending};
@@ -70,6 +70,43 @@ pub fn store(
             return Ok(written);
         }
         written += store_batch(client, &batch, existing, no_parent, step)?;
+    }
+}
+
+/// As [`store`], but only looks: how many would be created or changed, or what exists already.
+pub fn would_store(
+    client: &Client,
+    records: impl IntoIterator<Item = Result<Record, Failure>>,
+    existing: Existing,
+) -> Result<u64, Failure> {
+    let mut records = records.into_iter();
+    let mut count = 0;
+    loop {
+        interrupt::check()?;
+        let batch: Vec<Record> = records.by_ref().take(WINDOW).collect::<Result<_, _>>()?;
+        if batch.is_empty() {
+            return Ok(count);
+        }
+        let asked = batch
+            .iter()
+            .map(|record| client.submit_get_acl(&record.path));
+        let asked: Vec<_> = asked.collect();
+        for (record, asked) in batch.iter().zip(asked) {
+            let exists = match asked.wait() {
+                Err(error) if error.is(ErrorCode::NoNode) => false,
+                // It is there for those who may see it.
+                Err(error) if error.is(ErrorCode::NoAuth) => true,
+                asked => asked.at(&record.path).map(|_| true)?,
+            };
+            match existing {
+                Existing::Fail if exists => {
+                    let error = ClientError::Server(ErrorCode::NodeExists.wire());
+                    return Err(Failure::request(&error, &record.path));
+                }
+                Existing::Keep if exists => {}
+                _ => count += 1,
+            }
+        }
     }
 }
 

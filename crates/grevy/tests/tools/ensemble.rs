@@ -23,7 +23,7 @@ fn servers_are_shown_with_what_they_do() {
     assert_eq!(words[..3], ["-", place.server.as_str(), "standalone"]);
     let json = objects(&place.ok(&["status", "--output", "json"]));
     assert_eq!(json[0]["mode"], "standalone");
-    assert_eq!(json[0]["lag"], "0");
+    assert_eq!(json[0]["lag"], 0);
     assert!(json[0]["watches"].is_u64() && json[0]["sessions"].is_u64());
 }
 

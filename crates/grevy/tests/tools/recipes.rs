@@ -268,6 +268,8 @@ fn a_change_is_printed_and_that_is_all() {
         (told["event"].as_str(), told["path"].as_str()),
         (Some("created"), Some("/w"))
     );
+    let zxid = told["zxid"].as_str().expect("it is a string");
+    assert!(zxid.starts_with("0x"), "{zxid}");
 }
 
 #[test]

@@ -61,8 +61,16 @@ fn failures_are_one_line_and_a_code() {
     place.ok(&["create", "/a/b", "--parents"]);
     place.ok(&["create", "/mine", "--acl", "digest:bob:x:cdrwa"]);
     for (arguments, code, expected) in [
-        (&["get", "/none"][..], 3, "/none: the znode does not exist"),
-        (&["stat", "/none"], 3, "/none: the znode does not exist"),
+        (
+            &["get", "/none"][..],
+            3,
+            "/none: the znode does not exist; grevy ls / shows what does",
+        ),
+        (
+            &["stat", "/a/none"],
+            3,
+            "/a/none: the znode does not exist; grevy ls /a shows what does",
+        ),
         (&["create", "/a"], 4, "/a: the znode exists already"),
         (
             &["create", "/x/y"],
@@ -151,9 +159,38 @@ fn failures_are_one_line_and_a_code() {
         err,
         "grevy: /i/j/k: its parent /i/j does not exist; its line has to come before\n"
     );
-    let (code, _, err) = finish(grevy(&["get", "a"]));
-    assert_eq!(code, 2);
-    assert!(err.contains("Path must start with / character"), "{err}");
+    for (arguments, expected) in [
+        (
+            &["get", "a"][..],
+            "grevy: invalid value 'a' for '<PATH>': Path must start with / character; \
+             see grevy get --help\n",
+        ),
+        (
+            &["get"],
+            "grevy: the following required arguments were not provided: <PATH>; \
+             see grevy get --help\n",
+        ),
+        (
+            &["config", "get", "/a", "b", "--bogus"],
+            "grevy: unexpected argument '--bogus' found; tip: to pass '--bogus' as a value, use \
+             '-- --bogus'; see grevy config get --help\n",
+        ),
+    ] {
+        let seen = finish(grevy(arguments));
+        assert_eq!(
+            seen,
+            (2, String::new(), expected.to_owned()),
+            "{arguments:?}"
+        );
+    }
+    place.ok(&["create", "/gone"]);
+    let (code, _, err) = place.run(&["rm", "/none", "/gone"]);
+    assert_eq!(code, 3);
+    assert!(
+        err.starts_with("grevy: /none: ") && err.lines().count() == 1,
+        "{err}"
+    );
+    assert_eq!(place.run(&["stat", "/gone"]).0, 3, "it goes on");
     assert_eq!(place.ok(&["rm", "--force", "/none"]), "");
 }
 
@@ -242,6 +279,9 @@ fn subtrees_are_copied_moved_and_removed() {
         lines(&dry),
         ["/moved/200", "/moved/100", "/moved/000", "/moved"]
     );
+    let dry = place.ok(&["rm", "/moved/000", "--dry-run", "--output", "json"]);
+    let expected = json!({"path": "/moved/000", "deleted": 0, "dryRun": true});
+    assert_eq!(object(&dry), expected);
     let removed = place.ok(&["rm", "-r", "/moved", "--output", "json"]);
     assert_eq!(object(&removed), json!({"path": "/moved", "deleted": 4}));
     assert_eq!(place.run(&["stat", "/moved"]).0, 3);
@@ -279,6 +319,15 @@ fn what_is_exported_can_be_imported() {
     assert_eq!(other.ok(&["export", "/x/y"]), export.replace("/a", "/x/y"));
     let dry = finish_with(other.command(&["import", "--dry-run"]), &export);
     assert_eq!(dry.1, "3 znodes are in order\n");
+    let to = ["import", "--to", "/x/y", "--dry-run"];
+    let (code, _, err) = finish_with(other.command(&to), &export);
+    assert_eq!(
+        (code, err.as_str()),
+        (4, "grevy: /x/y: the znode exists already\n")
+    );
+    let keep = [&to[..], &["--existing", "keep", "--output", "json"]].concat();
+    let (_, out, _) = finish_with(other.command(&keep), &export);
+    assert_eq!(object(&out), json!({"written": 0, "dryRun": true}));
     let (code, _, err) = finish_with(other.command(&["import"]), "{\"path\":\"/z\"}\nnonsense\n");
     assert_eq!(code, 2);
     assert!(
