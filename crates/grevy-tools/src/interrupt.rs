@@ -13,7 +13,7 @@ static IS_WANTED: AtomicBool = AtomicBool::new(false);
 /// How long work may take to come to an end by itself: it may wait for a server, or for input.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// From now on SIGINT, SIGTERM and SIGHUP let [`check`] fail. If the process is still there some
+/// From now on signals let [`check`] fail. If the process is still there some
 /// time later, or at a second signal, `give_up` is called and the process ends.
 pub fn listen(give_up: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let events = Events::new()?;

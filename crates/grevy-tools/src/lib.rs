@@ -18,6 +18,7 @@ mod replace;
 use clap::Subcommand;
 use exit::Failure;
 use recipes::child::Ran;
+use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
@@ -80,6 +81,14 @@ pub enum Tool {
     Semaphore(recipes::semaphore::Arguments),
     /// Run a command, or print a line, for each change of a znode or subtree.
     Watch(recipes::watch::Arguments),
+}
+
+/// What `main` has to do before anything else: becomes the command that lock, elect, semaphore or
+/// watch runs, if this process was started for that. Returns `None` if not, or if that failed an
+/// exit code.
+pub fn become_command(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let ran = recipes::bound::become_command(arguments)?;
+    Some(ExitCode::from(report(ran)))
 }
 
 /// Runs a tool to its end.

@@ -41,6 +41,9 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    if let Some(exit) = grevy_tools::become_command(std::env::args_os().skip(1)) {
+        return exit;
+    }
     let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) => return refuse(&error),

@@ -29,8 +29,7 @@ heard of for a while and changes may have been missed, since servers do not tell
 If the session is lost, a new one is opened. If the command fails, a line says so, and the next change runs it
 again. Ctrl-C ends it.
 
-Exit codes: with --once the command's, or 0 without one; 128 + the signal if one ended it; 126 and 127 the
-command was not run.")]
+Exit codes: with --once the command's, or 0 without one; 128 + the signal if one ended it.")]
 pub struct Arguments {
     /// The znode; it need not exist.
     #[arg(value_parser = znode_path)]
@@ -182,7 +181,11 @@ fn tell(
     ];
     let child = match Child::run(&arguments.command, &variables, events.sender()) {
         Ok(child) => child,
-        Err(not_run) => return Ok(Some(not_run.into())),
+        Err(not_run) if arguments.once => return Ok(Some(not_run.into())),
+        Err(not_run) => {
+            eprintln!("grevy: {}", not_run.message);
+            return Ok(None);
+        }
     };
     let mut signal = None;
     loop {

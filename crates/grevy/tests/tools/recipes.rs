@@ -1,6 +1,6 @@
 //! Commands that run other commands, with several processes and a server that goes away.
 
-use crate::place::{Place, terminate};
+use crate::place::{Place, signal, terminate};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -145,6 +145,42 @@ fn a_signal_ends_the_command_and_releases_the_lock() {
     terminate(&holder.child);
     assert_eq!(holder.end(), (143, String::new()));
     assert_eq!(place.ok(&["ls", "/l"]), "");
+}
+
+#[test]
+fn signals_with_a_meaning_of_their_own_are_handed_on() {
+    let place = Place::new("signals");
+    for (name, code) in [("USR1", 31), ("USR2", 32), ("QUIT", 33), ("INT", 34)] {
+        let script = format!("trap 'exit {code}' {name}; echo ready; while :; do sleep 0.05; done");
+        let mut child = place
+            .command(&["lock", "/l", "--", "sh", "-c", &script])
+            .stdout(Stdio::piped())
+            // A terminal's keys would be thought to have sent these.
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the command can be run");
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        stdout.read_line(&mut line).expect("it prints text");
+        signal(&child, name);
+        assert_eq!(child.wait().expect("it ends").code(), Some(code), "{name}");
+    }
+}
+
+#[test]
+fn a_command_does_not_outlive_who_ran_it() {
+    let place = Place::new("killed");
+    let mut holder = Held::start(&place, &["lock", "/l"]);
+    holder.held();
+    holder.child.kill().expect("it can be killed");
+    // Its input is open, so nothing else ends the command and closes its output.
+    let mut rest = String::new();
+    let read = holder.stdout.read_to_string(&mut rest);
+    assert_eq!(
+        (read.expect("it is text"), holder.stdin.is_some()),
+        (0, true)
+    );
+    holder.child.wait().expect("it has ended");
 }
 
 #[test]
