@@ -35,8 +35,8 @@ use terminal::Completion;
 /// command to run once. Without a command, commands are read: with a line editor from a
 /// terminal, else a line each from stdin.
 ///
-/// Returns the last command's exit code: 0; 1 if it failed; 127 if there is no such command; 2
-/// for a configuration that cannot be used.
+/// Returns the last command's exit code: 0; 1 if it failed, or 3 to 7 if a request did; 127 if there
+/// is no such command; 2 for a configuration that cannot be used.
 ///
 /// The session of a single command, or of commands from a pipe that do not end with `quit`, is
 /// left to its timeout, as Java's program does.

@@ -89,7 +89,7 @@ fn lines_become_requests_and_answers_become_text() {
             vec![(read(12, "/a"), NO_NODE, vec![])],
             "",
             "Node does not exist: /a\n",
-            1,
+            3,
         ),
         ("ls a", vec![], "", "Path must start with / character\n", 1),
         (
@@ -138,7 +138,7 @@ fn lines_become_requests_and_answers_become_text() {
             vec![(read(3, "/a"), NO_NODE, vec![])],
             "",
             "Node does not exist: /a\n",
-            1,
+            3,
         ),
         (
             "create -s /a x",
@@ -175,7 +175,7 @@ fn lines_become_requests_and_answers_become_text() {
             vec![(delete("/a", 3), -103, vec![])],
             "",
             "version No is not valid : /a\n",
-            1,
+            4,
         ),
         (
             "deleteall -b 0 /a",
