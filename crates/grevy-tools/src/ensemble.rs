@@ -1,5 +1,6 @@
 //! Tools for the servers of an ensemble.
 
+pub mod configuration;
 pub mod members;
 pub mod screen;
 pub mod server;

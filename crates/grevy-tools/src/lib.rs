@@ -69,6 +69,13 @@ pub enum Tool {
     Status(ensemble::status::Arguments),
     /// Show the servers of an ensemble live.
     Top(ensemble::top::Arguments),
+    /// Show the configuration of an ensemble: who votes, who observes, where.
+    Members(ensemble::configuration::Arguments),
+    /// Let a server catch up with its leader.
+    Sync(znodes::session::Sync),
+    /// Show as whom the servers know this client.
+    #[command(name = "whoami")]
+    WhoAmI(znodes::session::WhoAmI),
     /// Measure how fast a server or ensemble is.
     Bench(bench::Arguments),
     /// Make a subtree like a local file or folder, or the other way round.
@@ -137,6 +144,9 @@ fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<u8, Failure> {
         Tool::Export(arguments) => znodes::export::run(arguments, out),
         Tool::Import(arguments) => znodes::import::run(arguments, out),
         Tool::Status(arguments) => ensemble::status::run(arguments, out),
+        Tool::Members(arguments) => ensemble::configuration::run(arguments, out),
+        Tool::Sync(arguments) => znodes::session::sync(arguments, out),
+        Tool::WhoAmI(arguments) => znodes::session::who_am_i(arguments, out),
         Tool::Bench(arguments) => bench::run(arguments, out),
         Tool::Config(arguments) => config::run(arguments, out),
         Tool::Top(arguments) => ensemble::top::run(arguments, out),

@@ -12,6 +12,7 @@ pub mod mirror;
 pub mod read;
 pub mod remove;
 pub mod rename;
+pub mod session;
 pub mod store;
 pub mod tree;
 pub mod walk;

@@ -1,7 +1,7 @@
 //! What servers say of themselves.
 
 use crate::place::{Place, directory, finish, grevy};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -25,6 +25,24 @@ fn servers_are_shown_with_what_they_do() {
     assert_eq!(json[0]["mode"], "standalone");
     assert_eq!(json[0]["lag"], 0);
     assert!(json[0]["watches"].is_u64() && json[0]["sessions"].is_u64());
+}
+
+#[test]
+fn a_server_catches_up_and_tells_who_asks() {
+    let place = Place::new("session");
+    assert_eq!(place.ok(&["sync"]), "");
+    let synced = objects(&place.ok(&["sync", "/", "--output", "json"]));
+    assert_eq!(synced, [json!({"path": "/", "synced": true})]);
+    let who = place.ok(&["whoami", "--auth", "digest:bob:secret"]);
+    let who: Vec<&str> = who.lines().collect();
+    assert!(
+        who.contains(&"ip:127.0.0.1") && who.contains(&"digest:bob"),
+        "{who:?}"
+    );
+    let who = objects(&place.ok(&["whoami", "--output", "json"]));
+    assert_eq!(who, [json!({"scheme": "ip", "id": "127.0.0.1"})]);
+    let members = objects(&place.ok(&["members", "--output", "json"]));
+    assert_eq!(members[0]["servers"], json!([]));
 }
 
 #[test]
