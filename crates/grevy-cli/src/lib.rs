@@ -4,6 +4,7 @@ pub mod acl;
 pub mod client;
 pub mod format;
 pub mod membership;
+pub mod quota;
 
 mod command;
 mod console;
@@ -14,10 +15,11 @@ mod flags;
 mod options;
 mod parse;
 mod properties;
-mod quota;
 mod shell;
 mod terminal;
 mod words;
+
+pub use error::CliError;
 
 use command::usage_of_all;
 use console::{Console, Standard};

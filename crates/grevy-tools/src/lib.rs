@@ -78,6 +78,8 @@ pub enum Tool {
     WhoAmI(znodes::session::WhoAmI),
     /// Measure how fast a server or ensemble is.
     Bench(bench::Arguments),
+    /// Show, set and delete limits of subtrees.
+    Quota(znodes::quota::Arguments),
     /// Make a subtree like a local file or folder, or the other way round.
     Config(config::Arguments),
     /// Run a command while holding a lock.
@@ -147,6 +149,7 @@ fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<u8, Failure> {
         Tool::Members(arguments) => ensemble::configuration::run(arguments, out),
         Tool::Sync(arguments) => znodes::session::sync(arguments, out),
         Tool::WhoAmI(arguments) => znodes::session::who_am_i(arguments, out),
+        Tool::Quota(arguments) => znodes::quota::run(arguments, out),
         Tool::Bench(arguments) => bench::run(arguments, out),
         Tool::Config(arguments) => config::run(arguments, out),
         Tool::Top(arguments) => ensemble::top::run(arguments, out),

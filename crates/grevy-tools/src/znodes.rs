@@ -9,6 +9,7 @@ pub mod glob;
 pub mod import;
 pub mod list;
 pub mod mirror;
+pub mod quota;
 pub mod read;
 pub mod remove;
 pub mod rename;

@@ -391,6 +391,37 @@ fn an_export_that_fails_leaves_the_file_that_was_there() {
 }
 
 #[test]
+fn quotas_are_set_shown_and_deleted() {
+    let place = Place::new("quota");
+    place.ok(&["create", "/a/b", "12345", "--parents"]);
+    let (code, ..) = place.run(&["quota", "list", "/a"]);
+    assert_eq!(code, 3);
+    assert_eq!(place.run(&["quota", "set", "/a"]).0, 2);
+    assert_eq!(place.run(&["quota", "set", "/none", "--bytes", "1"]).0, 3);
+    let set = ["quota", "set", "/a", "--znodes", "5", "--bytes-hard", "100"];
+    assert_eq!(place.ok(&set), "");
+    let listed = object(&place.ok(&["quota", "list", "/a", "--output", "json"]));
+    let expected = json!({
+        "path": "/a",
+        "znodes": {"used": 2, "limit": 5, "hardLimit": null},
+        "bytes": {"used": 5, "limit": null, "hardLimit": 100},
+    });
+    assert_eq!(listed, expected);
+    let text = place.ok(&["quota", "list", "/a"]);
+    assert_eq!(
+        lines(&text)[1].split_whitespace().collect::<Vec<_>>(),
+        ["znodes", "2", "5", "-"]
+    );
+    assert_eq!(
+        place.run(&["quota", "set", "/a/b", "--bytes", "1"]).0,
+        8,
+        "they do not nest"
+    );
+    assert_eq!(place.ok(&["quota", "delete", "/a"]), "");
+    assert_eq!(place.run(&["quota", "delete", "/a"]).0, 3);
+}
+
+#[test]
 fn an_interrupted_import_says_how_to_go_on() {
     let place = Place::new("import-interrupted");
     let mut child = place
