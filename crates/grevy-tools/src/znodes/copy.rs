@@ -79,13 +79,14 @@ fn read(client: &Client, from: &str, to: &str, all: bool) -> Result<Vec<Record>,
     };
     let mut records = Vec::new();
     let mut progress = Progress::new("read", None);
-    walk(client, from, want, &users_own, &mut |found| {
+    let walked = walk(client, from, want, &users_own, &mut |found| {
         if found.level == 0 || found.stat.ephemeral_owner == SessionId::NONE {
             let path = moved(&found.path, from, to)?;
             records.push(Record::at(path, found));
         }
         progress.step();
         Ok(())
-    })?;
+    });
+    walked.map_err(|failure| interrupt::with_count(failure, 0, "written", "nothing was copied"))?;
     Ok(records)
 }

@@ -110,7 +110,7 @@ fn mirror(
         window: Window::new(&exists, &mut nothing),
         counts: Counts::default(),
     };
-    walk(source, from, Want::ALL, &users_own, &mut |found| {
+    let walked = walk(source, from, Want::ALL, &users_own, &mut |found| {
         progress.step();
         if found.stat.ephemeral_owner != SessionId::NONE {
             return Ok(());
@@ -120,7 +120,8 @@ fn mirror(
             true => writer.compare(record),
             false => writer.create(record),
         }
-    })?;
+    });
+    walked.map_err(|failure| interrupt::with_count(failure, progress.done(), "mirrored", AGAIN))?;
     let mut counts = writer.finish()?;
     drop(progress);
     if arguments.delete {

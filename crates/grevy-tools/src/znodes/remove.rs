@@ -101,11 +101,12 @@ fn remove_all(
         depth: (!arguments.recursive).then_some(0),
         ..Want::default()
     };
-    walk(client, path, want, &users_own, &mut |found| {
+    let found = walk(client, path, want, &users_own, &mut |found| {
         paths.push(found.path);
         counted.step();
         Ok(())
-    })?;
+    });
+    found.map_err(|failure| interrupt::with_count(failure, 0, "deleted", AGAIN))?;
     drop(counted);
     paths.reverse();
     if !arguments.dry_run {
