@@ -2,6 +2,7 @@
 
 pub mod configuration;
 pub mod members;
+pub mod reconfig;
 pub mod screen;
 pub mod server;
 pub mod status;

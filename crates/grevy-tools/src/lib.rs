@@ -71,6 +71,8 @@ pub enum Tool {
     Top(ensemble::top::Arguments),
     /// Show the configuration of an ensemble: who votes, who observes, where.
     Members(ensemble::configuration::Arguments),
+    /// Change who is in an ensemble.
+    Reconfig(ensemble::reconfig::Arguments),
     /// Let a server catch up with its leader.
     Sync(znodes::session::Sync),
     /// Show as whom the servers know this client.
@@ -147,6 +149,7 @@ fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<u8, Failure> {
         Tool::Import(arguments) => znodes::import::run(arguments, out),
         Tool::Status(arguments) => ensemble::status::run(arguments, out),
         Tool::Members(arguments) => ensemble::configuration::run(arguments, out),
+        Tool::Reconfig(arguments) => ensemble::reconfig::run(arguments, out),
         Tool::Sync(arguments) => znodes::session::sync(arguments, out),
         Tool::WhoAmI(arguments) => znodes::session::who_am_i(arguments, out),
         Tool::Quota(arguments) => znodes::quota::run(arguments, out),

@@ -16,7 +16,7 @@ Examples:
   grevy members --output json | jq -r .servers[].id
 
 Each line is one of the configuration: server.N=host:port:port:role;clients, then version=. A standalone
-server has none. To change it, see reconfig in `grevy zkcli`.")]
+server has none. To change it, see `grevy reconfig`.")]
 pub struct Arguments {
     #[command(flatten)]
     target: Target,
@@ -29,9 +29,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         .client
         .get_config(false)
         .at("/zookeeper/config")?;
-    let data = data.unwrap_or_default();
-    let text = String::from_utf8_lossy(&data);
-    match arguments.target.is_json() {
+    show(&data.unwrap_or_default(), arguments.target.is_json(), out)
+}
+
+/// Writes a configuration.
+pub fn show(data: &[u8], is_json: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let text = String::from_utf8_lossy(data);
+    match is_json {
         true => output::line(out, &json(&text))?,
         false => {
             for line in text.lines() {

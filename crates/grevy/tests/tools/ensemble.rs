@@ -2,6 +2,7 @@
 
 use crate::place::{Place, directory, finish, grevy};
 use serde_json::{Value, json};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -43,6 +44,35 @@ fn a_server_catches_up_and_tells_who_asks() {
     assert_eq!(who, [json!({"scheme": "ip", "id": "127.0.0.1"})]);
     let members = objects(&place.ok(&["members", "--output", "json"]));
     assert_eq!(members[0]["servers"], json!([]));
+}
+
+#[test]
+fn an_ensemble_gets_another_member() {
+    let directory = directory("reconfig");
+    fs::create_dir_all(directory.join("data")).expect("a directory for the test");
+    fs::write(directory.join("data/myid"), "1\n").expect("a file for the test");
+    let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let [quorum, election] = ports.map(|port| port.local_addr().expect("it has one").port());
+    let lines = format!(
+        "standaloneEnabled=false\nreconfigEnabled=true\nskipACL=yes\n\
+         initLimit=10\nsyncLimit=5\nserver.1=127.0.0.1:{quorum}:{election}\n"
+    );
+    let place = Place::start(directory, &lines);
+    let observer = "server.2=127.0.0.1:1:2:observer;127.0.0.1:3";
+    let (code, _, err) = place.run(&["reconfig", "--add", observer, "--if-version", "0x77"]);
+    assert_eq!(code, 4, "{err}");
+    let changed = objects(&place.ok(&["reconfig", "--add", observer, "--output", "json"]));
+    assert_eq!(
+        changed,
+        objects(&place.ok(&["members", "--output", "json"]))
+    );
+    let expected = json!({
+        "id": 2, "addresses": ["127.0.0.1:1:2"], "role": "observer", "clients": "127.0.0.1:3",
+    });
+    assert_eq!(changed[0]["servers"][1], expected);
+    let text = place.ok(&["reconfig", "--remove", "2"]);
+    assert!(!text.contains("server.2"), "{text}");
+    assert_eq!(place.run(&["reconfig"]).0, 2, "nothing to change");
 }
 
 #[test]
