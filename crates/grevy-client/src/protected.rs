@@ -26,8 +26,9 @@ impl Client {
     ///
     /// As those of [`create`](Self::create), when `policy` gives up.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/lock", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// use grevy_client::{CreateOptions, RetryPolicy};
     ///
     /// let options = CreateOptions::ephemeral().sequential();
@@ -36,7 +37,7 @@ impl Client {
     /// // Such as /lock/_c_123e4567-e89b-42d3-a456-426614174000-lock-0000000007
     /// println!("{}", created.path);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub async fn create_protected(
         &self,
@@ -81,11 +82,17 @@ impl Client {
     /// now, and made again as long as its outcome is unknown and the session lasts. Meant for
     /// znodes that only this session would delete, with names that do not come again.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
-    /// client.delete_in_background("/locks/printer/_c_1-lock-0000000001");
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::CreateOptions;
+    ///
+    /// let options = CreateOptions::ephemeral().sequential();
+    /// let created = client.create("/turn-", b"", &options).await?;
+    /// client.delete_in_background(&created.path);
+    /// // What is asked for later comes later.
+    /// assert_eq!(client.exists(&created.path).await?, None);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn delete_in_background(&self, path: &str) {
         let mut answer = self.delete(path, None);

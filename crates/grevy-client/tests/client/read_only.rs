@@ -1,7 +1,7 @@
 //! A server that is cut off from its ensemble, and a better one.
 
-use crate::support::{Network, Place, Relay};
 use grevy_client::{Connector, CreateOptions, SessionId, SessionState};
+use grevy_testing::{Network, Place, Relay};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,9 +1,9 @@
 //! Broken networks, lost answers, ended sessions.
 
-use crate::support::{Network, Place, Relay};
 use grevy_client::{
     AddWatchMode, CreateOptions, Error, EventType, Notice, RetryPolicy, SessionState,
 };
+use grevy_testing::{Network, Place, Relay};
 use std::time::Duration;
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Barriers of both kinds.
 
-use crate::support::Place;
 use crate::victim::{Fate, Victim};
 use grevy_recipes::{Barrier, DoubleBarrier};
+use grevy_testing::Place;
 
 #[tokio::test]
 async fn a_barrier_stands_until_it_is_lifted() {

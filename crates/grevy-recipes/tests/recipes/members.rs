@@ -1,8 +1,8 @@
 //! Groups and services.
 
-use crate::support::Place;
 use crate::victim::{Fate, Victim};
 use grevy_recipes::{Change, Discovery, Group, Instance};
+use grevy_testing::Place;
 
 #[tokio::test]
 async fn members_are_known_while_their_sessions_last() {
