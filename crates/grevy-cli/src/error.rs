@@ -46,8 +46,11 @@ impl CliError {
 
     /// The words of ZooKeeper's command line for a failed request (`CliWrapperException`).
     /// `path` is empty for requests that are not about one.
+    ///
+    /// The exit code tells what kind of failure it is, as those of grevy's other commands do; Java's
+    /// program has 1 for all.
     pub fn request(error: &ClientError, path: &str) -> Self {
-        Self::new(match ErrorCode::from_wire(error.code()) {
+        let message = match ErrorCode::from_wire(error.code()) {
             Some(ErrorCode::NoNode) => format!("Node does not exist: {path}"),
             Some(ErrorCode::NoChildrenForEphemerals) => {
                 format!("Ephemerals cannot have children: {path}")
@@ -68,7 +71,29 @@ impl CliError {
                 .to_owned(),
             Some(ErrorCode::QuotaExceeded) => format!("Quota has exceeded : {path}"),
             _ => keeper_message(error, path),
-        })
+        };
+        Self {
+            message,
+            exit_code: exit_code(error),
+        }
+    }
+}
+
+fn exit_code(error: &ClientError) -> u8 {
+    match error {
+        ClientError::ConnectionLoss(_) => 6,
+        ClientError::OutcomeUnknown(_) | ClientError::SessionExpired => 7,
+        _ => match ErrorCode::from_wire(error.code()) {
+            Some(ErrorCode::NoNode) => 3,
+            Some(
+                ErrorCode::NodeExists
+                | ErrorCode::NotEmpty
+                | ErrorCode::BadVersion
+                | ErrorCode::NoChildrenForEphemerals,
+            ) => 4,
+            Some(ErrorCode::NoAuth | ErrorCode::AuthFailed) => 5,
+            _ => 1,
+        },
     }
 }
 
@@ -91,53 +116,90 @@ mod tests {
 
     #[test]
     fn requests_fail_in_zookeepers_words() {
-        for (error, path, expected) in [
-            (ClientError::Server(-101), "/a", "Node does not exist: /a"),
+        for (error, path, expected, code) in [
+            (
+                ClientError::Server(-101),
+                "/a",
+                "Node does not exist: /a",
+                3,
+            ),
             (
                 ClientError::Server(-102),
                 "/a",
                 "Insufficient permission : /a",
+                5,
             ),
             (
                 ClientError::Server(-103),
                 "/a",
                 "version No is not valid : /a",
+                4,
             ),
             (
                 ClientError::Server(-108),
                 "/a",
                 "Ephemerals cannot have children: /a",
+                4,
             ),
-            (ClientError::Server(-110), "/a", "Node already exists: /a"),
-            (ClientError::Server(-111), "/a", "Node not empty: /a"),
-            (ClientError::Server(-114), "/a", "Acl is not valid : /a"),
-            (ClientError::Server(-103), "", "version No is not valid : "),
-            (ClientError::Server(-8), "/", "Arguments are not valid : /"),
-            (ClientError::Server(-119), "/a", "Not a read-only call: /a"),
-            (ClientError::Server(-125), "/a", "Quota has exceeded : /a"),
+            (
+                ClientError::Server(-110),
+                "/a",
+                "Node already exists: /a",
+                4,
+            ),
+            (ClientError::Server(-111), "/a", "Node not empty: /a", 4),
+            (ClientError::Server(-114), "/a", "Acl is not valid : /a", 1),
+            (
+                ClientError::Server(-103),
+                "",
+                "version No is not valid : ",
+                4,
+            ),
+            (
+                ClientError::Server(-8),
+                "/",
+                "Arguments are not valid : /",
+                1,
+            ),
+            (
+                ClientError::Server(-119),
+                "/a",
+                "Not a read-only call: /a",
+                1,
+            ),
+            (
+                ClientError::Server(-125),
+                "/a",
+                "Quota has exceeded : /a",
+                1,
+            ),
             (
                 ClientError::Server(-123),
                 "",
                 "KeeperErrorCode = Reconfig is disabled",
+                1,
             ),
             (
                 ClientError::Server(-121),
                 "/a",
                 "KeeperErrorCode = No such watcher for /a",
+                1,
             ),
             (
                 ClientError::SessionExpired,
                 "/a",
                 "KeeperErrorCode = Session expired for /a",
+                7,
             ),
             (
                 ClientError::ConnectionLoss("why".to_owned()),
                 "/a",
                 "KeeperErrorCode = ConnectionLoss for /a: why",
+                6,
             ),
         ] {
             let error = CliError::request(&error, path);
-            assert_eq!((error.message.as_str(), error.exit_code), (expected, 1));
+            assert_eq!((error.message.as_str(), error.exit_code), (expected, code));
         }
         assert_eq!(CliError::not_found("x").exit_code, 127);
     }

@@ -75,7 +75,7 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
             check(path)?;
             client.delete(path, *version).at(path)
         }
-        Command::DeleteAll { path, batch } => delete_all(client, console, path, *batch),
+        Command::DeleteAll { path, batch } => delete_all(client, path, *batch),
         Command::DelQuota { path, limit } => quota::delete(client, console, path, *limit),
         Command::Get {
             path,
@@ -253,12 +253,7 @@ fn create(client: &Client, console: &dyn Console, path: &str, node: &Node) -> Re
 }
 
 /// Children before their parents: the reverse of the order in which they are found.
-fn delete_all(
-    client: &Client,
-    console: &dyn Console,
-    path: &str,
-    batch: i32,
-) -> Result<(), CliError> {
+fn delete_all(client: &Client, path: &str, batch: i32) -> Result<(), CliError> {
     check(path)?;
     let mut tree = vec![path.to_owned()];
     let mut listed = 0;
@@ -294,10 +289,13 @@ fn delete_all(
     for reply in replies {
         is_whole &= is_done(reply);
     }
-    if !is_whole {
-        console.err("Failed to delete some node(s) in the subtree!\n");
+    match is_whole {
+        true => Ok(()),
+        // Java's program says so, and ends with 0 all the same, which helps no script.
+        false => Err(CliError::new(
+            "Failed to delete some node(s) in the subtree!",
+        )),
     }
-    Ok(())
 }
 
 fn set_acl(
@@ -312,7 +310,8 @@ fn set_acl(
     }
 }
 
-/// What fails is told and passed over.
+/// What fails is told and passed over, and makes the whole a failure, which it is not in Java's
+/// program.
 fn set_acl_below(
     client: &Client,
     console: &dyn Console,
@@ -320,6 +319,7 @@ fn set_acl_below(
     acl: &[Acl],
     version: i32,
 ) -> Result<(), CliError> {
+    let mut is_whole = true;
     visit(client, path, false, &mut |path| {
         let result = match acl {
             [] => Err((ClientError::Server(ErrorCode::InvalidAcl.wire()), "")),
@@ -330,9 +330,16 @@ fn set_acl_below(
         if let Err((error, path)) = result {
             // Java's program prints no line end here.
             console.out(&keeper_message(&error, path));
+            is_whole = false;
         }
         ControlFlow::Continue(())
-    })
+    })?;
+    match is_whole {
+        true => Ok(()),
+        false => Err(CliError::new(
+            "Failed to set the ACL of some node(s) in the subtree!",
+        )),
+    }
 }
 
 fn sync(client: &Client, console: &dyn Console, path: &str) -> Result<(), CliError> {

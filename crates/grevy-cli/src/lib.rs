@@ -4,6 +4,7 @@ pub mod acl;
 pub mod client;
 pub mod format;
 pub mod membership;
+pub mod quota;
 
 mod command;
 mod console;
@@ -14,10 +15,11 @@ mod flags;
 mod options;
 mod parse;
 mod properties;
-mod quota;
 mod shell;
 mod terminal;
 mod words;
+
+pub use error::CliError;
 
 use command::usage_of_all;
 use console::{Console, Standard};
@@ -35,8 +37,8 @@ use terminal::Completion;
 /// command to run once. Without a command, commands are read: with a line editor from a
 /// terminal, else a line each from stdin.
 ///
-/// Returns the last command's exit code: 0; 1 if it failed; 127 if there is no such command; 2
-/// for a configuration that cannot be used.
+/// Returns the last command's exit code: 0; 1 if it failed, or 3 to 7 if a request did; 127 if there
+/// is no such command; 2 for a configuration that cannot be used.
 ///
 /// The session of a single command, or of commands from a pipe that do not end with `quit`, is
 /// left to its timeout, as Java's program does.
@@ -45,6 +47,7 @@ pub fn run(args: impl Iterator<Item = String>) -> ExitCode {
     let options = Options::parse(args);
     if options.help {
         console.err(&usage_of_all());
+        console.err(options::HELP);
         return ExitCode::SUCCESS;
     }
     if let Some(complaint) = &options.complaint {

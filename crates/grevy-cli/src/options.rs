@@ -4,6 +4,17 @@ use crate::error::CliError;
 use crate::properties;
 use std::time::Duration;
 
+/// What stands before a command, for whoever asks; Java's program does not tell.
+pub const HELP: &str = "\
+options:
+\t-server host:port[,host:port...][/chroot]   the servers (localhost:2181)
+\t-timeout ms                                 the session timeout to ask for (30000)
+\t-r                                          a read-only server will do
+\t-waitforconnection                          wait for a session before anything is done
+\t-client-configuration properties-file       zookeeper.client.secure=true in it is refused: no TLS
+without cmd, commands are read from the terminal or standard input
+";
+
 /// The program's options and command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {

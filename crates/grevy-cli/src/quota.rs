@@ -1,8 +1,8 @@
 //! Quotas: limits and usage live in znodes below `/zookeeper/quota`. Source: `SetQuotaCommand`,
 //! `ListQuotaCommand`, `DelQuotaCommand`, `Quotas`, `StatsTrack`.
 
-use crate::client::{Client, Node};
-use crate::command::Limit;
+use crate::client::{Client, ClientError, Node};
+pub use crate::command::Limit;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exec::{At, check, visit};
@@ -20,7 +20,7 @@ const LIMITS: &str = "zookeeper_limits";
 const STATS: &str = "zookeeper_stats";
 
 /// `setquota`.
-pub fn set(
+pub(crate) fn set(
     client: &Client,
     console: &dyn Console,
     path: &str,
@@ -38,9 +38,30 @@ pub fn set(
             return Ok(());
         }
     };
+    let (limits, used) = limit_to(client, path, limit, value)?;
+    warn(console, &limits, &used);
+    Ok(())
+}
+
+/// Sets one limit of the subtree at `path`; the others stay as they are. Returns all limits, and
+/// what is used of them.
+///
+/// # Errors
+///
+/// A request that failed, a znode that does not exist, or a quota above or below this one.
+pub fn limit_to(
+    client: &Client,
+    path: &str,
+    limit: Limit,
+    value: i64,
+) -> Result<(Track, Track), CliError> {
     check(path)?;
     if client.exists(path, false).at(path)?.is_none() {
-        return Err(CliError::new(format!("{path} does not exist.")));
+        let missing = ClientError::Server(ErrorCode::NoNode.wire());
+        return Err(CliError {
+            message: format!("{path} does not exist."),
+            ..CliError::request(&missing, path)
+        });
     }
     refuse_nested(client, path)?;
     let mirror = create_mirror(client, path)?;
@@ -55,20 +76,38 @@ pub fn set(
         limits.set(limit, value);
         create(client, &limits_path, Some(&limits))?;
         create(client, &stats_path, Some(&Track::zero()))?;
-        warn(console, &limits, &read(client, &stats_path)?);
+        Ok((limits, read(client, &stats_path)?))
     } else {
         let mut limits = read(client, &limits_path)?;
         limits.set(limit, value);
-        warn(console, &limits, &read(client, &stats_path)?);
+        let used = read(client, &stats_path)?;
         client
             .set_data(&limits_path, limits.to_string().as_bytes(), -1)
             .at(&limits_path)?;
+        Ok((limits, used))
     }
-    Ok(())
+}
+
+/// The limits of the subtree at `path`, and what is used of them; `None` if it has no quota.
+///
+/// # Errors
+///
+/// A request that failed, or znodes that hold no quota.
+pub fn of(client: &Client, path: &str) -> Result<Option<(Track, Track)>, CliError> {
+    let limits_path = format!("{ROOT}{path}/{LIMITS}");
+    check(&limits_path)?;
+    match client.get_data(&limits_path, false) {
+        Err(error) if error.is(ErrorCode::NoNode) => Ok(None),
+        limits => {
+            let (limits, _) = limits.at(&limits_path)?;
+            let used = read(client, &format!("{ROOT}{path}/{STATS}"))?;
+            Ok(Some((Track::parse(&limits.unwrap_or_default())?, used)))
+        }
+    }
 }
 
 /// `listquota`.
-pub fn list(client: &Client, console: &dyn Console, path: &str) -> Result<(), CliError> {
+pub(crate) fn list(client: &Client, console: &dyn Console, path: &str) -> Result<(), CliError> {
     let limits_path = format!("{ROOT}{path}/{LIMITS}");
     console.err(&format!("absolute path is {limits_path}\n"));
     check(&limits_path)?;
@@ -93,12 +132,24 @@ pub fn list(client: &Client, console: &dyn Console, path: &str) -> Result<(), Cl
 }
 
 /// `delquota`: one limit, or all and the znodes that held them.
-pub fn delete(
+pub(crate) fn delete(
     client: &Client,
     console: &dyn Console,
     path: &str,
     limit: Option<Limit>,
 ) -> Result<(), CliError> {
+    if !remove(client, path, limit)? {
+        console.out(&format!("Quota does not exist for {path}\n"));
+    }
+    Ok(())
+}
+
+/// Takes one limit of the subtree at `path` away, or all; tells whether it had a quota.
+///
+/// # Errors
+///
+/// A request that failed, or znodes that hold no quota.
+pub fn remove(client: &Client, path: &str, limit: Option<Limit>) -> Result<bool, CliError> {
     let mirror = format!("{ROOT}{path}");
     let limits_path = format!("{mirror}/{LIMITS}");
     check(&limits_path)?;
@@ -107,8 +158,7 @@ pub fn delete(
         .at(&limits_path)?
         .is_none()
     {
-        console.out(&format!("Quota does not exist for {path}\n"));
-        return Ok(());
+        return Ok(false);
     }
     let Some(limit) = limit else {
         let (children, _) = client.get_children(&mirror, false).at(&mirror)?;
@@ -116,14 +166,15 @@ pub fn delete(
             let child = format!("{mirror}/{child}");
             client.delete(&child, -1).at(&child)?;
         }
-        return trim(client, &mirror);
+        trim(client, &mirror)?;
+        return Ok(true);
     };
     let mut limits = read(client, &limits_path)?;
     limits.set(limit, -1);
     client
         .set_data(&limits_path, limits.to_string().as_bytes(), -1)
         .at(&limits_path)?;
-    Ok(())
+    Ok(true)
 }
 
 fn limit_value(limit: Limit, text: &str) -> Result<i64, &'static str> {
@@ -258,7 +309,7 @@ fn read(client: &Client, path: &str) -> Result<Track, CliError> {
 /// Limits, or what is used of them: `count=4,bytes=5=;byteHardLimit=6;countHardLimit=7`. The
 /// second `=` makes parsers before 3.7 ignore what follows. -1 is no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Track(BTreeMap<String, i64>);
+pub struct Track(BTreeMap<String, i64>);
 
 impl Track {
     /// No limit of any kind.
@@ -303,7 +354,8 @@ impl Track {
         Ok(track)
     }
 
-    fn get(&self, limit: Limit) -> i64 {
+    /// How much of it; -1 is no limit.
+    pub fn get(&self, limit: Limit) -> i64 {
         self.0.get(limit.key()).copied().unwrap_or(-1)
     }
 

@@ -1,6 +1,8 @@
 //! Tools for the servers of an ensemble.
 
+pub mod configuration;
 pub mod members;
+pub mod reconfig;
 pub mod screen;
 pub mod server;
 pub mod status;

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub enum Event {
     /// To the session or a znode.
     Watched(WatchedEvent),
-    /// Somebody wants this process to end: the number of the signal.
+    /// Somebody sent this process a signal: its number.
     Signal(i32),
     /// The command that was run has ended.
     Ended,
@@ -26,7 +26,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// From now on SIGINT, SIGTERM and SIGHUP no longer end the process, but come here.
+    /// From now on the signals that ask a process to end, or that programs give a meaning of their
+    /// own, no longer end this one, but come here.
     pub fn new() -> Result<Self, Failure> {
         let (sender, receiver) = channel();
         let signals = sender.clone();
@@ -40,6 +41,9 @@ impl Events {
             SignalKind::interrupt(),
             SignalKind::terminate(),
             SignalKind::hangup(),
+            SignalKind::quit(),
+            SignalKind::user_defined1(),
+            SignalKind::user_defined2(),
         ];
         let streams = {
             let _inside = runtime.enter();

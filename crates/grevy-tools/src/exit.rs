@@ -27,6 +27,12 @@ lock, elect and semaphore end as their command does (128 + its signal's number),
   126  the command cannot be run
   127  there is no such command";
 
+/// More data than this is too large for a server whose `jute.maxbuffer` is not set.
+pub const USUAL_MAX: usize = 0xf_ff00;
+
+/// How to have parents created.
+pub const ADD_PARENTS: &str = "add --parents to create it";
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -88,6 +94,28 @@ impl Failure {
         Self::usage(format!("cannot {doing} {}: {error}{hint}", path.display()))
     }
 
+    /// What would be written has no parent.
+    pub fn no_parent(path: &str, hint: &str) -> Self {
+        let parent = parent(path);
+        let text = format!("{path}: its parent {parent} does not exist; {hint}");
+        Self::new(Exit::NoNode, text)
+    }
+
+    /// A write of so many bytes of data that failed. Servers do not answer what is too large for
+    /// them, but end the connection.
+    pub fn write(error: &ClientError, path: &str, bytes: usize) -> Self {
+        match error {
+            ClientError::OutcomeUnknown(_) if bytes > USUAL_MAX => Self::new(
+                Exit::Refused,
+                format!(
+                    "{path}: the server ended the connection; {bytes} bytes are more than it takes \
+                     (jute.maxbuffer, about 1 MiB if it is not set)"
+                ),
+            ),
+            error => Self::request(error, path),
+        }
+    }
+
     /// A request that failed. `path`: what it was about; empty if about no znode.
     pub fn request(error: &ClientError, path: &str) -> Self {
         let about = match path {
@@ -95,7 +123,13 @@ impl Failure {
             path => format!("{path}: "),
         };
         let (exit, text) = match ErrorCode::from_wire(error.code()) {
-            Some(ErrorCode::NoNode) => (Exit::NoNode, "the znode does not exist".to_owned()),
+            Some(ErrorCode::NoNode) => (
+                Exit::NoNode,
+                format!(
+                    "the znode does not exist; grevy ls {} shows what does",
+                    parent(path)
+                ),
+            ),
             Some(ErrorCode::NodeExists) => (Exit::Conflict, "the znode exists already".to_owned()),
             Some(ErrorCode::NotEmpty) => (
                 Exit::Conflict,
@@ -142,6 +176,13 @@ impl Failure {
             _ => (Exit::Refused, error.to_string()),
         };
         Self::new(exit, format!("{about}{text}"))
+    }
+}
+
+fn parent(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some((parent, _)) if !parent.is_empty() => parent,
+        _ => "/",
     }
 }
 

@@ -10,12 +10,15 @@ pub mod output;
 pub mod recipes;
 pub mod znodes;
 
+mod interrupt;
 mod progress;
 mod prompt;
+mod replace;
 
 use clap::Subcommand;
 use exit::Failure;
 use recipes::child::Ran;
+use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
@@ -66,8 +69,19 @@ pub enum Tool {
     Status(ensemble::status::Arguments),
     /// Show the servers of an ensemble live.
     Top(ensemble::top::Arguments),
+    /// Show the configuration of an ensemble: who votes, who observes, where.
+    Members(ensemble::configuration::Arguments),
+    /// Change who is in an ensemble.
+    Reconfig(ensemble::reconfig::Arguments),
+    /// Let a server catch up with its leader.
+    Sync(znodes::session::Sync),
+    /// Show as whom the servers know this client.
+    #[command(name = "whoami")]
+    WhoAmI(znodes::session::WhoAmI),
     /// Measure how fast a server or ensemble is.
     Bench(bench::Arguments),
+    /// Show, set and delete limits of subtrees.
+    Quota(znodes::quota::Arguments),
     /// Make a subtree like a local file or folder, or the other way round.
     Config(config::Arguments),
     /// Run a command while holding a lock.
@@ -78,6 +92,14 @@ pub enum Tool {
     Semaphore(recipes::semaphore::Arguments),
     /// Run a command, or print a line, for each change of a znode or subtree.
     Watch(recipes::watch::Arguments),
+}
+
+/// What `main` has to do before anything else: becomes the command that lock, elect, semaphore or
+/// watch runs, if this process was started for that. Returns `None` if not, or if that failed an
+/// exit code.
+pub fn become_command(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let ran = recipes::bound::become_command(arguments)?;
+    Some(ExitCode::from(report(ran)))
 }
 
 /// Runs a tool to its end.
@@ -126,6 +148,11 @@ fn dispatch(tool: &Tool, out: &mut dyn Write) -> Result<u8, Failure> {
         Tool::Export(arguments) => znodes::export::run(arguments, out),
         Tool::Import(arguments) => znodes::import::run(arguments, out),
         Tool::Status(arguments) => ensemble::status::run(arguments, out),
+        Tool::Members(arguments) => ensemble::configuration::run(arguments, out),
+        Tool::Reconfig(arguments) => ensemble::reconfig::run(arguments, out),
+        Tool::Sync(arguments) => znodes::session::sync(arguments, out),
+        Tool::WhoAmI(arguments) => znodes::session::who_am_i(arguments, out),
+        Tool::Quota(arguments) => znodes::quota::run(arguments, out),
         Tool::Bench(arguments) => bench::run(arguments, out),
         Tool::Config(arguments) => config::run(arguments, out),
         Tool::Top(arguments) => ensemble::top::run(arguments, out),

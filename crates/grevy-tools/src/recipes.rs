@@ -3,6 +3,7 @@
 //! The znodes are laid out as Curator lays them out, so that programs which use its recipes can
 //! take part.
 
+pub mod bound;
 pub mod child;
 pub mod elect;
 pub mod holder;

@@ -5,12 +5,15 @@ mod watcher;
 
 use clap::Args;
 use layout::{Layout, Place};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use watcher::Watcher;
+
+/// The exit code if nobody reads the output any more.
+const CLOSED_PIPE: u8 = 141;
 
 /// How often the servers are asked what they are.
 const LOOK: Duration = Duration::from_millis(200);
@@ -36,7 +39,7 @@ pub struct Arguments {
     #[arg(long, default_value = "./grevy-ensemble", value_name = "FOLDER")]
     dir: PathBuf,
     /// The first server's client port; the others have the ports behind it.
-    #[arg(long, default_value_t = 2181)]
+    #[arg(long, default_value_t = 2181, value_parser = clap::value_parser!(u16).range(1..=65_000))]
     port: u16,
 }
 
@@ -54,6 +57,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let result = runtime.and_then(|runtime| runtime.block_on(serve(&layout)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Nobody reads what the servers do any more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(CLOSED_PIPE),
         Err(error) => {
             eprintln!("grevy: {error}");
             ExitCode::FAILURE
@@ -69,50 +74,62 @@ struct Process {
 }
 
 async fn serve(layout: &Layout) -> io::Result<()> {
+    layout.check_ports()?;
     let places = layout.write()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut processes = Vec::new();
-    for place in &places {
-        match start(place) {
-            Ok(child) => processes.push(Process {
+    let watched = async {
+        for place in &places {
+            processes.push(Process {
                 id: place.id,
-                child: Some(child),
-            }),
-            Err(error) => {
-                stop(&mut processes);
-                return Err(error);
-            }
+                child: Some(start(place)?),
+            });
+        }
+        greet(layout, &places, &processes)?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+            failed = watch(&places, &mut processes) => failed,
         }
     }
-    greet(layout, &places, &processes);
-    let mut watcher = Watcher::new(&places);
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            () = tokio::time::sleep(LOOK) => {}
+    .await;
+    // Whatever came of it, no server is left behind.
+    let said = watched.and_then(|()| {
+        let mut out = io::stdout();
+        if out.is_terminal() {
+            writeln!(out)?;
         }
-        for (process, place) in processes.iter_mut().zip(&places) {
+        writeln!(out, "stopping")
+    });
+    stop(&mut processes);
+    said
+}
+
+/// Says what becomes of the servers, until that fails.
+async fn watch(places: &[Place], processes: &mut [Process]) -> io::Result<()> {
+    let mut watcher = Watcher::new(places);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let mut out = io::stdout();
+        for (process, place) in processes.iter_mut().zip(places) {
             if let Some(ended) = process.poll()? {
-                println!("server {} {ended}; start it again with", process.id);
-                println!("    grevy server {}", place.config.display());
+                writeln!(out, "server {} {ended}; start it again with", process.id)?;
+                writeln!(out, "    grevy server {}", place.config.display())?;
             }
         }
         // Asking takes a moment for servers that do not answer.
-        watcher = tokio::task::spawn_blocking(move || {
-            watcher.look();
-            watcher
+        let (looked, changes) = tokio::task::spawn_blocking(move || {
+            let changes = watcher.look();
+            (watcher, changes)
         })
         .await
         .map_err(io::Error::other)?;
+        watcher = looked;
+        for change in changes {
+            writeln!(out, "{change}")?;
+        }
     }
-    if io::stdout().is_terminal() {
-        println!();
-    }
-    println!("stopping");
-    stop(&mut processes);
-    Ok(())
 }
 
 fn start(place: &Place) -> io::Result<Child> {
@@ -161,26 +178,28 @@ fn stop(processes: &mut [Process]) {
     }
 }
 
-fn greet(layout: &Layout, places: &[Place], processes: &[Process]) {
+fn greet(layout: &Layout, places: &[Place], processes: &[Process]) -> io::Result<()> {
+    let mut out = io::stdout();
     let clients: Vec<String> = places
         .iter()
         .map(|place| format!("127.0.0.1:{}", place.client_port))
         .collect();
-    println!("{} servers", places.len());
+    writeln!(out, "{} servers", places.len())?;
     for (place, process) in places.iter().zip(processes) {
         let role = match place.observes {
             true => " (observer)",
             false => "",
         };
-        println!(
+        writeln!(
+            out,
             "  server {}  clients 127.0.0.1:{}  pid {}  log {}{role}",
             place.id,
             place.client_port,
             process.pid(),
             place.log.display()
-        );
+        )?;
     }
-    println!("  connect   grevy zkcli -server {}", clients.join(","));
-    println!("  folders   {}", layout.dir.display());
-    println!("  stop      Ctrl-C");
+    writeln!(out, "  connect   grevy zkcli -server {}", clients.join(","))?;
+    writeln!(out, "  folders   {}", layout.dir.display())?;
+    writeln!(out, "  stop      Ctrl-C")
 }

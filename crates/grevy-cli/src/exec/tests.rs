@@ -89,7 +89,7 @@ fn lines_become_requests_and_answers_become_text() {
             vec![(read(12, "/a"), NO_NODE, vec![])],
             "",
             "Node does not exist: /a\n",
-            1,
+            3,
         ),
         ("ls a", vec![], "", "Path must start with / character\n", 1),
         (
@@ -138,7 +138,7 @@ fn lines_become_requests_and_answers_become_text() {
             vec![(read(3, "/a"), NO_NODE, vec![])],
             "",
             "Node does not exist: /a\n",
-            1,
+            3,
         ),
         (
             "create -s /a x",
@@ -175,7 +175,7 @@ fn lines_become_requests_and_answers_become_text() {
             vec![(delete("/a", 3), -103, vec![])],
             "",
             "version No is not valid : /a\n",
-            1,
+            4,
         ),
         (
             "deleteall -b 0 /a",
@@ -220,7 +220,30 @@ fn lines_become_requests_and_answers_become_text() {
             ],
             "",
             "Failed to delete some node(s) in the subtree!\n",
-            0,
+            1,
+        ),
+        (
+            "setAcl -R /a world:anyone:r",
+            vec![
+                (read(4, "/a"), 0, data(b"")),
+                (
+                    vec![
+                        int(7),
+                        text("/a"),
+                        int(1),
+                        int(1),
+                        text("world"),
+                        text("anyone"),
+                        int(-1),
+                    ],
+                    -102,
+                    vec![],
+                ),
+                (read(12, "/a"), 0, names(&[])),
+            ],
+            "KeeperErrorCode = NoAuth for /a",
+            "Failed to set the ACL of some node(s) in the subtree!\n",
+            1,
         ),
         (
             "getAcl /a",

@@ -6,6 +6,7 @@ use crate::files::filter;
 use grevy_proto::Zxid;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 /// A server, and what it said.
@@ -76,7 +77,12 @@ impl Server {
     }
 
     /// As JSON; `lag` as [`lag`] says.
-    pub fn json(&self, lag: Option<String>) -> Value {
+    pub fn json(&self, lag: Option<Lag>) -> Value {
+        let (transactions, epochs) = match lag {
+            Some(Lag::Transactions(number)) => (Some(number), Some(0)),
+            Some(Lag::Epochs(number)) => (None, Some(number)),
+            None => (None, None),
+        };
         let mut object = Map::new();
         object.insert("id".to_owned(), self.member.id.into());
         object.insert("server".to_owned(), self.member.address.to_string().into());
@@ -88,7 +94,8 @@ impl Server {
                 [
                     ("mode", json!(report.mode)),
                     ("zxid", json!(report.zxid.map(|zxid| zxid.to_string()))),
-                    ("lag", json!(lag)),
+                    ("lag", json!(transactions)),
+                    ("lagEpochs", json!(epochs)),
                     ("connections", json!(report.connections)),
                     ("sessions", json!(report.sessions)),
                     ("watches", json!(report.watches)),
@@ -106,14 +113,32 @@ impl Server {
     }
 }
 
+/// How far a server is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lag {
+    /// In the same epoch.
+    Transactions(u32),
+    /// Nobody can tell how many transactions an epoch had.
+    Epochs(u32),
+}
+
+impl fmt::Display for Lag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transactions(number) => number.fmt(f),
+            Self::Epochs(number) => write!(f, "{number} epochs"),
+        }
+    }
+}
+
 /// How far a server is behind the one that is furthest: transactions, or epochs.
-pub fn lag(server: &Server, all: &[Server]) -> Option<String> {
+pub fn lag(server: &Server, all: &[Server]) -> Option<Lag> {
     let zxid_of = |server: &Server| server.report.as_ref().ok().and_then(|report| report.zxid);
     let own = zxid_of(server)?;
     let furthest = all.iter().filter_map(zxid_of).max()?;
     Some(match furthest.epoch() == own.epoch() {
-        true => (furthest.counter() - own.counter()).to_string(),
-        false => format!("{} epochs", furthest.epoch().0 - own.epoch().0),
+        true => Lag::Transactions(furthest.counter() - own.counter()),
+        false => Lag::Epochs(furthest.epoch().0 - own.epoch().0),
     })
 }
 
@@ -226,7 +251,12 @@ mod tests {
             server(None),
         ];
         let lags: Vec<_> = all.iter().map(|server| lag(server, &all)).collect();
-        let expected = [Some("0"), Some("2"), Some("1 epochs"), None];
-        assert_eq!(lags, expected.map(|lag| lag.map(str::to_owned)));
+        let expected = [
+            Some(Lag::Transactions(0)),
+            Some(Lag::Transactions(2)),
+            Some(Lag::Epochs(1)),
+            None,
+        ];
+        assert_eq!(lags, expected);
     }
 }

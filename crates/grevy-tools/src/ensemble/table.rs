@@ -1,6 +1,6 @@
 //! The servers as a table.
 
-use super::server::{Report, Server, lag};
+use super::server::{Lag, Report, Server, lag};
 use std::fmt::Display;
 
 /// A row each, below a heading. With `rates`, the requests a second of each server.
@@ -63,7 +63,7 @@ fn row(server: &Server, all: &[Server], rate: Option<Option<f64>>) -> Vec<String
     cells
 }
 
-fn figures(report: &Report, lag: Option<String>) -> [String; 10] {
+fn figures(report: &Report, lag: Option<Lag>) -> [String; 10] {
     [
         report.mode.clone(),
         shown(report.zxid),

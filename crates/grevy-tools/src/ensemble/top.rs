@@ -24,7 +24,7 @@ Examples:
   grevy top --interval 5000
   grevy top --count 3 --output json
 
-q ends it. If the output is no terminal, or with --count, the tables are printed one after another.
+q ends it, and so does Ctrl-C, with exit code 130. If the output is no terminal, or with --count, the tables are printed one after another.
 What is shown is that of `grevy status`, with requests a second.")]
 pub struct Arguments {
     /// Between two looks.
@@ -100,20 +100,21 @@ fn show_live(watcher: &mut Watcher<'_>, interval: Duration) -> Result<Exit, Fail
         ];
         lines.extend(table::lines(&servers, Some(&rates)));
         screen.show(&lines)?;
-        if is_over(&events, interval) {
-            return Ok(Exit::Done);
+        if let Some(exit) = end(&events, interval) {
+            return Ok(exit);
         }
     }
 }
 
-/// Waits for the next look; tells whether to end instead.
-fn is_over(events: &Events, interval: Duration) -> bool {
+/// Waits for the next look; tells with what to end instead.
+fn end(events: &Events, interval: Duration) -> Option<Exit> {
     let end = Instant::now() + interval;
     loop {
         match events.next(Some(end)) {
-            Some(Event::Key(b'q' | b'Q' | CTRL_C) | Event::Signal(_)) => return true,
+            Some(Event::Key(b'q' | b'Q')) => return Some(Exit::Done),
+            Some(Event::Key(CTRL_C) | Event::Signal(_)) => return Some(Exit::Interrupted),
             Some(_) => {}
-            None => return false,
+            None => return None,
         }
     }
 }

@@ -171,8 +171,19 @@ fn warn_of_loss(
 /// Writes the repaired log; returns where it is.
 fn apply(arguments: &Arguments, plan: &Plan) -> Result<PathBuf, Failure> {
     let source = &arguments.file;
+    let backup = with_suffix(source, ".damaged");
+    if arguments.in_place && backup.exists() {
+        let backup = backup.display();
+        return Err(Failure::usage(format!(
+            "{backup} exists already; move it away"
+        )));
+    }
     let target = match &arguments.to {
         Some(to) => to.clone(),
+        // What an earlier run wrote beside it is not in the way.
+        None if arguments.in_place => {
+            with_suffix(source, &format!(".grevy-{}", std::process::id()))
+        }
         None => with_suffix(source, ".repaired"),
     };
     if target.exists() {
@@ -185,13 +196,6 @@ fn apply(arguments: &Arguments, plan: &Plan) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::file(&target, "write", &error))?;
     if !arguments.in_place {
         return Ok(target);
-    }
-    let backup = with_suffix(source, ".damaged");
-    if backup.exists() {
-        let backup = backup.display();
-        return Err(Failure::usage(format!(
-            "{backup} exists already; move it away"
-        )));
     }
     fs::rename(source, &backup).map_err(|error| Failure::file(source, "rename", &error))?;
     fs::rename(&target, source).map_err(|error| Failure::file(&target, "rename", &error))?;

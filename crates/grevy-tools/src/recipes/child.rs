@@ -1,12 +1,14 @@
 //! The command that is run.
 
+use super::bound::bound;
 use crate::events::Event;
 use crate::exit::Failure;
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
-use std::io::{self, IsTerminal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
+use rustix::termios::tcgetpgrp;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{self, Command, ExitStatus};
+use std::process::{self, ExitStatus};
 use std::sync::mpsc::Sender;
 
 /// The session was lost, or what is held by it; the command has been told to end.
@@ -36,6 +38,19 @@ pub struct NotRun {
     pub exit_code: u8,
 }
 
+impl NotRun {
+    /// `words` cannot be run.
+    pub fn because(words: &[String], error: &io::Error) -> Self {
+        Self {
+            message: format!("cannot run {}: {error}", words.join(" ")),
+            exit_code: match error.kind() {
+                io::ErrorKind::NotFound => NOT_FOUND,
+                _ => NOT_RUNNABLE,
+            },
+        }
+    }
+}
+
 impl Child {
     /// Runs `words` with these variables in its environment.
     pub fn run(
@@ -43,18 +58,12 @@ impl Child {
         variables: &[(&str, String)],
         ended: Sender<Event>,
     ) -> Result<Self, NotRun> {
-        let not_run = |error: &io::Error| NotRun {
-            message: format!("cannot run {}: {error}", words.join(" ")),
-            exit_code: match error.kind() {
-                io::ErrorKind::NotFound => NOT_FOUND,
-                _ => NOT_RUNNABLE,
-            },
-        };
+        let not_run = |error: &io::Error| NotRun::because(words, error);
         let (program, arguments) = words.split_first().ok_or_else(|| NotRun {
             message: "there is no command to run".to_owned(),
             exit_code: NOT_FOUND,
         })?;
-        let process = Command::new(program)
+        let process = bound(program)
             .args(arguments)
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .spawn()
@@ -80,11 +89,11 @@ impl Child {
         }
     }
 
-    /// Hands on a signal that this process got. A terminal has sent Ctrl-C to both already.
+    /// Hands on a signal that this process got. A terminal sends what its keys stand for to all
+    /// in its foreground, so to the command already.
     pub fn pass_on(&self, signal: i32) {
-        let from_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
         match Signal::from_named_raw(signal) {
-            Some(Signal::INT) if from_terminal => {}
+            Some(Signal::INT | Signal::QUIT) if is_in_foreground() => {}
             Some(signal) => self.send(signal),
             None => {}
         }
@@ -104,6 +113,14 @@ impl Child {
         // It may have ended by itself.
         let _ = kill_process(self.pid, signal);
     }
+}
+
+/// Whether a terminal's keys send signals to this process.
+fn is_in_foreground() -> bool {
+    let group = getpgrp();
+    [tcgetpgrp(io::stdin()), tcgetpgrp(io::stderr())]
+        .into_iter()
+        .any(|foreground| foreground.is_ok_and(|foreground| foreground == group))
 }
 
 /// As shells tell it: the command's code, or 128 and its signal's number.

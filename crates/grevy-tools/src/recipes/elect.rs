@@ -2,12 +2,15 @@
 
 use super::child::Ran;
 use super::holder::{Holder, Terms};
-use super::queue::acquire;
+use super::queue::{Names, acquire};
 use crate::znodes::connection::znode_path;
 use clap::Args;
 
-/// What names of candidates' znodes begin with, behind whose they are.
-const NAME: &str = "latch-";
+/// How candidates' znodes are called.
+const NAMES: Names = Names {
+    own: "latch-",
+    all: &["latch-"],
+};
 
 /// Which election, and what to run.
 #[derive(Debug, Args)]
@@ -43,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Ran {
         Ok(holder) => holder,
         Err(failure) => return failure.into(),
     };
-    match acquire(&holder, path, NAME, id.as_bytes()) {
+    match acquire(&holder, path, NAMES, id.as_bytes()) {
         Ok(own) => holder.hold(&own, &[("GREVY_ELECTION", path.clone()), ("GREVY_ID", id)]),
         Err(stop) => stop.into(),
     }

@@ -2,12 +2,15 @@
 
 use super::child::Ran;
 use super::holder::{Holder, Terms};
-use super::queue::acquire;
+use super::queue::{Names, acquire};
 use crate::znodes::connection::znode_path;
 use clap::Args;
 
-/// What names of locks' znodes begin with, behind whose they are.
-pub const NAME: &str = "lock-";
+/// How locks' znodes are called by Curator, and by kazoo.
+pub const NAMES: Names = Names {
+    own: "lock-",
+    all: &["lock-", "__lock__"],
+};
 
 /// Which lock, and what to run.
 #[derive(Debug, Args)]
@@ -16,7 +19,8 @@ Examples:
   grevy lock /locks/backup -- ./backup.sh
   grevy lock /locks/backup --wait 0 -- ./backup.sh      give up if somebody else has it
 
-The znodes are those of Curator's InterProcessMutex, _c_<uuid>-lock-NNNNNNNNNN. The command finds in its
+The znodes are those of Curator's InterProcessMutex, _c_<uuid>-lock-NNNNNNNNNN; kazoo's stand in the same
+line, and kazoo heeds these with Lock(..., extra_lock_patterns=['-lock-']). The command finds in its
 environment GREVY_LOCK, the path; GREVY_NODE, its own znode; and GREVY_FENCE, a number that grows from
 holder to holder. If the session is lost, or another process may have the lock soon, the command gets
 SIGTERM. Signals are handed on to it. When it has ended, the lock is released.
@@ -38,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Ran {
         Ok(holder) => holder,
         Err(failure) => return failure.into(),
     };
-    match acquire(&holder, path, NAME, b"") {
+    match acquire(&holder, path, NAMES, b"") {
         Ok(own) => holder.hold(&own, &[("GREVY_LOCK", path.clone())]),
         Err(stop) => stop.into(),
     }

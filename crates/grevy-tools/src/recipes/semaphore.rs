@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Ran {
 }
 
 fn lease(holder: &Holder<'_>, path: &str, max: u32) -> Result<String, Stop> {
-    let lock = acquire(holder, &join(path, "locks"), lock::NAME, b"")?;
+    let lock = acquire(holder, &join(path, "locks"), lock::NAMES, b"")?;
     let leases = join(path, "leases");
     let leased = holder.create_protected(&leases, NAME, b"").and_then(|own| {
         let path = join(&leases, &own);

@@ -6,7 +6,8 @@ use crate::exit::{At, Exit, Failure};
 use crate::output;
 use crate::znodes::connection::{Target, znode_path};
 use clap::Args;
-use grevy_cli::client::{EventKind, WatchMode, WatchedEvent};
+use grevy_cli::client::{EventKind, KeeperState, WatchMode, WatchedEvent};
+use grevy_proto::Zxid;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::io::Write;
@@ -23,10 +24,12 @@ Examples:
 
 The command runs once for each change, one after another, and finds in its environment GREVY_EVENT
 (created, changed, deleted, children or reconnected), GREVY_PATH and GREVY_ZXID, the transaction, or -1
-if the server does not tell. Without a command the changes are printed. If the session is lost, a new one
-is opened and `reconnected` says that changes may have been missed. Ctrl-C ends it.
+if the server does not tell. Without a command the changes are printed. `reconnected` says that no server was
+heard of for a while and changes may have been missed, since servers do not tell them afterwards: look again.
+If the session is lost, a new one is opened. If the command fails, a line says so, and the next change runs it
+again. Ctrl-C ends it.
 
-Exit codes: 0 with --once, the command's if that is not 0; 128 + the signal if one ended it.")]
+Exit codes: with --once the command's, or 0 without one; 128 + the signal if one ended it.")]
 pub struct Arguments {
     /// The znode; it need not exist.
     #[arg(value_parser = znode_path)]
@@ -47,11 +50,24 @@ pub struct Arguments {
 /// Between attempts to open a new session.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Changes may have been missed.
+const RECONNECTED: &str = "reconnected";
+
 /// Something to tell.
+#[derive(Debug, PartialEq, Eq)]
 struct Change {
     kind: &'static str,
     path: String,
     zxid: i64,
+}
+
+/// What is to be told yet.
+struct Changes<'a> {
+    /// The znode that is watched.
+    path: &'a str,
+    queue: VecDeque<Change>,
+    /// Whether there is no connection, so that changes may be missed.
+    is_away: bool,
 }
 
 /// Watches until it is told to end.
@@ -74,6 +90,12 @@ fn watch(
     out: &mut dyn Write,
 ) -> Result<Option<Ran>, Failure> {
     let Arguments { path, target, .. } = arguments;
+    // What is left of the session before, which is over.
+    while let Some(event) = events.next(Some(Instant::now())) {
+        if let Event::Signal(number) = event {
+            return Ok(Some(signalled(number)));
+        }
+    }
     let sender = events.sender();
     let connection = loop {
         let sender = sender.clone();
@@ -98,16 +120,17 @@ fn watch(
         false => WatchMode::Persistent,
     };
     connection.client.add_watch(path, mode).at(path)?;
-    let mut changes = VecDeque::new();
+    let mut changes = Changes::new(path);
     if !first {
-        changes.push_back(Change {
-            kind: "reconnected",
-            path: path.clone(),
-            zxid: -1,
-        });
+        changes.reconnected();
     }
     loop {
-        if let Some(change) = changes.pop_front() {
+        if let Some(change) = changes.queue.pop_front() {
+            if change.kind == RECONNECTED {
+                // Answered after the watch is set again, so that nothing happens between what the
+                // command sees and the next change. If this fails, `reconnected` comes once more.
+                drop(connection.client.exists(path, false));
+            }
             let ran = tell(arguments, &change, events, &mut changes, out)?;
             if ran.is_some() {
                 return Ok(ran);
@@ -120,7 +143,7 @@ fn watch(
         }
         match events.next(None) {
             Some(Event::Signal(number)) => return Ok(Some(signalled(number))),
-            Some(Event::Watched(event)) => changes.extend(change(event)),
+            Some(Event::Watched(event)) => changes.note(event),
             Some(Event::Ended | Event::Key(_)) | None => {}
         }
     }
@@ -132,7 +155,7 @@ fn tell(
     arguments: &Arguments,
     change: &Change,
     events: &Events,
-    changes: &mut VecDeque<Change>,
+    changes: &mut Changes<'_>,
     out: &mut dyn Write,
 ) -> Result<Option<Ran>, Failure> {
     let Change { kind, path, zxid } = change;
@@ -142,7 +165,10 @@ fn tell(
     };
     if arguments.command.is_empty() {
         match arguments.target.is_json() {
-            true => output::line(out, &json!({"event": kind, "path": path, "zxid": zxid}))?,
+            true => {
+                let zxid = (*zxid >= 0).then(|| Zxid(*zxid).to_string());
+                output::line(out, &json!({"event": kind, "path": path, "zxid": zxid}))?;
+            }
             false => writeln!(out, "{kind} {path}")?,
         }
         out.flush()?;
@@ -155,7 +181,11 @@ fn tell(
     ];
     let child = match Child::run(&arguments.command, &variables, events.sender()) {
         Ok(child) => child,
-        Err(not_run) => return Ok(Some(not_run.into())),
+        Err(not_run) if arguments.once => return Ok(Some(not_run.into())),
+        Err(not_run) => {
+            eprintln!("grevy: {}", not_run.message);
+            return Ok(None);
+        }
     };
     let mut signal = None;
     loop {
@@ -165,39 +195,97 @@ fn tell(
                 if let Some(number) = signal {
                     return Ok(Some(signalled(number)));
                 }
-                return Ok(match ran.exit_code {
-                    0 => once(0),
-                    _ => Some(ran),
-                });
+                if ran.exit_code != 0 && !arguments.once {
+                    let command = &arguments.command[0];
+                    eprintln!(
+                        "grevy: {command} ended with {} for {kind} {path}",
+                        ran.exit_code
+                    );
+                }
+                return Ok(arguments.once.then_some(ran));
             }
             Some(Event::Signal(number)) => {
                 signal = Some(number);
                 child.pass_on(number);
             }
-            Some(Event::Watched(event)) => changes.extend(self::change(event)),
+            Some(Event::Watched(event)) => changes.note(event),
             Some(Event::Key(_)) | None => {}
         }
     }
 }
 
-fn change(event: WatchedEvent) -> Option<Change> {
-    let kind = match event.kind {
-        EventKind::NodeCreated => "created",
-        EventKind::NodeDeleted => "deleted",
-        EventKind::NodeDataChanged => "changed",
-        EventKind::NodeChildrenChanged => "children",
-        _ => return None,
-    };
-    Some(Change {
-        kind,
-        path: event.path?,
-        zxid: event.zxid,
-    })
+impl<'a> Changes<'a> {
+    /// None yet.
+    fn new(path: &'a str) -> Self {
+        Self {
+            path,
+            queue: VecDeque::new(),
+            is_away: false,
+        }
+    }
+
+    /// Changes may have been missed.
+    fn reconnected(&mut self) {
+        self.queue.push_back(Change {
+            kind: RECONNECTED,
+            path: self.path.to_owned(),
+            zxid: -1,
+        });
+    }
+
+    /// Takes what a session tells. Servers set persistent watches again after a connection was
+    /// lost, but do not tell what happened meanwhile (`DataTree.setWatches`).
+    fn note(&mut self, event: WatchedEvent) {
+        let kind = match (event.kind, event.state) {
+            (EventKind::NodeCreated, _) => "created",
+            (EventKind::NodeDeleted, _) => "deleted",
+            (EventKind::NodeDataChanged, _) => "changed",
+            (EventKind::NodeChildrenChanged, _) => "children",
+            (EventKind::None, KeeperState::Disconnected) => {
+                self.is_away = true;
+                return;
+            }
+            (EventKind::None, KeeperState::SyncConnected) if self.is_away => {
+                self.is_away = false;
+                return self.reconnected();
+            }
+            _ => return,
+        };
+        let zxid = event.zxid;
+        let change = event.path.map(|path| Change { kind, path, zxid });
+        self.queue.extend(change);
+    }
 }
 
 fn signalled(number: i32) -> Ran {
     Ran {
         exit_code: u8::try_from(128 + number).unwrap_or(FAILED),
         message: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_comes_back_is_told_and_the_first_is_not() {
+        let mut changes = Changes::new("/w");
+        let created = WatchedEvent {
+            state: KeeperState::SyncConnected,
+            kind: EventKind::NodeCreated,
+            path: Some("/w".to_owned()),
+            zxid: 7,
+        };
+        for event in [
+            WatchedEvent::state(KeeperState::SyncConnected),
+            created,
+            WatchedEvent::state(KeeperState::Disconnected),
+            WatchedEvent::state(KeeperState::SyncConnected),
+        ] {
+            changes.note(event);
+        }
+        let told: Vec<_> = changes.queue.iter().map(|c| (c.kind, c.zxid)).collect();
+        assert_eq!(told, [("created", 7), ("reconnected", -1)]);
     }
 }

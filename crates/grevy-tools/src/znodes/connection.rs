@@ -9,6 +9,9 @@ use std::time::Duration;
 /// What heads the options that most verbs have.
 pub const COMMON: &str = "Common options";
 
+/// What says where the servers are.
+const SERVER: &str = "--server or GREVY_SERVER";
+
 /// Whom to ask, and how to answer.
 #[derive(Debug, Clone, Args)]
 pub struct Target {
@@ -68,7 +71,7 @@ impl Target {
     /// Opens a session.
     pub fn connect(&self) -> Result<Connection, Failure> {
         let session = &self.session;
-        let connection = session.open(&session.server, self.read_only, |_| {})?;
+        let connection = session.open(&session.server, SERVER, self.read_only, |_| {})?;
         if self.sync {
             connection.client.submit_sync("/").wait().at("")?;
         }
@@ -92,22 +95,23 @@ impl Session {
         &self,
         on_event: impl Fn(&WatchedEvent) + Send + Sync + 'static,
     ) -> Result<Connection, Failure> {
-        self.open(&self.server, false, on_event)
+        self.open(&self.server, SERVER, false, on_event)
     }
 
-    /// Opens a session with other servers.
-    pub fn connect_to(&self, server: &str) -> Result<Connection, Failure> {
-        self.open(server, false, |_| {})
+    /// Opens a session with other servers, which `option` names.
+    pub fn connect_to(&self, server: &str, option: &str) -> Result<Connection, Failure> {
+        self.open(server, option, false, |_| {})
     }
 
     fn open(
         &self,
         server: &str,
+        option: &str,
         read_only: bool,
         on_event: impl Fn(&WatchedEvent) + Send + Sync + 'static,
     ) -> Result<Connection, Failure> {
         let connect = ConnectString::parse(server)
-            .map_err(|why| Failure::usage(format!("--server {server}: {why}")))?;
+            .map_err(|why| Failure::usage(format!("{option}: {server}: {why}")))?;
         let identity = |auth: &String| {
             let (scheme, id) = auth.split_once(':').ok_or_else(|| {
                 Failure::usage("--auth takes scheme:id, such as digest:user:password")
@@ -139,7 +143,7 @@ impl Session {
             Ok(()) => Ok(connection),
             Err(ClientError::ConnectionLoss(why)) => Err(Failure::new(
                 Exit::NoServer,
-                format!("{why} (--server or GREVY_SERVER says where)"),
+                format!("{why} ({option} says where)"),
             )),
             Err(error) => Err(Failure::request(&error, "")),
         }

@@ -1,11 +1,12 @@
 //! `grevy cp`.
 
 use super::connection::{Target, znode_path};
-use super::store::{Existing, Record, moved, store};
+use super::store::{Existing, KEEP, Record, moved, store};
 use super::walk::{Want, users_own, walk};
 use super::write::create_parents;
-use crate::exit::{Exit, Failure};
+use crate::exit::{ADD_PARENTS, Exit, Failure};
 use crate::files::filter::is_at_or_below;
+use crate::interrupt;
 use crate::output;
 use crate::progress::Progress;
 use clap::Args;
@@ -52,6 +53,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         )));
     }
     let connection = arguments.target.connect()?;
+    interrupt::listen_for(KEEP)?;
     let client = &connection.client;
     let records = read(client, from, to, arguments.recursive)?;
     if arguments.parents {
@@ -59,7 +61,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     }
     let mut progress = Progress::new("copied", Some(records.len() as u64));
     let records = records.into_iter().map(Ok);
-    let written = store(client, records, arguments.existing, &mut || progress.step())?;
+    let step = &mut || progress.step();
+    let written = store(client, records, arguments.existing, ADD_PARENTS, step)?;
     drop(progress);
     if arguments.target.is_json() {
         output::line(out, &json!({"from": from, "to": to, "written": written}))?;
@@ -76,13 +79,14 @@ fn read(client: &Client, from: &str, to: &str, all: bool) -> Result<Vec<Record>,
     };
     let mut records = Vec::new();
     let mut progress = Progress::new("read", None);
-    walk(client, from, want, &users_own, &mut |found| {
+    let walked = walk(client, from, want, &users_own, &mut |found| {
         if found.level == 0 || found.stat.ephemeral_owner == SessionId::NONE {
             let path = moved(&found.path, from, to)?;
             records.push(Record::at(path, found));
         }
         progress.step();
         Ok(())
-    })?;
+    });
+    walked.map_err(|failure| interrupt::with_count(failure, 0, "written", "nothing was copied"))?;
     Ok(records)
 }

@@ -1,7 +1,7 @@
 //! `grevy du`.
 
 use super::connection::{Target, znode_path};
-use super::walk::{Want, everything, walk};
+use super::walk::{Want, survey};
 use crate::exit::{Exit, Failure};
 use crate::files::sizes::Sizes;
 use crate::progress::Progress;
@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let mut sizes = Sizes::new(path, *depth);
     let mut progress = Progress::new("znodes counted", None);
     let want = Want::default();
-    walk(&connection.client, path, want, &everything, &mut |found| {
+    let exit = survey(&connection.client, path, want, &mut |found| {
         sizes.add(
             &found.path,
             found.stat.data_length.max(0).unsigned_abs().into(),
@@ -46,5 +46,5 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     })?;
     drop(progress);
     sizes.write(out, target.is_json())?;
-    Ok(Exit::Done)
+    Ok(exit)
 }

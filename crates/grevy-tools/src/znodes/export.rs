@@ -3,13 +3,15 @@
 use super::connection::{Target, znode_path};
 use super::walk::{Found, Want, users_own, walk};
 use crate::exit::{Exit, Failure};
+use crate::interrupt;
 use crate::output;
 use crate::progress::Progress;
+use crate::replace::Replacement;
 use clap::Args;
 use grevy_proto::SessionId;
 use serde_json::{Map, Value};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// What to export.
@@ -22,7 +24,8 @@ Examples:
 
 Each line is an object: path, data (or dataBase64, if it is not text) and acl, a list of
 scheme:id:perms. Parents come before their children. Ephemeral znodes and /zookeeper are left out.
-What is written meanwhile may be in it or not.")]
+What is written meanwhile may be in it or not. FILE is replaced when all of it has been read: if that fails,
+or at Ctrl-C, it is as it was.")]
 pub struct Arguments {
     /// The subtree.
     #[arg(default_value = "/", value_parser = znode_path)]
@@ -40,8 +43,16 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let mut file = match &arguments.file {
         None => None,
         Some(path) => {
-            let file = File::create(path).map_err(|error| Failure::file(path, "create", &error))?;
-            Some((path, BufWriter::new(file)))
+            let file =
+                Replacement::of(path).map_err(|error| Failure::file(path, "create", &error))?;
+            let temporary = file.temporary();
+            interrupt::listen(move || {
+                if let Some(temporary) = temporary {
+                    // The process ends, and the old file is as it was.
+                    let _ = fs::remove_file(temporary);
+                }
+            })?;
+            Some((path, file))
         }
     };
     let mut progress = Progress::new("exported", None);
@@ -67,13 +78,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         },
     )?;
     if let Some((path, file)) = file {
-        finish(file).map_err(|error| Failure::file(path, "write", &error))?;
+        file.finish()
+            .map_err(|error| Failure::file(path, "write", &error))?;
     }
     Ok(Exit::Done)
-}
-
-fn finish(file: BufWriter<File>) -> io::Result<()> {
-    file.into_inner()?.sync_all()
 }
 
 fn object(found: &Found) -> Map<String, Value> {

@@ -3,7 +3,7 @@
 use super::connection::{Target, znode_path};
 use super::glob::fits;
 use super::read::put_stat;
-use super::walk::{Found, Want, everything, walk};
+use super::walk::{Found, Want, survey};
 use crate::exit::{Exit, Failure};
 use crate::files::filter::session;
 use crate::output;
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let now = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     let mut exit = Exit::Finding;
     let client = &connection.client;
-    walk(client, &arguments.path, want, &everything, &mut |found| {
+    let surveyed = survey(client, &arguments.path, want, &mut |found| {
         if !arguments.takes(&found, now) {
             return Ok(());
         }
@@ -88,7 +88,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         }
         Ok(())
     })?;
-    Ok(exit)
+    // What was not found may be where nothing could be read.
+    Ok(match surveyed {
+        Exit::Done => exit,
+        denied => denied,
+    })
 }
 
 impl Arguments {

@@ -1,9 +1,10 @@
 //! `grevy import`: writes what `grevy export` wrote.
 
 use super::connection::{Target, znode_path};
-use super::store::{Existing, Record, moved, store};
+use super::store::{Existing, KEEP, Record, moved, store, would_store};
 use super::write::create_parents;
 use crate::exit::{Exit, Failure};
+use crate::interrupt;
 use crate::output;
 use crate::progress::Progress;
 use clap::Args;
@@ -36,7 +37,7 @@ pub struct Arguments {
     /// What becomes of znodes that exist already.
     #[arg(long, value_enum, default_value_t)]
     existing: Existing,
-    /// Read everything, check it, and write nothing.
+    /// Read everything, check it and what exists already, and write nothing.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -45,6 +46,7 @@ pub struct Arguments {
 
 /// Imports it.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> {
+    interrupt::listen_for(KEEP)?;
     let mut lines = Lines::open(arguments)?;
     let Some(first) = lines.next().transpose()? else {
         return Err(Failure::usage("there is nothing to import"));
@@ -60,19 +62,16 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let records = records.filter(|record| !matches!(record, Ok(record) if record.path == "/"));
     let written = match arguments.dry_run {
         true => {
-            let mut count = 0;
-            for record in records {
-                record?;
-                count += 1;
-            }
-            count
+            let connection = arguments.target.connect()?;
+            would_store(&connection.client, records, arguments.existing)?
         }
         false => {
             let connection = arguments.target.connect()?;
             create_parents(&connection.client, to)?;
             let mut progress = Progress::new("imported", None);
             let step = &mut || progress.step();
-            store(&connection.client, records, arguments.existing, step)?
+            let hint = "its line has to come before";
+            store(&connection.client, records, arguments.existing, hint, step)?
         }
     };
     let dry_run = arguments.dry_run;
@@ -136,7 +135,9 @@ impl Iterator for Lines {
         let place = format!("{name}, line {number}");
         let wrong =
             |why| Failure::usage(format!("{place}: {why}; nothing from here on was written"));
-        self.read().map_err(wrong).transpose()
+        let read = self.read().map_err(wrong);
+        // The end of the input may be what Ctrl-C made of it.
+        interrupt::check().and(read).transpose()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::connection::{Target, join, znode_path};
 use super::read::put_stat;
-use super::walk::{Found, Want, everything, walk};
+use super::walk::{Found, Want, survey};
 use crate::exit::{At, Exit, Failure};
 use crate::output;
 use clap::Args;
@@ -59,13 +59,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         depth: (!recursive).then_some(1),
         ..Want::default()
     };
-    walk(client, path, want, &everything, &mut |found| {
+    survey(client, path, want, &mut |found| {
         if *recursive || found.level > 0 {
             write(&found, *recursive, *long, is_json, out)?;
         }
         Ok(())
-    })?;
-    Ok(Exit::Done)
+    })
 }
 
 fn write(

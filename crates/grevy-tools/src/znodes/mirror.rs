@@ -1,12 +1,13 @@
 //! `grevy mirror`: makes a subtree of another cluster like one of this.
 
 use super::connection::{Target, znode_path};
-use super::remove::delete_each;
+use super::remove::{AGAIN, delete_each};
 use super::store::{Record, create, moved, set};
 use super::walk::{Want, users_own, walk};
 use super::window::{WINDOW, Window};
 use super::write::create_parents;
 use crate::exit::{At, Exit, Failure};
+use crate::interrupt;
 use crate::output;
 use crate::progress::Progress;
 use clap::Args;
@@ -59,7 +60,11 @@ struct Counts {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> {
     let to = arguments.to.as_ref().unwrap_or(&arguments.from);
     let source = arguments.target.connect()?;
-    let destination = arguments.target.session.connect_to(&arguments.to_server)?;
+    let destination = arguments
+        .target
+        .session
+        .connect_to(&arguments.to_server, "--to-server")?;
+    interrupt::listen_for(AGAIN)?;
     let counts = mirror(arguments, &source.client, &destination.client, to)?;
     let Counts {
         same,
@@ -105,7 +110,7 @@ fn mirror(
         window: Window::new(&exists, &mut nothing),
         counts: Counts::default(),
     };
-    walk(source, from, Want::ALL, &users_own, &mut |found| {
+    let walked = walk(source, from, Want::ALL, &users_own, &mut |found| {
         progress.step();
         if found.stat.ephemeral_owner != SessionId::NONE {
             return Ok(());
@@ -115,7 +120,8 @@ fn mirror(
             true => writer.compare(record),
             false => writer.create(record),
         }
-    })?;
+    });
+    walked.map_err(|failure| interrupt::with_count(failure, progress.done(), "mirrored", AGAIN))?;
     let mut counts = writer.finish()?;
     drop(progress);
     if arguments.delete {

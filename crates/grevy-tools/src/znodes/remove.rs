@@ -4,6 +4,7 @@ use super::connection::{Target, znode_path};
 use super::walk::{Want, users_own, walk};
 use super::window::Window;
 use crate::exit::{At, Exit, Failure};
+use crate::interrupt;
 use crate::output;
 use crate::progress::Progress;
 use clap::Args;
@@ -11,6 +12,9 @@ use grevy_cli::client::{Client, ClientError};
 use grevy_proto::ErrorCode;
 use serde_json::json;
 use std::io::Write;
+
+/// For whoever interrupts it.
+pub const AGAIN: &str = "run it again to go on";
 
 /// What to delete.
 #[derive(Debug, Args)]
@@ -21,7 +25,8 @@ Examples:
   grevy rm -r /app/old /app/older
 
 With -r, children go before their parents. If others create znodes there meanwhile, their parents
-stay, and the exit code is 4: run it again.")]
+stay, and the exit code is 4: run it again. What cannot be deleted is told and passed over; the exit code is
+that of the first.")]
 pub struct Arguments {
     /// The znodes.
     #[arg(required = true, value_name = "PATH", value_parser = znode_path)]
@@ -51,7 +56,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         ));
     }
     let connection = arguments.target.connect()?;
+    interrupt::listen_for(AGAIN)?;
     let client = &connection.client;
+    let mut exit = Exit::Done;
     for path in &arguments.paths {
         let deleted = match arguments.recursive || arguments.dry_run {
             true => remove_all(arguments, client, path, out),
@@ -62,13 +69,24 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         };
         let deleted = match deleted {
             Err(failure) if failure.exit == Exit::NoNode && arguments.force => 0,
+            // The others may be deleted all the same; nothing can be done without a server.
+            Err(failure)
+                if matches!(failure.exit, Exit::NoNode | Exit::Conflict | Exit::Denied) =>
+            {
+                eprintln!("grevy: {failure}");
+                exit = match exit {
+                    Exit::Done => failure.exit,
+                    first => first,
+                };
+                continue;
+            }
             deleted => deleted?,
         };
         if arguments.target.is_json() && !arguments.dry_run {
             output::line(out, &json!({"path": path, "deleted": deleted}))?;
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn remove_all(
@@ -83,11 +101,12 @@ fn remove_all(
         depth: (!arguments.recursive).then_some(0),
         ..Want::default()
     };
-    walk(client, path, want, &users_own, &mut |found| {
+    let found = walk(client, path, want, &users_own, &mut |found| {
         paths.push(found.path);
         counted.step();
         Ok(())
-    })?;
+    });
+    found.map_err(|failure| interrupt::with_count(failure, 0, "deleted", AGAIN))?;
     drop(counted);
     paths.reverse();
     if !arguments.dry_run {
@@ -95,7 +114,7 @@ fn remove_all(
     }
     for path in &paths {
         match arguments.target.is_json() {
-            true => output::line(out, &json!({"path": path, "deleted": 0}))?,
+            true => output::line(out, &json!({"path": path, "deleted": 0, "dryRun": true}))?,
             false => writeln!(out, "{path}")?,
         }
     }
@@ -109,6 +128,15 @@ pub fn delete_each(client: &Client, paths: Vec<String>) -> Result<u64, Failure> 
     let mut step = || progress.step();
     let mut window = Window::new(&gone, &mut step);
     for path in paths {
+        if let Err(failure) = interrupt::check() {
+            window.finish().map_err(again)?;
+            return Err(interrupt::with_count(
+                failure,
+                progress.done(),
+                "deleted",
+                AGAIN,
+            ));
+        }
         let pending = client.submit_delete(&path);
         window.push(path, pending).map_err(again)?;
     }

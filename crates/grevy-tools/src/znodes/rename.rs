@@ -4,13 +4,13 @@ use super::connection::{Target, znode_path};
 use super::store::moved;
 use super::walk::{Found, Want, everything, walk};
 use super::write::create_parents;
-use crate::exit::{Exit, Failure};
+use crate::exit::{ADD_PARENTS, Exit, Failure};
 use crate::files::filter::is_at_or_below;
 use crate::output;
 use clap::Args;
 use grevy_cli::client::{Node, Write as Operation};
-use grevy_proto::SessionId;
 use grevy_proto::request::CreateMode;
+use grevy_proto::{ErrorCode, SessionId};
 use serde_json::json;
 use std::io::Write;
 
@@ -86,6 +86,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
             Some(Operation::Create(path, _) | Operation::Delete(path, _)) => *path,
             _ => from,
         };
+        if at < all.len() && error.is(ErrorCode::NoNode) {
+            return Failure::no_parent(path, ADD_PARENTS);
+        }
         let failure = Failure::request(&error, path);
         match at >= all.len() && failure.exit == Exit::Conflict {
             true => Failure::new(

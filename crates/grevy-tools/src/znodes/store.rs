@@ -2,11 +2,15 @@
 
 use super::walk::Found;
 use super::window::{WINDOW, Window};
-use crate::exit::Failure;
+use crate::exit::{At, Failure, USUAL_MAX};
+use crate::interrupt;
 use clap::ValueEnum;
 use grevy_cli::client::{Client, ClientError, Node, Pending};
 use grevy_proto::request::CreateMode;
 use grevy_proto::{Acl, ErrorCode};
+
+/// For whoever interrupts it.
+pub const KEEP: &str = "run it again with --existing keep to go on";
 
 /// What becomes of znodes that exist already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -40,24 +44,69 @@ impl Record {
             acl: found.acl,
         }
     }
+
+    fn bytes(&self) -> usize {
+        self.data.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// Writes records, parents before their children; returns how many were created or changed.
+/// `no_parent` says what to do if the parent of one does not exist.
 pub fn store(
     client: &Client,
     records: impl IntoIterator<Item = Result<Record, Failure>>,
     existing: Existing,
+    no_parent: &str,
     step: &mut dyn FnMut(),
 ) -> Result<u64, Failure> {
     let mut records = records.into_iter();
     let mut written = 0;
     loop {
         // Batches keep the order and bound what is held in memory.
-        let batch: Vec<Record> = records.by_ref().take(WINDOW).collect::<Result<_, _>>()?;
+        let batch = interrupt::check()
+            .and_then(|()| records.by_ref().take(WINDOW).collect::<Result<Vec<_>, _>>())
+            .map_err(|failure| interrupt::with_count(failure, written, "written", KEEP))?;
         if batch.is_empty() {
             return Ok(written);
         }
-        written += store_batch(client, &batch, existing, step)?;
+        written += store_batch(client, &batch, existing, no_parent, step)?;
+    }
+}
+
+/// As [`store`], but only looks: how many would be created or changed, or what exists already.
+pub fn would_store(
+    client: &Client,
+    records: impl IntoIterator<Item = Result<Record, Failure>>,
+    existing: Existing,
+) -> Result<u64, Failure> {
+    let mut records = records.into_iter();
+    let mut count = 0;
+    loop {
+        interrupt::check()?;
+        let batch: Vec<Record> = records.by_ref().take(WINDOW).collect::<Result<_, _>>()?;
+        if batch.is_empty() {
+            return Ok(count);
+        }
+        let asked = batch
+            .iter()
+            .map(|record| client.submit_get_acl(&record.path));
+        let asked: Vec<_> = asked.collect();
+        for (record, asked) in batch.iter().zip(asked) {
+            let exists = match asked.wait() {
+                Err(error) if error.is(ErrorCode::NoNode) => false,
+                // It is there for those who may see it.
+                Err(error) if error.is(ErrorCode::NoAuth) => true,
+                asked => asked.at(&record.path).map(|_| true)?,
+            };
+            match existing {
+                Existing::Fail if exists => {
+                    let error = ClientError::Server(ErrorCode::NodeExists.wire());
+                    return Err(Failure::request(&error, &record.path));
+                }
+                Existing::Keep if exists => {}
+                _ => count += 1,
+            }
+        }
     }
 }
 
@@ -66,6 +115,7 @@ fn store_batch(
     client: &Client,
     batch: &[Record],
     existing: Existing,
+    no_parent: &str,
     step: &mut dyn FnMut(),
 ) -> Result<u64, Failure> {
     let created: Vec<_> = batch.iter().map(|record| create(client, record)).collect();
@@ -81,7 +131,18 @@ fn store_batch(
                 set(client, record, &mut window)?;
                 written += 1;
             }
-            (Err(error), _) => return Err(Failure::request(&error, &record.path)),
+            (Err(error), _) if error.is(ErrorCode::NoNode) => {
+                return Err(Failure::no_parent(&record.path, no_parent));
+            }
+            (Err(error), _) => {
+                // One that is too large takes the connection of all others with it.
+                let large = batch.iter().find(|record| record.bytes() > USUAL_MAX);
+                let record = match error {
+                    ClientError::OutcomeUnknown(_) => large.unwrap_or(record),
+                    _ => record,
+                };
+                return Err(Failure::write(&error, &record.path, record.bytes()));
+            }
         }
         step();
     }

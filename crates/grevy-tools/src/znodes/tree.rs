@@ -2,7 +2,7 @@
 
 use super::connection::{Target, znode_path};
 use super::read::put_stat;
-use super::walk::{Want, everything, walk};
+use super::walk::{Want, survey};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use clap::Args;
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     };
     let mut top = Branch::default();
     let mut znodes = 0;
-    walk(&connection.client, path, want, &everything, &mut |found| {
+    let exit = survey(&connection.client, path, want, &mut |found| {
         znodes += 1;
         if target.is_json() {
             let mut object = Map::new();
@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         draw(&top, "", *long, out)?;
         writeln!(out, "\n{znodes} znodes")?;
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// As deep as the tree, which a path of at most 1 MiB bounds; branches are drawn from a stack all

@@ -2,10 +2,12 @@
 
 use super::connection::join;
 use super::window::WINDOW;
-use crate::exit::{At, Failure};
+use crate::exit::{At, Exit, Failure};
+use crate::interrupt;
 use grevy_cli::client::{Client, Pending};
 use grevy_proto::{Acl, ErrorCode, Stat};
 use std::collections::VecDeque;
+use std::io::{self, IsTerminal};
 
 /// What is asked of each znode besides its children's names and its Stat.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,6 +55,7 @@ struct Asked {
 
 /// Visits `root` and all below it, level by level, each level in the order of names. What is
 /// deleted meanwhile is passed over, but for `root`. `enter` says whether a znode is visited.
+/// What may not be read is a failure.
 pub fn walk(
     client: &Client,
     root: &str,
@@ -60,9 +63,44 @@ pub fn walk(
     enter: &dyn Fn(&str) -> bool,
     see: &mut dyn FnMut(Found) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    visit(client, root, want, enter, &mut Err, see)
+}
+
+/// As [`walk`], everywhere, but goes on where something may not be read, as find(1) does: a line
+/// on stderr names it, it is not seen, and the command ends with what is returned.
+pub fn survey(
+    client: &Client,
+    root: &str,
+    want: Want,
+    see: &mut dyn FnMut(Found) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    let mut exit = Exit::Done;
+    let mut denied = |failure: Failure| {
+        // A line of progress may be there.
+        let clear = match io::stderr().is_terminal() {
+            true => "\r\x1b[K",
+            false => "",
+        };
+        eprintln!("{clear}grevy: {failure}");
+        exit = Exit::Denied;
+        Ok(())
+    };
+    visit(client, root, want, &everything, &mut denied, see)?;
+    Ok(exit)
+}
+
+fn visit(
+    client: &Client,
+    root: &str,
+    want: Want,
+    enter: &dyn Fn(&str) -> bool,
+    denied: &mut dyn FnMut(Failure) -> Result<(), Failure>,
+    see: &mut dyn FnMut(Found) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut next = VecDeque::from([(root.to_owned(), 0)]);
     let mut asked = VecDeque::new();
     loop {
+        interrupt::check()?;
         while asked.len() < WINDOW
             && let Some((path, level)) = next.pop_front()
         {
@@ -71,7 +109,14 @@ pub fn walk(
         let Some(oldest) = asked.pop_front() else {
             return Ok(());
         };
-        let Some((found, mut children)) = oldest.settle(root)? else {
+        let settled = match oldest.settle(root) {
+            Err(failure) if failure.exit == Exit::Denied => {
+                denied(failure)?;
+                None
+            }
+            settled => settled?,
+        };
+        let Some((found, mut children)) = settled else {
             continue;
         };
         if want.depth.is_none_or(|depth| found.level < depth) {

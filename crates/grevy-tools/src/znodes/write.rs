@@ -3,7 +3,7 @@
 use super::connection::{Target, znode_path};
 use super::walk::{Want, everything, walk};
 use super::window::Window;
-use crate::exit::{At, Exit, Failure};
+use crate::exit::{ADD_PARENTS, At, Exit, Failure};
 use crate::output;
 use clap::Args;
 use grevy_cli::acl;
@@ -27,6 +27,16 @@ pub struct Data {
 }
 
 impl Data {
+    /// For what exists: nothing given is more likely forgotten than meant.
+    fn require(&self) -> Result<(), Failure> {
+        match self.text.is_some() || self.file.is_some() {
+            true => Ok(()),
+            false => Err(Failure::usage(
+                "give DATA ('' empties the znode), or --file - to read standard input",
+            )),
+        }
+    }
+
     fn read(&self) -> Result<Vec<u8>, Failure> {
         let Some(file) = &self.file else {
             return Ok(self.text.clone().unwrap_or_default().into_bytes());
@@ -99,12 +109,12 @@ pub fn create(arguments: &Create, out: &mut dyn Write) -> Result<Exit, Failure> 
     if arguments.parents {
         create_parents(&connection.client, path)?;
     }
+    let bytes = node.data.as_ref().map_or(0, Vec::len);
     let created = match connection.client.create(path, &node) {
         Err(error) if error.is(ErrorCode::NoNode) => {
-            let why = format!("{path}: the parent does not exist; add --parents to create it");
-            return Err(Failure::new(Exit::NoNode, why));
+            return Err(Failure::no_parent(path, ADD_PARENTS));
         }
-        created => created.at(path)?,
+        created => created.map_err(|error| Failure::write(&error, path, bytes))?,
     };
     match arguments.target.is_json() {
         true => output::line(out, &json!({"path": created}))?,
@@ -145,7 +155,10 @@ pub fn create_parents(client: &Client, path: &str) -> Result<(), Failure> {
 Examples:
   grevy set /app/config --file config.json
   grevy set /app/config new --version 7
-  date | grevy set /app/now --file -")]
+  date | grevy set /app/now --file -
+  grevy set /app/flag ''                       no data
+
+Data is needed: without it nothing is changed, and the exit code is 2.")]
 pub struct Set {
     /// The znode.
     #[arg(value_parser = znode_path)]
@@ -165,9 +178,12 @@ pub struct Set {
 /// Sets it.
 pub fn set(arguments: &Set, out: &mut dyn Write) -> Result<Exit, Failure> {
     let path = &arguments.path;
+    arguments.data.require()?;
     let data = arguments.data.read()?;
+    let bytes = data.len();
     let connection = arguments.target.connect()?;
     let client = &connection.client;
+    let failed = |error| Failure::write(&error, path, bytes);
     let version = match client.set_data(path, &data, arguments.version) {
         Err(error) if error.is(ErrorCode::NoNode) && arguments.create => {
             let node = Node {
@@ -176,10 +192,10 @@ pub fn set(arguments: &Set, out: &mut dyn Write) -> Result<Exit, Failure> {
                 mode: CreateMode::Persistent,
                 ttl: 0,
             };
-            client.create(path, &node).at(path)?;
+            client.create(path, &node).map_err(failed)?;
             0
         }
-        set => set.at(path)?.version,
+        set => set.map_err(failed)?.version,
     };
     if arguments.target.is_json() {
         output::line(out, &json!({"path": path, "version": version}))?;

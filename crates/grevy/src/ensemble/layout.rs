@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 /// Where each kind of port begins.
@@ -54,6 +55,22 @@ impl Layout {
             fs::write(&place.config, self.config(place)).map_err(described)?;
         }
         Ok(places)
+    }
+
+    /// Fails if a port is taken: whoever has it would be taken for one of these servers.
+    pub fn check_ports(&self) -> io::Result<()> {
+        for id in 1..=self.voters + self.observers {
+            let others = [QUORUM_PORT, ELECTION_PORT, ADMIN_PORT].map(|kind| self.port(kind, id));
+            for port in [self.place(id).client_port].into_iter().chain(others) {
+                if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+                    let text = format!(
+                        "server {id} needs port {port}: {error}; choose others with --port"
+                    );
+                    return Err(io::Error::new(error.kind(), text));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn place(&self, id: u16) -> Place {

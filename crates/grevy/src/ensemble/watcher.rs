@@ -28,8 +28,9 @@ impl Watcher {
         }
     }
 
-    /// Looks at all servers, and prints what changed.
-    pub fn look(&mut self) {
+    /// Looks at all servers; returns a line for each that changed.
+    pub fn look(&mut self) -> Vec<String> {
+        let mut changes = Vec::new();
         for (id, address, before) in &mut self.servers {
             let now = match ask(address, "srvr", PATIENCE) {
                 Ok(answer) => mode(&answer),
@@ -38,10 +39,11 @@ impl Watcher {
             // At the start everybody is down for a moment, and nobody needs to be told.
             let starts = before.is_empty() && now == "down";
             if now != *before && !starts {
-                println!("server {id}: {now}");
+                changes.push(format!("server {id}: {now}"));
                 *before = now;
             }
         }
+        changes
     }
 }
 

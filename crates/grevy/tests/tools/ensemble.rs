@@ -1,7 +1,11 @@
 //! What servers say of themselves.
 
-use crate::place::{Place, finish, grevy};
-use serde_json::Value;
+use crate::place::{Place, directory, finish, grevy};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 fn objects(text: &str) -> Vec<Value> {
     let lines = text.lines().map(serde_json::from_str);
@@ -20,8 +24,55 @@ fn servers_are_shown_with_what_they_do() {
     assert_eq!(words[..3], ["-", place.server.as_str(), "standalone"]);
     let json = objects(&place.ok(&["status", "--output", "json"]));
     assert_eq!(json[0]["mode"], "standalone");
-    assert_eq!(json[0]["lag"], "0");
+    assert_eq!(json[0]["lag"], 0);
     assert!(json[0]["watches"].is_u64() && json[0]["sessions"].is_u64());
+}
+
+#[test]
+fn a_server_catches_up_and_tells_who_asks() {
+    let place = Place::new("session");
+    assert_eq!(place.ok(&["sync"]), "");
+    let synced = objects(&place.ok(&["sync", "/", "--output", "json"]));
+    assert_eq!(synced, [json!({"path": "/", "synced": true})]);
+    let who = place.ok(&["whoami", "--auth", "digest:bob:secret"]);
+    let who: Vec<&str> = who.lines().collect();
+    assert!(
+        who.contains(&"ip:127.0.0.1") && who.contains(&"digest:bob"),
+        "{who:?}"
+    );
+    let who = objects(&place.ok(&["whoami", "--output", "json"]));
+    assert_eq!(who, [json!({"scheme": "ip", "id": "127.0.0.1"})]);
+    let members = objects(&place.ok(&["members", "--output", "json"]));
+    assert_eq!(members[0]["servers"], json!([]));
+}
+
+#[test]
+fn an_ensemble_gets_another_member() {
+    let directory = directory("reconfig");
+    fs::create_dir_all(directory.join("data")).expect("a directory for the test");
+    fs::write(directory.join("data/myid"), "1\n").expect("a file for the test");
+    let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let [quorum, election] = ports.map(|port| port.local_addr().expect("it has one").port());
+    let lines = format!(
+        "standaloneEnabled=false\nreconfigEnabled=true\nskipACL=yes\n\
+         initLimit=10\nsyncLimit=5\nserver.1=127.0.0.1:{quorum}:{election}\n"
+    );
+    let place = Place::start(directory, &lines);
+    let observer = "server.2=127.0.0.1:1:2:observer;127.0.0.1:3";
+    let (code, _, err) = place.run(&["reconfig", "--add", observer, "--if-version", "0x77"]);
+    assert_eq!(code, 4, "{err}");
+    let changed = objects(&place.ok(&["reconfig", "--add", observer, "--output", "json"]));
+    assert_eq!(
+        changed,
+        objects(&place.ok(&["members", "--output", "json"]))
+    );
+    let expected = json!({
+        "id": 2, "addresses": ["127.0.0.1:1:2"], "role": "observer", "clients": "127.0.0.1:3",
+    });
+    assert_eq!(changed[0]["servers"][1], expected);
+    let text = place.ok(&["reconfig", "--remove", "2"]);
+    assert!(!text.contains("server.2"), "{text}");
+    assert_eq!(place.run(&["reconfig"]).0, 2, "nothing to change");
 }
 
 #[test]
@@ -55,6 +106,59 @@ fn looks_are_printed_where_there_is_no_terminal() {
     assert_eq!(looks.len(), 2);
     assert!(looks[0]["requestsPerSecond"].is_null());
     assert!(looks[1]["requestsPerSecond"].is_number());
+}
+
+#[test]
+fn an_ensemble_on_taken_ports_is_not_started() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("it has one").port();
+    let folder = directory("ensemble-taken").join("ensemble");
+    let arguments = [
+        "ensemble",
+        "--servers",
+        "1",
+        "--port",
+        &port.to_string(),
+        "--dir",
+        folder.to_str().expect("it is text"),
+    ];
+    let (code, out, err) = finish(grevy(&arguments));
+    assert_eq!((code, out.as_str()), (1, ""));
+    let said = format!("grevy: server 1 needs port {port}: ");
+    assert!(err.starts_with(&said) && err.lines().count() == 1, "{err}");
+    assert!(!folder.exists());
+}
+
+#[test]
+fn an_ensemble_that_nobody_reads_of_ends_with_its_servers() {
+    let folder = directory("ensemble-pipe");
+    // Ports that are free in all likelihood: four in a row of their kinds.
+    let port = 20_000 + u16::try_from(std::process::id() % 10_000).expect("it is small");
+    let mut child = grevy(&[
+        "ensemble",
+        "--servers",
+        "1",
+        "--port",
+        &port.to_string(),
+        "--dir",
+    ])
+    .arg(&folder)
+    .stdout(Stdio::piped())
+    .spawn()
+    .expect("the command can be run");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let pid = loop {
+        let line = lines.next().expect("it says more").expect("it is text");
+        let mut words = line.split_whitespace().skip_while(|word| *word != "pid");
+        if let Some(pid) = words.nth(1) {
+            break pid.to_owned();
+        }
+    };
+    drop(lines);
+    // Something that it would tell.
+    let killed = Command::new("kill").args(["-KILL", &pid]).status();
+    assert!(killed.is_ok_and(|status| status.success()));
+    assert_eq!(child.wait().expect("it ends").code(), Some(141));
 }
 
 #[test]

@@ -238,7 +238,6 @@ fn a_damaged_log_is_repaired_beside_the_old_one_or_with_a_backup() {
     let (code, _, err) = run(&["repair", text(&log), "--yes"]);
     assert_eq!(code, 2);
     assert!(err.contains("exists already"), "{err}");
-    fs::remove_file(&repaired).unwrap();
     let (code, ..) = run(&["repair", text(&log), "--yes", "--in-place"]);
     assert_eq!(code, 0);
     let backup = data.join("version-2/log.1.damaged");

@@ -175,8 +175,13 @@ pub fn finish_with(mut command: Command, input: &str) -> (i32, String, String) {
 
 /// Asks a process to end.
 pub fn terminate(child: &Child) {
+    signal(child, "TERM");
+}
+
+/// Sends a signal, by its name.
+pub fn signal(child: &Child, name: &str) {
     let id = child.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &id]).status();
+    let killed = Command::new("kill").args(["-s", name, &id]).status();
     assert!(killed.is_ok_and(|status| status.success()));
 }
 

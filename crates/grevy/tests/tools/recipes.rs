@@ -1,6 +1,6 @@
 //! Commands that run other commands, with several processes and a server that goes away.
 
-use crate::place::{Place, terminate};
+use crate::place::{Place, signal, terminate};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -107,6 +107,14 @@ fn one_at_a_time_holds_a_lock() {
 }
 
 #[test]
+fn a_lock_that_kazoo_holds_is_held() {
+    let place = Place::new("lock-kazoo");
+    place.ok(&["create", "/k/f4bd3a__lock__0000000000", "--parents"]);
+    let (code, out, _) = place.run(&["lock", "/k", "--wait", "0", "--", "echo", "got"]);
+    assert_eq!((code, out.as_str()), (124, ""));
+}
+
+#[test]
 fn the_exit_code_is_the_commands() {
     let place = Place::new("codes");
     for (command, code) in [
@@ -137,6 +145,42 @@ fn a_signal_ends_the_command_and_releases_the_lock() {
     terminate(&holder.child);
     assert_eq!(holder.end(), (143, String::new()));
     assert_eq!(place.ok(&["ls", "/l"]), "");
+}
+
+#[test]
+fn signals_with_a_meaning_of_their_own_are_handed_on() {
+    let place = Place::new("signals");
+    for (name, code) in [("USR1", 31), ("USR2", 32), ("QUIT", 33), ("INT", 34)] {
+        let script = format!("trap 'exit {code}' {name}; echo ready; while :; do sleep 0.05; done");
+        let mut child = place
+            .command(&["lock", "/l", "--", "sh", "-c", &script])
+            .stdout(Stdio::piped())
+            // A terminal's keys would be thought to have sent these.
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the command can be run");
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        stdout.read_line(&mut line).expect("it prints text");
+        signal(&child, name);
+        assert_eq!(child.wait().expect("it ends").code(), Some(code), "{name}");
+    }
+}
+
+#[test]
+fn a_command_does_not_outlive_who_ran_it() {
+    let place = Place::new("killed");
+    let mut holder = Held::start(&place, &["lock", "/l"]);
+    holder.held();
+    holder.child.kill().expect("it can be killed");
+    // Its input is open, so nothing else ends the command and closes its output.
+    let mut rest = String::new();
+    let read = holder.stdout.read_to_string(&mut rest);
+    assert_eq!(
+        (read.expect("it is text"), holder.stdin.is_some()),
+        (0, true)
+    );
+    holder.child.wait().expect("it has ended");
 }
 
 #[test]
@@ -217,10 +261,12 @@ fn a_semaphore_lets_so_many_in() {
 #[test]
 fn changes_are_told_in_order() {
     let place = Place::new("watch");
-    let script = "echo $GREVY_EVENT $GREVY_PATH; test $GREVY_EVENT != deleted || exit 9";
+    let script = "echo $GREVY_EVENT $GREVY_PATH; test $GREVY_EVENT != changed || exit 9; \
+                  test $GREVY_EVENT != deleted || kill -TERM $PPID";
     let child = place
         .command(&["watch", "-r", "/w", "--", "sh", "-c", script])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("the command can be run");
     wait_for(&place, "wchs", "Total watches:1");
@@ -228,7 +274,12 @@ fn changes_are_told_in_order() {
     place.ok(&["set", "/w/a", "x"]);
     place.ok(&["rm", "/w/a"]);
     let output = child.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(9));
+    assert_eq!(output.status.code(), Some(143));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "grevy: sh ended with 9 for changed /w/a\n",
+        "it is said, and the next change runs the command all the same"
+    );
     let told = String::from_utf8(output.stdout).expect("it prints text");
     assert_eq!(
         told,
@@ -253,6 +304,21 @@ fn a_change_is_printed_and_that_is_all() {
         (told["event"].as_str(), told["path"].as_str()),
         (Some("created"), Some("/w"))
     );
+    let zxid = told["zxid"].as_str().expect("it is a string");
+    assert!(zxid.starts_with("0x"), "{zxid}");
+}
+
+#[test]
+fn the_only_change_ends_as_its_command() {
+    let place = Place::new("watch-code");
+    let child = place
+        .command(&["watch", "/w", "--once", "--", "sh", "-c", "exit 9"])
+        .spawn()
+        .expect("the command can be run");
+    wait_for(&place, "wchs", "Total watches:1");
+    place.ok(&["create", "/w"]);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(9));
 }
 
 #[test]
@@ -281,6 +347,25 @@ fn a_new_session_goes_on_watching() {
     assert_eq!(next(), "reconnected /w\n");
     place.ok(&["create", "/w"]);
     assert_eq!(next(), "created /w\n");
+    terminate(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+}
+
+#[test]
+fn a_connection_that_comes_back_is_told() {
+    let mut place = Place::new("watch-absence");
+    let mut child = place
+        .command(&["watch", "/w", "--timeout", "30000"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command can be run");
+    wait_for(&place, "wchs", "Total watches:1");
+    place.kill();
+    place.restart();
+    let mut told = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    told.read_line(&mut line).expect("it prints text");
+    assert_eq!(line, "reconnected /w\n");
     terminate(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(143));
 }
