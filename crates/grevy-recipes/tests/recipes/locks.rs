@@ -142,10 +142,10 @@ async fn an_owner_may_acquire_its_lock_again() {
     let outer = owner.acquire().await.unwrap();
     let inner = owner.clone().acquire().await.unwrap();
     assert_eq!(outer.path(), inner.path());
-    drop(outer);
+    outer.release().await.unwrap();
     assert!(stranger.try_acquire().await.unwrap().is_none());
-    drop(inner);
-    let held = stranger.acquire().await.unwrap();
+    inner.release().await.unwrap();
+    let held = stranger.try_acquire().await.unwrap().unwrap();
     held.release().await.unwrap();
     // If the znode is lost, the next acquisition makes another one.
     let old = owner.acquire().await.unwrap();
@@ -208,6 +208,8 @@ async fn no_more_leases_are_granted_than_there_are() {
     let victim = Victim::new(&place).await;
     let second = semaphore(&victim.client).acquire().await.unwrap();
     assert_eq!(pool.leases().await.unwrap(), [first.path(), second.path()]);
+    assert!(pool.try_acquire().await.unwrap().is_none());
+    assert_eq!(pool.leases().await.unwrap(), [first.path(), second.path()]);
     let limit = Duration::from_millis(50);
     assert!(tokio::time::timeout(limit, pool.acquire()).await.is_err());
     // A lease that is lost is free again.
@@ -222,6 +224,8 @@ async fn no_more_leases_are_granted_than_there_are() {
     asked.unwrap();
     revoked.unwrap();
     first.release().await.unwrap();
+    let fourth = pool.try_acquire().await.unwrap().unwrap();
+    fourth.release().await.unwrap();
     drop(pool.acquire().await.unwrap());
     let error = revoke(&client, &path).await.unwrap_err();
     assert!(error.is(grevy_client::ErrorCode::NoNode), "{error}");
