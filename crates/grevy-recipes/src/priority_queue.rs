@@ -4,7 +4,7 @@
 //! As a [`Queue`](crate::Queue), with other names: `entry-`, the priority in three digits, and
 //! the number. Consumers take the smallest name, which is why a smaller priority is more urgent.
 //!
-//! **Session loss** and **cost** are those of a [`Queue`](crate::Queue).
+//! **Delivery**, **session loss** and **cost** are those of a [`Queue`](crate::Queue).
 
 use crate::line::Line;
 use grevy_client::{Client, Error};
@@ -62,20 +62,21 @@ impl PriorityQueue {
         self.0.put(&format!("entry-{:03}-", priority.0), data).await
     }
 
-    /// Takes the most urgent element, waiting for one.
+    /// Takes the most urgent element, waiting for one. At most once: dropping the future may lose
+    /// an element.
     ///
     /// # Errors
     ///
-    /// As those of [`put`](Self::put).
+    /// As those of [`Queue::take`](crate::Queue::take).
     pub async fn take(&self) -> Result<Vec<u8>, Error> {
         self.0.take().await
     }
 
-    /// Takes the most urgent element, if there is one.
+    /// Takes the most urgent element, if there is one. At most once, as [`take`](Self::take).
     ///
     /// # Errors
     ///
-    /// As those of [`put`](Self::put).
+    /// As those of [`take`](Self::take).
     pub async fn try_take(&self) -> Result<Option<Vec<u8>>, Error> {
         self.0.try_take().await
     }

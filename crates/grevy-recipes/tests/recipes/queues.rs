@@ -1,7 +1,7 @@
 //! Queues with and without priorities.
 
 use crate::support::{Network, Place, Relay};
-use grevy_client::Error;
+use grevy_client::{Error, WatcherType};
 use grevy_recipes::{Priority, PriorityQueue, Queue};
 use std::collections::BTreeSet;
 
@@ -62,6 +62,23 @@ async fn urgent_elements_come_first() {
         assert_eq!(queue.take().await.unwrap(), expected.as_bytes());
     }
     assert_eq!(queue.try_take().await.unwrap(), Some(b"e".to_vec()));
+}
+
+#[tokio::test]
+async fn who_waits_for_the_first_element_creates_nothing() {
+    let place = Place::new("queue-missing");
+    let client = place.client().await;
+    let queue = Queue::new(&client, "/queue");
+    let waiting = queue.clone();
+    let waiting = tokio::spawn(async move { waiting.take().await });
+    while !client
+        .check_watches("/queue", WatcherType::Any)
+        .await
+        .unwrap()
+    {}
+    assert_eq!(client.exists("/queue").await.unwrap(), None);
+    queue.put(b"1").await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap(), b"1");
 }
 
 #[tokio::test]
