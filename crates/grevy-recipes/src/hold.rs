@@ -2,10 +2,10 @@
 
 use crate::parents::parent;
 use crate::patience::patient;
-use grevy_client::{Client, Error, ErrorCode, EventType, Zxid};
+use grevy_client::{Client, Error, ErrorCode, EventType, SessionState, Stat, Zxid};
 
 /// What asks a holder to give up, as a znode's data. Source: Curator's `Revoker`.
-const REVOKE: &[u8] = b"__REVOKE__";
+pub(crate) const REVOKE: &[u8] = b"__REVOKE__";
 
 /// A lock, a lease or an office that this session holds. Dropping it gives it up in the
 /// background.
@@ -26,8 +26,8 @@ pub struct Hold {
 /// Why something can no longer be taken for held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// No server serves the session now. It is still held if the session goes on, which
-    /// [`Hold::verify`] finds out.
+    /// No server serves the session now, or only one that is cut off from its ensemble. It is
+    /// still held if the session goes on, which [`Hold::verify`] finds out.
     Disconnected,
     /// Its znode was deleted by somebody. It is lost.
     Deleted,
@@ -64,7 +64,8 @@ impl Hold {
             if state.is_over() {
                 return Doubt::SessionOver;
             }
-            if !state.is_connected() {
+            // A server that is cut off knows no more than the client.
+            if state != SessionState::Connected {
                 return Doubt::Disconnected;
             }
             let watch = match self.client.exists_and_watch(&self.path).await {
@@ -78,29 +79,41 @@ impl Hold {
                 event = watch.changed() => match event {
                     Ok(event) if event.kind == EventType::NodeDeleted => return Doubt::Deleted,
                     Ok(_) => {}
-                    Err(_) => return Doubt::SessionOver,
+                    Err(error) if error.ends_session() => return Doubt::SessionOver,
+                    // Somebody removed the watch: look again, with another.
+                    Err(_) => {}
                 },
                 _ = self.client.state_other_than(state) => {}
             }
         }
     }
 
-    /// Whether it is still held, as far as the servers know at some moment of this call.
+    /// Whether it is still held, as far as the servers know at some moment of this call. A server
+    /// that is cut off from its ensemble is not asked: waits for another one.
     ///
     /// # Errors
     ///
     /// If the session is over, and it with the session.
     pub async fn verify(&self) -> Result<bool, Error> {
-        let exists = || {
-            let sync = self.client.sync(&self.path);
-            let exists = self.client.exists(&self.path);
-            async move {
-                sync.await?;
-                exists.await
+        let stat = loop {
+            match patient(&self.client, || self.look()).await {
+                // It has just become one that is cut off.
+                Err(error) if error.is(ErrorCode::NotReadOnly) => {}
+                result => break result?,
             }
         };
-        let stat = patient(&self.client, exists).await?;
         Ok(stat.is_some_and(|stat| stat.czxid == self.token))
+    }
+
+    async fn look(&self) -> Result<Option<Stat>, Error> {
+        let mut state = self.client.state();
+        while state == SessionState::ConnectedReadOnly {
+            state = self.client.state_other_than(state).await;
+        }
+        let sync = self.client.sync(&self.path);
+        let exists = self.client.exists(&self.path);
+        sync.await?;
+        exists.await
     }
 
     /// Waits until somebody asks to give it up, with [`revoke`]. Whether to do so is up to the
@@ -127,13 +140,10 @@ impl Hold {
     /// If the answer is lost; the deletion goes on in the background.
     pub async fn release(mut self) -> Result<(), Error> {
         self.is_released = true;
-        match self.client.delete(&self.path, None).await {
-            Ok(()) => Ok(()),
+        let deletion = self.client.delete_in_background(&self.path, self.token);
+        match deletion.await {
             Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
-            Err(error) => {
-                self.client.delete_in_background(&self.path);
-                Err(error)
-            }
+            result => result,
         }
     }
 
@@ -146,7 +156,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         if !self.is_released {
-            self.client.delete_in_background(&self.path);
+            drop(self.client.delete_in_background(&self.path, self.token));
         }
     }
 }
