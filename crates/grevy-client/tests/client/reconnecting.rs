@@ -2,7 +2,8 @@
 
 use crate::support::{Network, Place, Relay};
 use grevy_client::{
-    Acl, AddWatchMode, CreateOptions, Error, EventType, Notice, RetryPolicy, SessionState, perms,
+    Acl, AddWatchMode, CreateOptions, Error, EventType, Id, Notice, RetryPolicy, SessionState,
+    perms,
 };
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -153,14 +154,19 @@ async fn a_protected_create_that_cannot_be_looked_for_stays_unknown_and_is_undon
     let place = Place::new("unlisted");
     let relay = Relay::to(&place).await;
     let client = relay.connector().connect().await.unwrap();
-    let other = place.client().await;
-    let unlisted = Acl {
-        perms: perms::ALL & !perms::READ,
+    let owner = place.connector().auth("digest", b"owner:secret");
+    let other = owner.connect().await.unwrap();
+    // Everybody may create, only the owner may look.
+    let create = Acl {
+        perms: perms::CREATE | perms::DELETE,
         ..Acl::OPEN
     };
-    let parent = CreateOptions::persistent().with_acl(vec![unlisted]);
+    let all = Acl {
+        perms: perms::ALL,
+        id: Id::new("auth", ""),
+    };
+    let parent = CreateOptions::persistent().with_acl(vec![create, all]);
     other.create("/q", b"", &parent).await.unwrap();
-    // No watch tells of children that may not be listed.
     let count = async || other.exists("/q").await.unwrap().unwrap().num_children;
     relay.set(Network::Mute);
     let options = CreateOptions::persistent().sequential();
