@@ -1,8 +1,8 @@
 //! Locks, read-write locks and semaphores.
 
-use crate::support::{Network, Place, Relay};
+use crate::support::{Network, Place, Relay, read_only_server};
 use crate::victim::{Fate, Victim};
-use grevy_client::{Client, Error, Zxid};
+use grevy_client::{Client, Connector, Error, SessionState, WatcherType, Zxid};
 use grevy_recipes::{Doubt, Hold, Layout, Lock, ReadWriteLock, ReentrantLock, Semaphore, revoke};
 use std::time::Duration;
 
@@ -119,6 +119,45 @@ async fn a_lock_outlives_a_short_disconnection() {
     other.delete(held.path(), None).await.unwrap();
     assert_eq!(doubt.await, Doubt::Deleted);
     assert!(!held.verify().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_server_that_is_cut_off_makes_nothing_certain() {
+    let place = Place::new("lock-read-only");
+    let relay = Relay::to(&place).await;
+    let servers = format!("{},{}", read_only_server().await, relay.address);
+    let connector = Connector::new(&servers)
+        .unwrap()
+        .pauses(Duration::from_millis(10), Duration::from_millis(50))
+        .can_be_read_only(true);
+    let client = connector.connect().await.unwrap();
+    let until = async |expected| {
+        let mut state = client.state();
+        while state != expected {
+            state = client.state_other_than(state).await;
+        }
+    };
+    until(SessionState::Connected).await;
+    let held = Lock::new(&client, "/lock").acquire().await.unwrap();
+    relay.set(Network::Down);
+    until(SessionState::ConnectedReadOnly).await;
+    assert_eq!(held.doubtful().await, Doubt::Disconnected);
+    let mending = async { relay.set(Network::Whole) };
+    let (is_held, ()) = tokio::join!(held.verify(), mending);
+    assert!(is_held.unwrap());
+    // A watch that somebody removed does not end the session.
+    let doubting = async {
+        let other = place.client().await;
+        while client
+            .remove_watches(held.path(), WatcherType::Any)
+            .await
+            .is_err()
+        {}
+        other.delete(held.path(), None).await.unwrap();
+    };
+    until(SessionState::Connected).await;
+    let (doubt, ()) = tokio::join!(held.doubtful(), doubting);
+    assert_eq!(doubt, Doubt::Deleted);
 }
 
 #[tokio::test]
