@@ -2,8 +2,8 @@
 
 use crate::support::{Network, Place, Relay};
 use grevy_client::{
-    Acl, AddWatchMode, CreateOptions, Error, EventType, Id, Notice, RetryPolicy, SessionState,
-    perms,
+    Acl, AddWatchMode, CreateOptions, Error, EventType, Id, Notice, OpCode, RetryPolicy,
+    SessionState, perms,
 };
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -100,7 +100,7 @@ async fn a_protected_create_finds_its_znode_again() {
         .await
         .unwrap();
     let (_, _, created) = other.get_children_and_watch("/q").await.unwrap();
-    relay.set(Network::Mute);
+    relay.mute_at(OpCode::Create2);
     let options = CreateOptions::ephemeral().sequential();
     let policy = RetryPolicy::default();
     let creating = client.create_protected("/q/n-", b"x", &options, &policy);
