@@ -97,7 +97,8 @@ def _gather(disks, wrong) -> dict[int, Txn]:
                 what = f"in the log of server {sid} {text(txn.zxid)} follows {text(before)}"
                 wrong.append(Finding("P22", what, disk.kind))
             elif txn.zxid != before + 1 and not _starts_epoch(txn.zxid, before) and not _bridged(disk, txn.zxid - 1):
-                wrong.append(Finding("P22", f"in the log of server {sid} {text(before)} is followed by {text(txn.zxid)}"))
+                what = f"in the log of server {sid} {text(before)} is followed by {text(txn.zxid)}"
+                wrong.append(Finding("P22", what, disk.kind))
             before = txn.zxid
         for txn in [*chain(*disk.former), *disk.txns]:
             known = found.setdefault(txn.zxid, txn)

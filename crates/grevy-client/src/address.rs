@@ -27,6 +27,14 @@ pub struct ConnectString {
 }
 
 /// One server's address. Names are resolved anew for every attempt.
+///
+/// ```
+/// use grevy_client::HostPort;
+///
+/// let server: HostPort = "[::1]:2182".parse()?;
+/// assert_eq!((&server.host[..], server.port), ("::1", 2182));
+/// # Ok::<(), grevy_client::AddressError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostPort {
     /// A name, or an address without brackets.
@@ -36,6 +44,13 @@ pub struct HostPort {
 }
 
 /// What is wrong with a connection string.
+///
+/// ```
+/// use grevy_client::{AddressError, ConnectString};
+///
+/// let bad = "localhost:nowhere".parse::<ConnectString>();
+/// assert_eq!(bad, Err(AddressError::Port("localhost:nowhere".to_owned())));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressError {
     /// It names no server.

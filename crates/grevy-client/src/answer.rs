@@ -15,6 +15,21 @@ type Finish<T> = Box<dyn FnOnce(Outcome) -> Result<T, Error> + Send>;
 /// The answer to a request. The request was queued when the method was called, so requests are
 /// sent in the order of the calls, whenever and in whichever order their answers are awaited.
 /// Dropping it does not call the request back.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::CreateOptions;
+///
+/// let create = client.create("/a", b"1", &CreateOptions::persistent());
+/// let set = client.set_data("/a", b"2", None);
+/// let read = client.get_data("/a");
+/// // All three are under way, and the last one sees what the others did.
+/// assert_eq!(read.await?.0, b"2");
+/// create.await?;
+/// set.await?;
+/// # Ok(())
+/// # });
+/// ```
 #[must_use = "the request is under way; await its answer to learn how it ended"]
 pub struct Answer<T>(State<T>);
 

@@ -14,18 +14,21 @@ use std::time::Duration;
 
 /// Settings of a client, before it connects.
 ///
-/// ```no_run
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # grevy_testing::run_at(async |address| {
 /// use grevy_client::Connector;
 /// use std::time::Duration;
 ///
-/// let client = Connector::new("a:2181,b:2181,c:2181/app")?
+/// let servers = "a:2181,b:2181,c:2181/app";
+/// # let servers = &format!("{address},{address},{address}/app");
+/// let client = Connector::new(servers)?
 ///     .session_timeout(Duration::from_secs(10))
 ///     .can_be_read_only(true)
 ///     .connect()
 ///     .await?;
+/// assert_eq!(client.session_timeout(), Duration::from_secs(10));
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Clone)]
 pub struct Connector {
@@ -80,12 +83,37 @@ impl Connector {
 
     /// An identity, told to every server before any request: for the scheme `digest`, the secret
     /// is `user:password`.
+    ///
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
+    /// use grevy_client::Connector;
+    ///
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
+    /// let client = Connector::new(servers)?
+    ///     .auth("digest", b"alice:secret")
+    ///     .connect()
+    ///     .await?;
+    /// assert!(client.who_am_i().await?.iter().any(|identity| identity.user == "alice"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn auth(mut self, scheme: &str, secret: &[u8]) -> Self {
         self.identities.push((scheme.to_owned(), secret.to_vec()));
         self
     }
 
     /// Speaks TLS with the servers, whose ports must be such as expect it (`secureClientPort`).
+    ///
+    /// ```no_run
+    /// # fn example(roots: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    /// use grevy_client::{Connector, Tls};
+    ///
+    /// // Needs a server with a `secureClientPort`, and who has signed its certificate.
+    /// let connector = Connector::new("zk.example:2281")?.tls(Tls::new(roots)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
         self.security.tls = Some(tls);
@@ -109,18 +137,20 @@ impl Connector {
     /// Has the client's tasks run by `spawn`, instead of the present tokio runtime: that of its
     /// session, and what goes on after a future or a hold was dropped. They need tokio's timers.
     ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
     /// use grevy_client::Connector;
     ///
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
     /// // Apart from the tasks that may keep this runtime busy.
     /// let apart = tokio::runtime::Handle::current();
-    /// let client = Connector::new("a:2181")?
+    /// let client = Connector::new(servers)?
     ///     .spawner(move |task| drop(apart.spawn(task)))
     ///     .connect()
     ///     .await?;
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn spawner(mut self, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
         self.spawn = Some(Arc::new(spawn));
@@ -128,6 +158,20 @@ impl Connector {
     }
 
     /// Resumes a session instead of opening a new one, see [`Client::ticket`].
+    ///
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
+    /// use grevy_client::{Connector, Error, SessionId, Ticket};
+    ///
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
+    /// // Such as another process wrote down.
+    /// let ticket = Ticket { id: SessionId(7), password: vec![0; 16] };
+    /// let gone = Connector::new(servers)?.resume(ticket).connect().await;
+    /// assert!(matches!(gone, Err(Error::SessionExpired { .. })));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn resume(mut self, ticket: Ticket) -> Self {
         self.options.resume = Some(ticket);
         self
@@ -153,6 +197,23 @@ impl Connector {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
+    ///
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
+    /// use grevy_client::{Connector, Error};
+    /// use std::time::Duration;
+    ///
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
+    /// let connector = Connector::new(servers)?.connect_timeout(Duration::from_secs(20));
+    /// match connector.connect().await {
+    ///     Ok(client) => println!("session {}", client.session_id()),
+    ///     Err(Error::ConnectionLoss { reason, .. }) => println!("no server is there: {reason}"),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn connect(self) -> Result<Client, Error> {
         let patience = self.connect_timeout.unwrap_or(self.options.session_timeout);
         let client = self.start();
@@ -168,6 +229,20 @@ impl Connector {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
+    ///
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
+    /// use grevy_client::Connector;
+    ///
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
+    /// let client = Connector::new(servers)?.start();
+    /// println!("{}", client.state());
+    /// // Waits for a server.
+    /// assert!(client.exists("/").await?.is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn start(self) -> Client {
         let spawn = self.spawn.unwrap_or_else(|| {
             let runtime = tokio::runtime::Handle::current();

@@ -13,6 +13,22 @@ use std::sync::Arc;
 /// - [`ConnectionLoss`](Self::ConnectionLoss): nothing has happened, trying again is safe;
 /// - [`OutcomeUnknown`](Self::OutcomeUnknown): it may have happened, so look before trying again;
 /// - [`SessionExpired`](Self::SessionExpired): ephemeral znodes, and locks with them, are gone.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::{CreateOptions, Error, ErrorCode};
+///
+/// match client.create("/a", b"", &CreateOptions::persistent()).await {
+///     Ok(created) => println!("created {}", created.path),
+///     Err(error) if error.is(ErrorCode::NodeExists) => println!("it is there already"),
+///     Err(error) if error.is_safe_to_retry() => println!("nothing has happened: {error}"),
+///     Err(Error::OutcomeUnknown { .. }) => println!("look whether it is there"),
+///     Err(error) if error.ends_session() => println!("connect anew: {error}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -86,6 +102,17 @@ pub enum Error {
 }
 
 /// What was asked for.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::{Error, OpCode, Operation};
+///
+/// let missing = client.get_data("/missing").await;
+/// let Err(Error::Server { operation, .. }) = missing else { panic!("it is missing") };
+/// assert_eq!(operation, Operation::new(OpCode::GetData, "/missing"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     /// Which kind of request.

@@ -28,8 +28,9 @@ impl Client {
     /// znode cannot be looked for, such as for want of the right to list the parent's children,
     /// or because the session has ended (unless the znode would have gone with it).
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/lock", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// use grevy_client::{CreateOptions, RetryPolicy};
     ///
     /// let options = CreateOptions::ephemeral().sequential();
@@ -38,7 +39,7 @@ impl Client {
     /// // Such as /lock/_c_123e4567-e89b-42d3-a456-426614174000-lock-0000000007
     /// println!("{}", created.path);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub async fn create_protected(
         &self,
@@ -71,14 +72,14 @@ impl Client {
     ///
     /// As those of [`create_protected`](Self::create_protected).
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// use grevy_client::RetryPolicy;
     ///
-    /// let created = client.create_owned("/members/7", b"", &RetryPolicy::default()).await?;
-    /// assert_eq!(created.path, "/members/7");
+    /// let created = client.create_owned("/member-7", b"", &RetryPolicy::default()).await?;
+    /// assert_eq!(created.path, "/member-7");
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub async fn create_owned(
         &self,
@@ -130,14 +131,17 @@ impl Client {
     ///
     /// Those of the first attempt, which the future waits for. Dropping it calls nothing back.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// use grevy_client::CreateOptions;
     ///
-    /// let created = client.create("/here", b"", &CreateOptions::ephemeral()).await?;
+    /// let options = CreateOptions::ephemeral().sequential();
+    /// let created = client.create("/turn-", b"", &options).await?;
     /// drop(client.delete_in_background(&created.path, created.stat.czxid));
+    /// // What is asked for later comes later.
+    /// assert_eq!(client.exists(&created.path).await?, None);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn delete_in_background(
         &self,

@@ -8,14 +8,15 @@ use std::time::Duration;
 /// How often and how patiently to try again what is safe to try again: what certainly did not
 /// happen, see [`Error::is_safe_to_retry`]. A write whose outcome is unknown is not tried again.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
+/// # client.create("/config", b"", &grevy_client::CreateOptions::persistent()).await?;
 /// use grevy_client::RetryPolicy;
 ///
 /// let retry = RetryPolicy::default();
 /// let (data, _) = retry.run(|| client.get_data("/config")).await?;
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -52,6 +53,18 @@ impl RetryPolicy {
     /// # Errors
     ///
     /// That of the last attempt.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::{ErrorCode, RetryPolicy};
+    ///
+    /// let thrice = RetryPolicy { attempts: 3, ..RetryPolicy::default() };
+    /// // What the server refuses is not tried again.
+    /// let missing = thrice.run(|| client.get_data("/missing")).await;
+    /// assert!(missing.is_err_and(|error| error.is(ErrorCode::NoNode)));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn run<T, F>(&self, mut operation: impl FnMut() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,

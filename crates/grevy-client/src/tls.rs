@@ -17,6 +17,7 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use grevy_client::{Connector, Tls};
 ///
+/// // Needs a server with a `secureClientPort`, and certificates.
 /// let roots = std::fs::read("ca.pem")?;
 /// // ZooKeeper asks for clients' certificates unless it is told otherwise.
 /// let tls = Tls::with_identity(&roots, &std::fs::read("me.pem")?, &std::fs::read("me.key")?)?;
@@ -28,6 +29,12 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 pub struct Tls(TlsConnector);
 
 /// Why there can be no TLS.
+///
+/// ```
+/// use grevy_client::{Tls, TlsError};
+///
+/// assert!(matches!(Tls::new(b"no certificate"), Err(TlsError::NoRoots)));
+/// ```
 #[derive(Debug)]
 pub enum TlsError {
     /// What should be PEM is not.

@@ -13,19 +13,21 @@ use std::borrow::Cow;
 
 /// Writes that take effect together or not at all.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_client::{CreateOptions, Transaction};
 ///
+/// # client.create("/leader", b"", &grevy_client::CreateOptions::persistent()).await?;
+/// # client.create("/task", b"", &grevy_client::CreateOptions::persistent()).await?;
 /// let mut transaction = Transaction::new();
 /// transaction
-///     .check("/leader", 3)
+///     .check("/leader", 0)
 ///     .create("/result", b"42", &CreateOptions::persistent())
 ///     .delete("/task", None);
 /// let results = client.multi(transaction).await?;
 /// assert_eq!(results.len(), 3);
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
@@ -41,6 +43,21 @@ enum Write {
 }
 
 /// What one operation of a [`Transaction`] did.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::{CreateOptions, OpResult, Transaction};
+///
+/// let mut transaction = Transaction::new();
+/// transaction.create("/job-", b"", &CreateOptions::persistent().sequential());
+/// for result in client.multi(transaction).await? {
+///     if let OpResult::Created { path, .. } = result {
+///         println!("created {path}");
+///     }
+/// }
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpResult {
     /// A znode was created.
@@ -82,13 +99,6 @@ impl Transaction {
     }
 
     /// See [`Client::check`].
-    ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
-    /// client.check("/leader", 3).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
     pub fn check(&mut self, path: &str, version: i32) -> &mut Self {
         self.add(Write::Check(path.to_owned(), version))
     }
@@ -101,10 +111,12 @@ impl Transaction {
 
 /// Reads in one request. They are not a snapshot: writes may come between them.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_client::{ReadResult, Reads};
 ///
+/// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
+/// # client.create("/b", b"", &grevy_client::CreateOptions::persistent()).await?;
 /// let mut reads = Reads::new();
 /// reads.get_data("/a").get_children("/b");
 /// for result in client.multi_read(reads).await? {
@@ -115,7 +127,7 @@ impl Transaction {
 ///     }
 /// }
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Reads {
@@ -156,6 +168,22 @@ impl Client {
     /// # Errors
     ///
     /// [`Transaction`](Error::Transaction) names the first operation that failed.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::{CreateOptions, Error, ErrorCode, Transaction};
+    ///
+    /// let mut transaction = Transaction::new();
+    /// transaction
+    ///     .create("/a", b"", &CreateOptions::persistent())
+    ///     .delete("/missing", None);
+    /// let failed = client.multi(transaction).await;
+    /// let expected = Error::Transaction { index: 1, code: ErrorCode::NoNode };
+    /// assert_eq!(failed, Err(expected));
+    /// assert_eq!(client.exists("/a").await?, None);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn multi(&self, transaction: Transaction) -> Answer<Vec<OpResult>> {
         let body = match self.encode_writes(&transaction.writes) {
             Ok(body) => body,
@@ -175,6 +203,18 @@ impl Client {
     /// # Errors
     ///
     /// `NoNode`, `BadVersion`, `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::ErrorCode;
+    ///
+    /// # client.create("/leader", b"", &grevy_client::CreateOptions::persistent()).await?;
+    /// client.check("/leader", 0).await?;
+    /// let changed = client.check("/leader", 3).await;
+    /// assert!(changed.is_err_and(|error| error.is(ErrorCode::BadVersion)));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn check(&self, path: &str, version: i32) -> Answer<()> {
         let operation = Operation::new(OpCode::Check, path);
         let body = match self.encode_writes(&[Write::Check(path.to_owned(), version)]) {
@@ -196,6 +236,19 @@ impl Client {
     /// # Errors
     ///
     /// `Unimplemented` before 3.6.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::{ErrorCode, ReadResult, Reads};
+    ///
+    /// let mut reads = Reads::new();
+    /// reads.get_children("/").get_data("/missing");
+    /// let results = client.multi_read(reads).await?;
+    /// assert!(matches!(results[0], Ok(ReadResult::Children(_))));
+    /// assert_eq!(results[1], Err(ErrorCode::NoNode));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn multi_read(&self, reads: Reads) -> Answer<Vec<Result<ReadResult, ErrorCode>>> {
         let mut ops = Vec::new();
         for (op, path) in &reads.reads {

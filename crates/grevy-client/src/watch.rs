@@ -11,6 +11,15 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 
 /// A watch that tells of one change. It survives reconnects, whichever server they lead to.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// let (_, watch) = client.exists_and_watch("/leader").await?;
+/// # client.create("/leader", b"", &grevy_client::CreateOptions::persistent()).await?;
+/// println!("{:?}", watch.changed().await?.kind);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it unregisters the watch"]
 pub struct OneshotWatch(Inbox);
@@ -45,13 +54,15 @@ impl OneshotWatch {
     /// If the session ends, or the watch was removed with
     /// [`Client::remove_watches`](crate::Client::remove_watches) (`NoWatcher`).
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/config", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// let (data, stat, watch) = client.get_data_and_watch("/config").await?;
+    /// # client.set_data("/config", b"new", None).await?;
     /// let event = watch.changed().await?;
     /// println!("{:?} of {}, which was {data:?}", event.kind, event.path);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub async fn changed(mut self) -> Result<NodeEvent, Error> {
         self.wait().await
@@ -63,6 +74,19 @@ impl OneshotWatch {
     /// # Errors
     ///
     /// As those of [`changed`](Self::changed).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use std::time::Duration;
+    ///
+    /// let (_, mut watch) = client.exists_and_watch("/a").await?;
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
+    /// while tokio::time::timeout(Duration::from_secs(10), watch.wait()).await.is_err() {
+    ///     println!("still waiting");
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn wait(&mut self) -> Result<NodeEvent, Error> {
         loop {
             match std::future::poll_fn(|context| self.0.poll(context)).await? {
@@ -86,18 +110,21 @@ impl Watch {
     /// [`Client::remove_watches`](crate::Client::remove_watches) (`NoWatcher`). Then every later
     /// call fails likewise.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// use grevy_client::{AddWatchMode, Notice};
     ///
     /// let mut watch = client.add_watch("/app", AddWatchMode::PersistentRecursive).await?;
+    /// # client.create("/app", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// loop {
     ///     match watch.next().await? {
     ///         Notice::Event(event) => println!("{:?} {}", event.kind, event.path),
     ///         Notice::Resumed => println!("something may have been missed"),
     ///     }
+    ///     # break;
     /// }
-    /// # }
+    /// # Ok(())
+    /// # });
     /// ```
     pub async fn next(&mut self) -> Result<Notice, Error> {
         std::future::poll_fn(|context| self.0.poll(context)).await
@@ -106,6 +133,19 @@ impl Watch {
 
 impl Watch {
     /// What has been told already, without waiting. An end shows in [`next`](Self::next).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::{AddWatchMode, CreateOptions};
+    ///
+    /// let mut watch = client.add_watch("/app", AddWatchMode::Persistent).await?;
+    /// assert_eq!(watch.try_next(), None);
+    /// client.create("/app", b"", &CreateOptions::persistent()).await?;
+    /// // Events come before the answers that show what they tell of.
+    /// assert!(watch.try_next().is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn try_next(&mut self) -> Option<Notice> {
         match self.0.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(notice)) => Some(notice),

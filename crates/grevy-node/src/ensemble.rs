@@ -254,7 +254,7 @@ impl Node {
         while let Some(output) = self.peer.poll() {
             let output = match output {
                 Zab::Append { zxid, entry } => {
-                    if !self.take_up(zxid, &entry) {
+                    if !self.take_up(now, zxid, &entry) {
                         let why = "it is not a transaction of this version of the format";
                         self.peer.refuse(now.time, zxid, why);
                         continue;
@@ -309,7 +309,7 @@ impl Node {
     }
 
     /// A transaction of the leader's is about to be logged. This server's own are known.
-    fn take_up(&mut self, zxid: Zxid, entry: &[u8]) -> bool {
+    fn take_up(&mut self, now: Now, zxid: Zxid, entry: &[u8]) -> bool {
         if zxid <= self.queued {
             return true;
         }
@@ -321,7 +321,8 @@ impl Node {
         }
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
         if let Some(membership) = configuration(&decoded.txn) {
-            self.peer.configuration_proposed(Arc::new(membership));
+            self.peer
+                .configuration_proposed(now.time, Arc::new(membership));
         }
         self.queued = zxid;
         self.queue.push_back(Queued::Txn {

@@ -54,7 +54,43 @@ fn encode_result(txn: &Txn, stat: Option<Stat>, out: &mut Vec<u8>) {
             }
             .encode(out),
         },
+        // What getData would say. Source: `GetDataResponse`.
+        Txn::SetData(set) if set.reconfig => {
+            set.data.encode(out);
+            stat.encode(out);
+        }
         Txn::SetData(_) | Txn::SetAcl(_) => stat.encode(out),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use grevy_proto::txn::SetDataTxn;
+    use grevy_proto::{Decode, Reader};
+
+    #[test]
+    fn a_reconfiguration_tells_the_configuration() {
+        let stat = Stat {
+            version: 7,
+            ..Stat::default()
+        };
+        for reconfig in [false, true] {
+            let txn = Txn::SetData(SetDataTxn {
+                path: "/a".into(),
+                data: Some((*b"server.1=a:1:2").into()),
+                version: 7,
+                reconfig,
+            });
+            let mut record = Vec::new();
+            encode_record(txn.op(), &txn, &Applied::Stat(stat), &mut record);
+            let mut reader = Reader::new(&record);
+            if reconfig {
+                assert_eq!(reader.buffer(), Ok(Some(&b"server.1=a:1:2"[..])));
+            }
+            assert_eq!(Stat::decode(&mut reader), Ok(stat));
+            assert!(reader.is_empty());
+        }
     }
 }

@@ -352,6 +352,12 @@ fn decode_multi(reader: &mut Reader<'_>) -> Result<Vec<Txn>, DecodeError> {
         ) {
             return Err(DecodeError::UnknownValue(op));
         }
+        // Java servers call those before the part that failed errors as they apply the
+        // transaction, leave the bytes of what they were, and may pass that on.
+        if op == OpCode::Error.wire() && body.len() > size_of::<i32>() {
+            txns.push(Txn::Error(0));
+            continue;
+        }
         txns.push(Txn::decode_body(op, &mut Reader::new(body))?);
     }
     Ok(txns)
@@ -398,6 +404,29 @@ mod tests {
             kind,
             parent_cversion: 3,
         })
+    }
+
+    #[test]
+    fn parts_of_a_failed_multi_may_have_other_bytes() {
+        let part = |op: OpCode, bytes: &[u8]| {
+            let mut out = op.wire().to_bytes();
+            Some(bytes).encode(&mut out);
+            out
+        };
+        let set = Txn::SetData(SetDataTxn {
+            path: "/a".into(),
+            data: None,
+            version: 1,
+            reconfig: false,
+        });
+        let mut was = Vec::new();
+        set.encode_body(&mut was);
+        let mut bytes = header(OpCode::Multi).to_bytes();
+        2i32.encode(&mut bytes);
+        bytes.extend(part(OpCode::Error, &was));
+        bytes.extend(part(OpCode::Error, &(-103i32).to_bytes()));
+        let read = TxnEntry::from_bytes(&bytes).unwrap().txn;
+        assert_eq!(read, Txn::Multi(vec![Txn::Error(0), Txn::Error(-103)]));
     }
 
     #[test]

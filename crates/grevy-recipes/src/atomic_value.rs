@@ -18,14 +18,16 @@ use grevy_client::{Client, CreateOptions, Error, ErrorCode};
 
 /// A value at a path. Curator's `DistributedAtomicValue` of the same path takes part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::AtomicValue;
 ///
 /// let motto = AtomicValue::new(&client, "/motto");
+/// motto.set_if(None, b"onward").await?;
 /// let new = motto.update(|old| [old, b"!"].concat()).await?;
+/// assert_eq!(new, b"onward!");
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct AtomicValue {
@@ -56,6 +58,17 @@ impl AtomicValue {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::AtomicValue;
+    ///
+    /// let motto = AtomicValue::new(&client, "/motto");
+    /// let unset = motto.get().await?;
+    /// assert!(unset.data.is_empty() && unset.version.is_none());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn get(&self) -> Result<Versioned, Error> {
         match patient(&self.client, || self.client.get_data(&self.path)).await {
             Ok((data, stat)) => Ok(Versioned {
@@ -75,6 +88,19 @@ impl AtomicValue {
     /// # Errors
     ///
     /// `OutcomeUnknown`; if the session ends; `NoAuth`, `QuotaExceeded`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::AtomicValue;
+    ///
+    /// let motto = AtomicValue::new(&client, "/motto");
+    /// let old = motto.get().await?;
+    /// assert!(motto.set_if(old.version, b"onward").await?);
+    /// // Now this version is an old one.
+    /// assert!(!motto.set_if(old.version, b"backward").await?);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn set_if(&self, version: Option<i32>, data: &[u8]) -> Result<bool, Error> {
         let result = match version {
             Some(version) => {
@@ -99,6 +125,17 @@ impl AtomicValue {
     /// # Errors
     ///
     /// As those of [`set_if`](Self::set_if).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::AtomicValue;
+    ///
+    /// let motto = AtomicValue::new(&client, "/motto");
+    /// let new = motto.update(|old| [old, b"!"].concat()).await?;
+    /// assert_eq!(new, b"!");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn update(&self, mut change: impl FnMut(&[u8]) -> Vec<u8>) -> Result<Vec<u8>, Error> {
         loop {
             let old = self.get().await?;

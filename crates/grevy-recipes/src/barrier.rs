@@ -16,14 +16,18 @@ use grevy_client::{Client, CreateOptions, Error, ErrorCode};
 
 /// A barrier. Curator's `DistributedBarrier` and kazoo's `Barrier` of the same path take part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::Barrier;
 ///
 /// let maintenance = Barrier::new(&client, "/maintenance");
-/// maintenance.wait().await?;
+/// maintenance.raise().await?;
+/// // Whoever waits goes on when it is lifted.
+/// let (lifted, waited) = tokio::join!(maintenance.lift(), maintenance.wait());
+/// # assert!(lifted?);
+/// # waited?;
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Barrier {
@@ -47,6 +51,17 @@ impl Barrier {
     ///
     /// `OutcomeUnknown` if an answer was lost and it does not stand: it was not raised, or
     /// somebody has lifted it again. If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Barrier;
+    ///
+    /// let maintenance = Barrier::new(&client, "/maintenance");
+    /// assert!(maintenance.raise().await?);
+    /// assert!(!maintenance.raise().await?);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn raise(&self) -> Result<bool, Error> {
         let options = CreateOptions::persistent();
         loop {
@@ -73,6 +88,18 @@ impl Barrier {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Barrier;
+    ///
+    /// let maintenance = Barrier::new(&client, "/maintenance");
+    /// maintenance.raise().await?;
+    /// assert!(maintenance.lift().await?);
+    /// assert!(!maintenance.lift().await?);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn lift(&self) -> Result<bool, Error> {
         let Some(raised) = look(&self.client, &self.path).await? else {
             return Ok(false);
@@ -96,6 +123,21 @@ impl Barrier {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Barrier;
+    ///
+    /// let maintenance = Barrier::new(&client, "/maintenance");
+    /// # maintenance.raise().await?;
+    /// # let other = maintenance.clone();
+    /// # let lifted = tokio::spawn(async move { other.lift().await });
+    /// maintenance.wait().await?;
+    /// println!("the maintenance is over");
+    /// # assert!(lifted.await??);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn wait(&self) -> Result<(), Error> {
         loop {
             // Not exists: that would leave a watch if it does not stand.

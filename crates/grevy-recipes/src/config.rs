@@ -22,8 +22,10 @@ use tokio::sync::watch;
 
 /// A live configuration.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # grevy_testing::run(async |client| {
+/// # client.create("/app", b"", &grevy_client::CreateOptions::persistent()).await?;
+/// # client.create("/app/limit", b"5", &grevy_client::CreateOptions::persistent()).await?;
 /// use grevy_recipes::{Config, TreeCache};
 ///
 /// /// Fails for a limit that is none.
@@ -35,10 +37,14 @@ use tokio::sync::watch;
 ///
 /// let mut config = Config::start(&client, "/app", limit).await?;
 /// println!("at first {}", config.get());
+/// # client.set_data("/app/limit", b"6", None).await?;
 /// loop {
 ///     println!("now {}", config.changed().await?);
+///     # break;
 /// }
-/// # }
+/// # assert_eq!(*config.get(), 6);
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct Config<T> {
@@ -75,6 +81,20 @@ impl<T: Send + Sync + 'static> Config<T> {
     /// # Errors
     ///
     /// If the first state cannot be read, or is refused.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Config, ConfigError};
+    ///
+    /// let config = Config::start(&client, "/app", |tree| match tree.get("/app/limit") {
+    ///     Some(limit) => Ok(limit.data.clone()),
+    ///     None => Err("there is no limit"),
+    /// });
+    /// // To begin with, a configuration has to be good.
+    /// assert!(matches!(config.await, Err(ConfigError::Rejected(_))));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn start<E: fmt::Display>(
         client: &Client,
         path: &str,
@@ -102,6 +122,25 @@ impl<T: Send + Sync + 'static> Config<T> {
     }
 
     /// Why the present state of the znodes was refused; `None` if it is the value's.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/app", b"", &grevy_client::CreateOptions::persistent()).await?;
+    /// # client.create("/app/limit", b"5", &grevy_client::CreateOptions::persistent()).await?;
+    /// use grevy_recipes::Config;
+    ///
+    /// let mut limit = Config::start(&client, "/app/limit", |tree| {
+    ///     let node = tree.get(tree.root()).ok_or("there is no limit")?;
+    ///     let text = String::from_utf8_lossy(&node.data);
+    ///     text.parse::<u32>().map_err(|_| "the limit is no number")
+    /// })
+    /// .await?;
+    /// client.set_data("/app/limit", b"many", None).await?;
+    /// assert_eq!(*limit.changed().await?, 5);
+    /// assert!(limit.rejected().is_some_and(|rejected| rejected.reason.contains("no number")));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn rejected(&self) -> Option<Rejected> {
         self.state.borrow().rejected.clone()
     }
@@ -119,6 +158,20 @@ impl<T: Send + Sync + 'static> Config<T> {
     ///
     /// That of [`ended`](Self::ended): if the session ends, or the watch was removed
     /// (`NoWatcher`).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Config;
+    ///
+    /// let mut count = Config::start(&client, "/app", |tree| {
+    ///     Ok::<_, String>(tree.nodes().count())
+    /// })
+    /// .await?;
+    /// # client.create("/app", b"", &grevy_client::CreateOptions::persistent()).await?;
+    /// assert_eq!(*count.changed().await?, 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn changed(&mut self) -> Result<Arc<T>, Error> {
         // Once the task is gone, its last word is why.
         let _ = self.state.changed().await;

@@ -10,14 +10,15 @@ use std::fmt;
 
 /// A number at a path.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_recipes::CounterError> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::{Counter, CounterFormat};
 ///
 /// let visits = Counter::new(&client, "/visits", CounterFormat::Binary);
 /// let now = visits.add(1).await?;
+/// assert_eq!(now, 1);
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Counter {
@@ -26,6 +27,17 @@ pub struct Counter {
 }
 
 /// How a counter's znode holds its number.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_recipes::{Counter, CounterError, CounterFormat};
+///
+/// Counter::new(&client, "/visits", CounterFormat::Binary).add(1).await?;
+/// let other = Counter::new(&client, "/visits", CounterFormat::Text);
+/// assert!(matches!(other.get().await, Err(CounterError::NotANumber(_))));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CounterFormat {
     /// Eight bytes, the highest first: as Curator's `DistributedAtomicLong`.
@@ -59,6 +71,16 @@ impl Counter {
     /// # Errors
     ///
     /// If it cannot be read, or is none.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Counter, CounterFormat};
+    ///
+    /// let visits = Counter::new(&client, "/visits", CounterFormat::Binary);
+    /// assert_eq!(visits.get().await?, 0);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn get(&self) -> Result<i64, CounterError> {
         self.format.read(&self.value.get().await?.data)
     }
@@ -68,6 +90,17 @@ impl Counter {
     /// # Errors
     ///
     /// If it cannot be read or written, or is none; if an answer is lost (`OutcomeUnknown`).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Counter, CounterFormat};
+    ///
+    /// let visits = Counter::new(&client, "/visits", CounterFormat::Binary);
+    /// assert_eq!(visits.add(7).await?, 7);
+    /// assert_eq!(visits.add(-2).await?, 5);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn add(&self, difference: i64) -> Result<i64, CounterError> {
         loop {
             let old = self.value.get().await?;

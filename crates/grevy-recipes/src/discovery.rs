@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 
 /// Services below a base path. Curator's `ServiceDiscovery` of the same path takes part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::{Discovery, Instance};
 ///
 /// let discovery = Discovery::new(&client, "/services");
@@ -36,9 +36,11 @@ use std::collections::BTreeMap;
 /// for instance in search.instances().filter(|instance| instance.is_enabled) {
 ///     println!("{}:{:?}", instance.address, instance.port);
 /// }
+/// # registration.set_enabled(true).await?;
 /// search.next().await?;
+/// # assert!(search.instances().all(|instance| instance.is_enabled));
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Discovery {
@@ -47,6 +49,19 @@ pub struct Discovery {
 }
 
 /// An instance of a service.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_recipes::{Discovery, Instance};
+///
+/// let discovery = Discovery::new(&client, "/services");
+/// let mut here = Instance::new("search", "host-7", "10.0.0.7", 8080);
+/// here.ssl_port = Some(8443);
+/// here.payload = serde_json::json!({ "zone": "b" });
+/// let registration = discovery.register(here).await?;
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
     /// The service.
@@ -96,6 +111,19 @@ impl Discovery {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Discovery, Instance};
+    ///
+    /// let discovery = Discovery::new(&client, "/services");
+    /// let here = Instance::new("search", "host-7", "10.0.0.7", 8080);
+    /// let registration = discovery.register(here).await?;
+    /// assert_eq!(discovery.services().await?, ["search"]);
+    /// registration.unregister().await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn register(&self, instance: Instance) -> Result<Registration, Error> {
         let group = Group::new(&self.client, &child(&self.base, &instance.service));
         let membership = group.join(&instance.id, &instance.to_json()).await?;
@@ -110,6 +138,17 @@ impl Discovery {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Discovery;
+    ///
+    /// for service in Discovery::new(&client, "/services").services().await? {
+    ///     println!("{service}");
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn services(&self) -> Result<Vec<String>, Error> {
         match patient(&self.client, || self.client.get_children(&self.base)).await {
             Ok((mut names, _)) => {
@@ -126,6 +165,20 @@ impl Discovery {
     /// # Errors
     ///
     /// As those of [`TreeCache::start`].
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Discovery, Instance};
+    ///
+    /// let discovery = Discovery::new(&client, "/services");
+    /// # let here = Instance::new("search", "host-7", "10.0.0.7", 8080);
+    /// # let registration = discovery.register(here).await?;
+    /// let search = discovery.watch("search").await?;
+    /// let ids: Vec<_> = search.instances().map(|instance| &instance.id).collect();
+    /// # assert_eq!(ids, ["host-7"]);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn watch(&self, service: &str) -> Result<ServiceView, Error> {
         let tree = TreeCache::start(&self.client, &child(&self.base, service)).await?;
         let nodes = tree.nodes();
@@ -146,6 +199,21 @@ impl Registration {
     /// # Errors
     ///
     /// If the session ends; `NoNode` if the entry was deleted by somebody.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Discovery, Instance};
+    ///
+    /// let discovery = Discovery::new(&client, "/services");
+    /// let here = Instance::new("search", "host-7", "10.0.0.7", 8080);
+    /// let mut registration = discovery.register(here).await?;
+    /// // Too busy for more.
+    /// registration.set_enabled(false).await?;
+    /// let search = discovery.watch("search").await?;
+    /// assert!(search.instances().all(|instance| !instance.is_enabled));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn set_enabled(&mut self, is_enabled: bool) -> Result<(), Error> {
         self.instance.is_enabled = is_enabled;
         self.membership.set_data(&self.instance.to_json()).await
@@ -161,6 +229,19 @@ impl Registration {
     /// # Errors
     ///
     /// As those of [`Hold::release`](crate::Hold::release).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Discovery, Instance};
+    ///
+    /// let discovery = Discovery::new(&client, "/services");
+    /// let here = Instance::new("search", "host-7", "10.0.0.7", 8080);
+    /// let registration = discovery.register(here).await?;
+    /// registration.unregister().await?;
+    /// assert_eq!(discovery.watch("search").await?.instances().count(), 0);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn unregister(self) -> Result<(), Error> {
         self.membership.leave().await
     }
@@ -177,6 +258,21 @@ impl ServiceView {
     /// # Errors
     ///
     /// As those of [`TreeCache::next`].
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Discovery, Instance};
+    ///
+    /// let discovery = Discovery::new(&client, "/services");
+    /// let mut search = discovery.watch("search").await?;
+    /// # let here = Instance::new("search", "host-7", "10.0.0.7", 8080);
+    /// # let registration = discovery.register(here).await?;
+    /// search.next().await?;
+    /// println!("{} instances now", search.instances().count());
+    /// # assert_eq!(search.instances().count(), 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn next(&mut self) -> Result<(), Error> {
         loop {
             let (path, now) = match self.tree.next().await? {

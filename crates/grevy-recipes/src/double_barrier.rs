@@ -35,14 +35,19 @@ const READY: &str = "ready";
 /// A barrier for a number of members. Curator's `DistributedDoubleBarrier` and kazoo's
 /// `DoubleBarrier` of the same path and number take part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::DoubleBarrier;
 ///
-/// let inside = DoubleBarrier::new(&client, "/computation", 5).enter().await?;
-/// // All five compute.
-/// inside.leave().await
-/// # }
+/// let barrier = DoubleBarrier::new(&client, "/computation", 2);
+/// # let other = barrier.clone();
+/// # let other = tokio::spawn(async move { other.enter().await?.leave().await });
+/// let inside = barrier.enter().await?;
+/// // Both compute.
+/// inside.leave().await?;
+/// # other.await??;
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct DoubleBarrier {
@@ -74,6 +79,21 @@ impl DoubleBarrier {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::DoubleBarrier;
+    ///
+    /// let barrier = DoubleBarrier::new(&client, "/computation", 2);
+    /// # let other = barrier.clone();
+    /// # let other = tokio::spawn(async move { other.enter().await?.leave().await });
+    /// let inside = barrier.enter().await?;
+    /// println!("the other one has come, too");
+    /// # inside.leave().await?;
+    /// # other.await??;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn enter(&self) -> Result<Inside, Error> {
         let hold = self.come().await?;
         let ready = child(&self.path, READY);
@@ -161,6 +181,21 @@ impl Inside {
     /// # Errors
     ///
     /// If the session ends, or the answer to a write is lost; either way it is left.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::DoubleBarrier;
+    ///
+    /// let barrier = DoubleBarrier::new(&client, "/computation", 2);
+    /// # let other = barrier.clone();
+    /// # let other = tokio::spawn(async move { other.enter().await?.leave().await });
+    /// let inside = barrier.enter().await?;
+    /// inside.leave().await?;
+    /// println!("the other one has finished, too");
+    /// # other.await??;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn leave(self) -> Result<(), Error> {
         let Self { barrier, hold } = self;
         let own = name(hold.path()).to_owned();

@@ -23,8 +23,8 @@ use std::ops::Deref;
 
 /// A group. Curator's `GroupMember` of the same path takes part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::Group;
 ///
 /// let group = Group::new(&client, "/workers");
@@ -32,8 +32,9 @@ use std::ops::Deref;
 /// for (name, data) in group.members().await? {
 ///     println!("{name}: {data:?}");
 /// }
+/// # assert_eq!(group.members().await?.len(), 1);
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Group {
@@ -64,6 +65,17 @@ impl Group {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Group;
+    ///
+    /// let group = Group::new(&client, "/workers");
+    /// let membership = group.join("worker-7", b"10.0.0.7").await?;
+    /// println!("a member, with token {}", membership.token());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn join(&self, name: &str, data: &[u8]) -> Result<Membership, Error> {
         let hold = own(&self.client, &child(&self.path, name), data).await?;
         Ok(Membership {
@@ -77,6 +89,17 @@ impl Group {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Group;
+    ///
+    /// let group = Group::new(&client, "/workers");
+    /// let membership = group.join("worker-7", b"10.0.0.7").await?;
+    /// assert_eq!(group.members().await?["worker-7"], b"10.0.0.7");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn members(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let list = || self.client.get_children(&self.path);
         let names = match patient(&self.client, list).await {
@@ -101,6 +124,22 @@ impl Group {
     /// # Errors
     ///
     /// As those of [`TreeCache::start`].
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Change, Group};
+    ///
+    /// let group = Group::new(&client, "/workers");
+    /// let mut members = group.watch().await?;
+    /// # let membership = group.join("worker-7", b"").await?;
+    /// match members.next().await? {
+    ///     Change::Added(path) => println!("{path} has joined"),
+    ///     Change::Changed(path) => println!("{path} says something new"),
+    ///     Change::Removed(path, _) => println!("{path} has left"),
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn watch(&self) -> Result<TreeCache, Error> {
         TreeCache::start(&self.client, &self.path).await
     }
@@ -115,6 +154,18 @@ impl Membership {
     /// If the session ends; `NoNode` if the membership was ended by somebody, even if somebody
     /// else has the name by now; `OutcomeUnknown` if an answer is lost and the data was set to
     /// something else at the same time.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Group;
+    ///
+    /// let group = Group::new(&client, "/workers");
+    /// let membership = group.join("worker-7", b"idle").await?;
+    /// membership.set_data(b"busy").await?;
+    /// assert_eq!(group.members().await?["worker-7"], b"busy");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn set_data(&self, data: &[u8]) -> Result<(), Error> {
         let path = self.hold.path();
         let mut version = self.version().await?;
@@ -153,6 +204,18 @@ impl Membership {
     /// # Errors
     ///
     /// As those of [`Hold::release`].
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Group;
+    ///
+    /// let group = Group::new(&client, "/workers");
+    /// let membership = group.join("worker-7", b"").await?;
+    /// membership.leave().await?;
+    /// assert!(group.members().await?.is_empty());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn leave(self) -> Result<(), Error> {
         self.hold.release().await
     }

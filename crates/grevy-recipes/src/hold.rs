@@ -14,6 +14,18 @@ pub(crate) const REVOKE: &[u8] = b"__REVOKE__";
 /// hold anything at the very moment of acting, since any process may be paused for any time. What
 /// must not be written by two holders has to be guarded by the [`token`](Self::token) where it
 /// is written.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_recipes::Lock;
+///
+/// let lock = Lock::new(&client, "/locks/printer");
+/// let held = lock.acquire().await?;
+/// println!("held with token {}", held.token());
+/// held.release().await?;
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it gives it up"]
 pub struct Hold {
@@ -48,6 +60,19 @@ impl Hold {
     /// The fencing token: greater than the tokens of everybody who held it before. A store that
     /// remembers the greatest token it saw, and refuses smaller ones, is safe from holders that
     /// were paused and do not know yet that they have lost it. It is the `czxid` of the znode.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Lock;
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer");
+    /// let held = lock.acquire().await?;
+    /// let earlier = held.token();
+    /// held.release().await?;
+    /// assert!(lock.acquire().await?.token() > earlier);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn token(&self) -> Zxid {
         self.token
     }
@@ -58,6 +83,20 @@ impl Hold {
     }
 
     /// Waits until it can no longer be taken for held.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Doubt, Lock};
+    ///
+    /// let held = Lock::new(&client, "/locks/printer").acquire().await?;
+    /// # client.delete(held.path(), None).await?;
+    /// match held.doubtful().await {
+    ///     Doubt::Disconnected if held.verify().await? => println!("still held after all"),
+    ///     Doubt::Disconnected | Doubt::Deleted | Doubt::SessionOver => println!("lost"),
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn doubtful(&self) -> Doubt {
         loop {
             let state = self.client.state();
@@ -68,7 +107,13 @@ impl Hold {
             if state != SessionState::Connected {
                 return Doubt::Disconnected;
             }
-            let watch = match self.client.exists_and_watch(&self.path).await {
+            let watched = tokio::select! {
+                biased;
+                watched = self.client.exists_and_watch(&self.path) => watched,
+                // Without a connection the question would wait for the next one.
+                _ = self.client.state_other_than(state) => continue,
+            };
+            let watch = match watched {
                 Ok((Some(stat), watch)) if stat.czxid == self.token => watch,
                 Ok(_) => return Doubt::Deleted,
                 Err(error) if error.ends_session() => return Doubt::SessionOver,
@@ -94,6 +139,19 @@ impl Hold {
     /// # Errors
     ///
     /// If the session is over, and it with the session.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Lock;
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer");
+    /// let held = lock.acquire().await?;
+    /// assert!(held.verify().await?);
+    /// client.delete(held.path(), None).await?;
+    /// assert!(!held.verify().await?);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn verify(&self) -> Result<bool, Error> {
         let stat = loop {
             match patient(&self.client, || self.look()).await {
@@ -122,6 +180,19 @@ impl Hold {
     /// # Errors
     ///
     /// If the session is over, or the znode is gone (`NoNode`).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Lock;
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer");
+    /// let held = lock.acquire().await?;
+    /// # grevy_recipes::revoke(&client, held.path()).await?;
+    /// held.revoked().await?;
+    /// held.release().await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn revoked(&self) -> Result<(), Error> {
         loop {
             let read = || self.client.get_data_and_watch(&self.path);
@@ -133,11 +204,22 @@ impl Hold {
         }
     }
 
-    /// Gives it up, and waits for that.
+    /// Gives it up, and waits for that. If the future is dropped, that goes on in the background.
     ///
     /// # Errors
     ///
     /// If the answer is lost; the deletion goes on in the background.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Lock;
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer");
+    /// lock.acquire().await?.release().await?;
+    /// assert!(lock.contenders().await?.is_empty());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn release(mut self) -> Result<(), Error> {
         self.is_released = true;
         let deletion = self.client.delete_in_background(&self.path, self.token);
@@ -167,6 +249,20 @@ impl Drop for Hold {
 /// # Errors
 ///
 /// `NoNode` if it was given up already.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_recipes::{Lock, revoke};
+///
+/// let lock = Lock::new(&client, "/locks/printer");
+/// # let held = lock.acquire().await?;
+/// if let Some(holder) = lock.contenders().await?.first() {
+///     revoke(&client, holder).await?;
+/// }
+/// # held.revoked().await?;
+/// # Ok(())
+/// # });
+/// ```
 pub async fn revoke(client: &Client, path: &str) -> Result<(), Error> {
     client.set_data(path, REVOKE, None).await.map(drop)
 }

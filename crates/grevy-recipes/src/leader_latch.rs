@@ -18,20 +18,21 @@ use grevy_client::{Client, Error};
 
 /// An office. Curator's `LeaderLatch` of the same path takes part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
+/// # async fn serve(token: grevy_client::Zxid) {}
 /// use grevy_recipes::LeaderLatch;
 ///
 /// let latch = LeaderLatch::new(&client, "/office", "server-7");
 /// loop {
 ///     let office = latch.lead().await?;
 ///     tokio::select! {
-///         () = serve(office.token()) => return office.release().await,
+///         () = serve(office.token()) => break office.release().await?,
 ///         doubt = office.doubtful() => println!("no longer certain to lead: {doubt:?}"),
 ///     }
 /// }
-/// # }
-/// # async fn serve(token: grevy_client::Zxid) {}
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct LeaderLatch {
@@ -58,6 +59,17 @@ impl LeaderLatch {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::LeaderLatch;
+    ///
+    /// let office = LeaderLatch::new(&client, "/office", "server-7").lead().await?;
+    /// println!("leading, with token {}", office.token());
+    /// office.release().await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn lead(&self) -> Result<Hold, Error> {
         self.contest.win("latch-", self.id.as_bytes(), last).await
     }

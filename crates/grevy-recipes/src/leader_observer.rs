@@ -23,8 +23,8 @@ use grevy_client::{Client, Error, ErrorCode, OneshotWatch, Zxid};
 /// Watches an office of a [`LeaderLatch`](crate::LeaderLatch), a
 /// [`LeaderSelector`](crate::LeaderSelector), or their counterparts in Curator and kazoo.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::LeaderObserver;
 ///
 /// let mut observer = LeaderObserver::new(&client, "/office");
@@ -33,8 +33,10 @@ use grevy_client::{Client, Error, ErrorCode, OneshotWatch, Zxid};
 ///         Some(leader) => println!("{} leads", leader.id),
 ///         None => println!("nobody leads"),
 ///     }
+///     # break;
 /// }
-/// # }
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct LeaderObserver {
@@ -76,6 +78,19 @@ impl LeaderObserver {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{LeaderLatch, LeaderObserver};
+    ///
+    /// let mut observer = LeaderObserver::new(&client, "/office");
+    /// assert_eq!(observer.next().await?, None);
+    /// let office = LeaderLatch::new(&client, "/office", "server-7").lead().await?;
+    /// let leader = observer.next().await?.ok_or("nobody leads")?;
+    /// assert_eq!((&leader.id[..], leader.token), ("server-7", office.token()));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn next(&mut self) -> Result<Option<Leader>, Error> {
         loop {
             if let Some(watch) = &mut self.watch {

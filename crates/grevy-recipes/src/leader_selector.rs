@@ -19,16 +19,17 @@ use grevy_client::{Client, Error, Zxid};
 /// A candidate for work that one session at a time does. Curator's `LeaderSelector` of the same
 /// path takes part; with [`Layout::Kazoo`], kazoo's `Election`.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
+/// # async fn compact(token: grevy_client::Zxid) -> usize { 7 }
 /// use grevy_recipes::LeaderSelector;
 ///
 /// let candidate = LeaderSelector::new(&client, "/compaction", "server-7");
 /// // Each turn starts anew if the leadership is lost in the middle of it.
 /// let files = candidate.lead(|token| compact(token)).await?;
+/// # assert_eq!(files, 7);
 /// # Ok(())
-/// # }
-/// # async fn compact(token: grevy_client::Zxid) -> usize { 0 }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct LeaderSelector {
@@ -44,6 +45,16 @@ impl LeaderSelector {
     }
 
     /// Calls this candidate's znodes as others expect it.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Layout, LeaderSelector};
+    ///
+    /// let candidate = LeaderSelector::new(&client, "/compaction", "server-7");
+    /// candidate.with_layout(Layout::Kazoo).lead(async |_| println!("leading")).await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn with_layout(mut self, layout: Layout) -> Self {
         self.lock = self.lock.with_layout(layout);
         self
@@ -56,6 +67,18 @@ impl LeaderSelector {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::LeaderSelector;
+    ///
+    /// let candidate = LeaderSelector::new(&client, "/compaction", "server-7");
+    /// let first = candidate.lead(async |token| token).await?;
+    /// let second = candidate.lead(async |token| token).await?;
+    /// assert!(first < second);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn lead<T, F>(&self, mut work: impl FnMut(Zxid) -> F) -> Result<T, Error>
     where
         F: Future<Output = T>,

@@ -25,8 +25,9 @@ const MARKERS: &[&str] = &["-lock-", "__lock__"];
 /// A lock. Handles with the same path, in any process, are one lock; each acquisition is on its
 /// own, also those through one handle.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
+/// # async fn print(token: grevy_client::Zxid) {}
 /// use grevy_recipes::Lock;
 ///
 /// let lock = Lock::new(&client, "/locks/printer");
@@ -36,8 +37,7 @@ const MARKERS: &[&str] = &["-lock-", "__lock__"];
 ///     doubt = held.doubtful() => println!("stopped, the lock may be lost: {doubt:?}"),
 /// }
 /// # Ok(())
-/// # }
-/// # async fn print(token: grevy_client::Zxid) {}
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Lock {
@@ -62,12 +62,35 @@ impl Lock {
     }
 
     /// Calls this lock's znodes as others expect it.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Layout, Lock};
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer").with_layout(Layout::Kazoo);
+    /// let held = lock.acquire().await?;
+    /// assert!(held.path().contains("__lock__"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn with_layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
     }
 
     /// Says who contends, to whoever looks at the znodes.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Lock;
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer").with_identifier("host-7");
+    /// let held = lock.acquire().await?;
+    /// let (holder, _) = client.get_data(held.path()).await?;
+    /// assert_eq!(holder, b"host-7");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn with_identifier(mut self, identifier: &str) -> Self {
         self.data = identifier.as_bytes().to_vec();
         self
@@ -79,6 +102,20 @@ impl Lock {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Lock;
+    /// use std::time::Duration;
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer");
+    /// match tokio::time::timeout(Duration::from_secs(10), lock.acquire()).await {
+    ///     Ok(held) => held?.release().await?,
+    ///     Err(_) => println!("somebody else has it"),
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn acquire(&self) -> Result<Hold, Error> {
         self.contest.win(self.name(), &self.data, last).await
     }
@@ -88,6 +125,18 @@ impl Lock {
     /// # Errors
     ///
     /// As those of [`acquire`](Self::acquire).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Lock;
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer");
+    /// let held = lock.try_acquire().await?;
+    /// assert!(held.is_some());
+    /// assert!(lock.try_acquire().await?.is_none());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn try_acquire(&self) -> Result<Option<Hold>, Error> {
         self.contest.try_win(self.name(), &self.data, last).await
     }
@@ -97,6 +146,17 @@ impl Lock {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Lock;
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer");
+    /// let held = lock.acquire().await?;
+    /// assert_eq!(lock.contenders().await?, [held.path()]);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn contenders(&self) -> Result<Vec<String>, Error> {
         let contenders = self.contest.contenders().await?;
         let path =

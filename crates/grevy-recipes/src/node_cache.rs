@@ -16,16 +16,19 @@ use grevy_client::{Client, Error, ErrorCode, OneshotWatch, Stat};
 
 /// A znode, kept up to date by whoever calls [`next`](Self::next).
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::NodeCache;
 ///
 /// let mut motto = NodeCache::start(&client, "/motto").await?;
 /// println!("{:?}", motto.get());
+/// # client.create("/motto", b"", &grevy_client::CreateOptions::persistent()).await?;
 /// loop {
 ///     println!("{:?}", motto.next().await?);
+///     # break;
 /// }
-/// # }
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct NodeCache {
@@ -73,6 +76,19 @@ impl NodeCache {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/motto", b"", &grevy_client::CreateOptions::persistent()).await?;
+    /// use grevy_recipes::NodeCache;
+    ///
+    /// let mut motto = NodeCache::start(&client, "/motto").await?;
+    /// client.set_data("/motto", b"onward", None).await?;
+    /// let new = motto.next().await?.ok_or("it was deleted")?;
+    /// assert_eq!(new.data, b"onward");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn next(&mut self) -> Result<Option<&NodeData>, Error> {
         loop {
             if let Some(watch) = &mut self.watch {

@@ -11,8 +11,8 @@ use grevy_client::{Client, Error};
 
 /// A queue with priorities. kazoo's `Queue` of the same path takes part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::{Priority, PriorityQueue};
 ///
 /// let queue = PriorityQueue::new(&client, "/jobs");
@@ -20,12 +20,20 @@ use grevy_client::{Client, Error};
 /// queue.put(b"now", Priority::MOST_URGENT).await?;
 /// assert_eq!(queue.take().await?, b"now");
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct PriorityQueue(Line);
 
 /// How urgent an element is: 0 the most, 999 the least.
+///
+/// ```
+/// use grevy_recipes::Priority;
+///
+/// let soon = Priority::new(50).expect("it is less than 1000");
+/// assert!(Priority::MOST_URGENT < soon && soon < Priority::NORMAL);
+/// assert_eq!(Priority::new(1000), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Priority(u16);
 
@@ -58,6 +66,18 @@ impl PriorityQueue {
     /// # Errors
     ///
     /// `OutcomeUnknown`; if the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Priority, PriorityQueue};
+    ///
+    /// let queue = PriorityQueue::new(&client, "/jobs");
+    /// queue.put(b"first", Priority::NORMAL).await?;
+    /// queue.put(b"second", Priority::NORMAL).await?;
+    /// assert_eq!(queue.take().await?, b"first");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn put(&self, data: &[u8], priority: Priority) -> Result<(), Error> {
         self.0.put(&format!("entry-{:03}-", priority.0), data).await
     }
@@ -68,6 +88,20 @@ impl PriorityQueue {
     /// # Errors
     ///
     /// As those of [`Queue::take`](crate::Queue::take).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Priority, PriorityQueue};
+    ///
+    /// let queue = PriorityQueue::new(&client, "/jobs");
+    /// # let other = queue.clone();
+    /// # let put = tokio::spawn(async move { other.put(b"now", Priority::NORMAL).await });
+    /// let job = queue.take().await?;
+    /// println!("{}", String::from_utf8_lossy(&job));
+    /// # put.await??;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn take(&self) -> Result<Vec<u8>, Error> {
         self.0.take().await
     }
@@ -77,6 +111,18 @@ impl PriorityQueue {
     /// # Errors
     ///
     /// As those of [`take`](Self::take).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Priority, PriorityQueue};
+    ///
+    /// let queue = PriorityQueue::new(&client, "/jobs");
+    /// assert_eq!(queue.try_take().await?, None);
+    /// queue.put(b"now", Priority::NORMAL).await?;
+    /// assert_eq!(queue.try_take().await?, Some(b"now".to_vec()));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn try_take(&self) -> Result<Option<Vec<u8>>, Error> {
         self.0.try_take().await
     }
@@ -86,6 +132,17 @@ impl PriorityQueue {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Priority, PriorityQueue};
+    ///
+    /// let queue = PriorityQueue::new(&client, "/jobs");
+    /// queue.put(b"now", Priority::NORMAL).await?;
+    /// assert_eq!(queue.count().await?, 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn count(&self) -> Result<usize, Error> {
         self.0.count().await
     }

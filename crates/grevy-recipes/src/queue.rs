@@ -26,15 +26,16 @@ use grevy_client::{Client, Error};
 
 /// A queue. ZooKeeper's own and Curator's `SimpleDistributedQueue` of the same path take part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::Queue;
 ///
 /// let queue = Queue::new(&client, "/jobs");
 /// queue.put(b"resize 17").await?;
 /// let job = queue.take().await?;
+/// assert_eq!(job, b"resize 17");
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Queue(Line);
@@ -54,6 +55,18 @@ impl Queue {
     /// # Errors
     ///
     /// `OutcomeUnknown`; if the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Queue;
+    ///
+    /// let queue = Queue::new(&client, "/jobs");
+    /// queue.put(b"resize 17").await?;
+    /// queue.put(b"resize 18").await?;
+    /// assert_eq!(queue.take().await?, b"resize 17");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn put(&self, data: &[u8]) -> Result<(), Error> {
         self.0.put("qn-", data).await
     }
@@ -65,6 +78,20 @@ impl Queue {
     ///
     /// `OutcomeUnknown` if an element is gone, and this or another consumer took it; otherwise as
     /// those of [`put`](Self::put).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Queue;
+    ///
+    /// let queue = Queue::new(&client, "/jobs");
+    /// # let other = queue.clone();
+    /// # let put = tokio::spawn(async move { other.put(b"resize 17").await });
+    /// let job = queue.take().await?;
+    /// println!("{}", String::from_utf8_lossy(&job));
+    /// # put.await??;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn take(&self) -> Result<Vec<u8>, Error> {
         self.0.take().await
     }
@@ -74,6 +101,18 @@ impl Queue {
     /// # Errors
     ///
     /// As those of [`take`](Self::take).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Queue;
+    ///
+    /// let queue = Queue::new(&client, "/jobs");
+    /// assert_eq!(queue.try_take().await?, None);
+    /// queue.put(b"resize 17").await?;
+    /// assert_eq!(queue.try_take().await?, Some(b"resize 17".to_vec()));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn try_take(&self) -> Result<Option<Vec<u8>>, Error> {
         self.0.try_take().await
     }
@@ -83,6 +122,18 @@ impl Queue {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Queue;
+    ///
+    /// let queue = Queue::new(&client, "/jobs");
+    /// queue.put(b"resize 17").await?;
+    /// assert_eq!(queue.peek().await?, Some(b"resize 17".to_vec()));
+    /// assert_eq!(queue.count().await?, 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn peek(&self) -> Result<Option<Vec<u8>>, Error> {
         self.0.peek().await
     }
@@ -92,6 +143,17 @@ impl Queue {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Queue;
+    ///
+    /// let queue = Queue::new(&client, "/jobs");
+    /// queue.put(b"resize 17").await?;
+    /// assert_eq!(queue.count().await?, 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn count(&self) -> Result<usize, Error> {
         self.0.count().await
     }

@@ -29,8 +29,8 @@ const WRITERS: &[&str] = &["__WRIT__", "__lock__"];
 /// `InterProcessReadWriteLock` takes part; with [`Layout::Kazoo`], kazoo's `ReadLock` and
 /// `WriteLock`.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::ReadWriteLock;
 ///
 /// let lock = ReadWriteLock::new(&client, "/locks/index");
@@ -38,8 +38,9 @@ const WRITERS: &[&str] = &["__WRIT__", "__lock__"];
 /// one.release().await?;
 /// other.release().await?;
 /// let alone = lock.write().await?;
-/// # alone.release().await
-/// # }
+/// # alone.release().await?;
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct ReadWriteLock {
@@ -62,6 +63,16 @@ impl ReadWriteLock {
     }
 
     /// Calls this lock's znodes as others expect it.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Layout, ReadWriteLock};
+    ///
+    /// let lock = ReadWriteLock::new(&client, "/locks/index").with_layout(Layout::Kazoo);
+    /// assert!(lock.read().await?.path().contains("__rlock__"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn with_layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
@@ -72,6 +83,18 @@ impl ReadWriteLock {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::ReadWriteLock;
+    ///
+    /// let lock = ReadWriteLock::new(&client, "/locks/index");
+    /// let reading = lock.read().await?;
+    /// println!("nobody writes");
+    /// reading.release().await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn read(&self) -> Result<Hold, Error> {
         self.contest.win(self.reader(), b"", last_writer).await
     }
@@ -81,6 +104,19 @@ impl ReadWriteLock {
     /// # Errors
     ///
     /// As those of [`read`](Self::read).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::ReadWriteLock;
+    ///
+    /// let lock = ReadWriteLock::new(&client, "/locks/index");
+    /// let writing = lock.write().await?;
+    /// assert!(lock.try_read().await?.is_none());
+    /// writing.release().await?;
+    /// assert!(lock.try_read().await?.is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn try_read(&self) -> Result<Option<Hold>, Error> {
         self.contest.try_win(self.reader(), b"", last_writer).await
     }
@@ -90,6 +126,18 @@ impl ReadWriteLock {
     /// # Errors
     ///
     /// As those of [`read`](Self::read).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::ReadWriteLock;
+    ///
+    /// let lock = ReadWriteLock::new(&client, "/locks/index");
+    /// let writing = lock.write().await?;
+    /// println!("nobody reads, and whoever wrote before had a smaller token than {}", writing.token());
+    /// writing.release().await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn write(&self) -> Result<Hold, Error> {
         self.contest.win(self.writer(), b"", last).await
     }
@@ -99,6 +147,19 @@ impl ReadWriteLock {
     /// # Errors
     ///
     /// As those of [`read`](Self::read).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::ReadWriteLock;
+    ///
+    /// let lock = ReadWriteLock::new(&client, "/locks/index");
+    /// let reading = lock.read().await?;
+    /// assert!(lock.try_write().await?.is_none());
+    /// reading.release().await?;
+    /// assert!(lock.try_write().await?.is_some());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn try_write(&self) -> Result<Option<Hold>, Error> {
         self.contest.try_win(self.writer(), b"", last).await
     }

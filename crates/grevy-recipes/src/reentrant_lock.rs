@@ -21,8 +21,8 @@ use tokio::sync::Mutex;
 /// An owner of a lock. A task is nobody in particular in Rust, so the owner is this value and
 /// its clones.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_recipes::ReentrantLock;
 ///
 /// let owner = ReentrantLock::new(&client, "/locks/printer");
@@ -32,7 +32,7 @@ use tokio::sync::Mutex;
 /// inner.release().await?;
 /// outer.release().await?;
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct ReentrantLock {
@@ -52,6 +52,17 @@ impl ReentrantLock {
     }
 
     /// A new owner of a lock.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Lock, ReentrantLock};
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer").with_identifier("host-7");
+    /// let held = ReentrantLock::of(lock).acquire().await?;
+    /// # assert_eq!(client.get_data(held.path()).await?.0, b"host-7");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn of(lock: Lock) -> Self {
         Self {
             lock,
@@ -64,6 +75,20 @@ impl ReentrantLock {
     /// # Errors
     ///
     /// As those of [`Lock::acquire`].
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::{Lock, ReentrantLock};
+    ///
+    /// let lock = Lock::new(&client, "/locks/printer");
+    /// let owner = ReentrantLock::of(lock.clone());
+    /// let outer = owner.acquire().await?;
+    /// drop(owner.acquire().await?);
+    /// // The outer hold is left.
+    /// assert_eq!(lock.contenders().await?, [outer.path()]);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn acquire(&self) -> Result<ReentrantHold, Error> {
         let mut held = self.held.lock().await;
         if let Some(hold) = held.upgrade()

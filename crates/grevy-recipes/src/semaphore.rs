@@ -26,8 +26,9 @@ use grevy_client::{Client, Error};
 
 /// A semaphore. Curator's `InterProcessSemaphoreV2` of the same path takes part.
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
+/// # async fn work() {}
 /// use grevy_recipes::Semaphore;
 ///
 /// let licenses = Semaphore::new(&client, "/licenses", 3);
@@ -36,9 +37,9 @@ use grevy_client::{Client, Error};
 ///     () = work() => {}
 ///     asked = lease.revoked() => asked?,
 /// }
-/// lease.release().await
-/// # }
-/// # async fn work() {}
+/// lease.release().await?;
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug, Clone)]
 pub struct Semaphore {
@@ -65,6 +66,17 @@ impl Semaphore {
     }
 
     /// Says who holds a lease, to whoever looks at the znodes.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Semaphore;
+    ///
+    /// let licenses = Semaphore::new(&client, "/licenses", 3).with_identifier("host-7");
+    /// let lease = licenses.acquire().await?;
+    /// assert_eq!(client.get_data(lease.path()).await?.0, b"host-7");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn with_identifier(mut self, identifier: &str) -> Self {
         self.data = identifier.as_bytes().to_vec();
         self
@@ -75,6 +87,21 @@ impl Semaphore {
     /// # Errors
     ///
     /// If the session ends; `NoAuth` and the like.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Semaphore;
+    ///
+    /// let licenses = Semaphore::new(&client, "/licenses", 2);
+    /// let (one, other) = (licenses.acquire().await?, licenses.acquire().await?);
+    /// # let third = licenses.clone();
+    /// # let third = tokio::spawn(async move { third.acquire().await });
+    /// one.release().await?;
+    /// // Whoever waited for a lease has one now.
+    /// # third.await??;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn acquire(&self) -> Result<Hold, Error> {
         let turn = self.lock.acquire().await?;
         let lease = self.lease().await?;
@@ -90,8 +117,8 @@ impl Semaphore {
     ///
     /// As those of [`acquire`](Self::acquire).
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// use grevy_recipes::Semaphore;
     ///
     /// match Semaphore::new(&client, "/licenses", 3).try_acquire().await? {
@@ -99,7 +126,7 @@ impl Semaphore {
     ///     None => println!("all three are in use"),
     /// }
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub async fn try_acquire(&self) -> Result<Option<Hold>, Error> {
         let Some(turn) = self.lock.try_acquire().await? else {
@@ -125,6 +152,17 @@ impl Semaphore {
     /// # Errors
     ///
     /// If the session ends; `NoAuth`.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Semaphore;
+    ///
+    /// let licenses = Semaphore::new(&client, "/licenses", 3);
+    /// let lease = licenses.acquire().await?;
+    /// assert_eq!(licenses.leases().await?, [lease.path()]);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn leases(&self) -> Result<Vec<String>, Error> {
         let leases = self.leases.contenders().await?;
         let path = |name: &str| child(&self.leases.path, name);

@@ -9,6 +9,20 @@
 /// | this crate | both layouts, whichever it uses for itself |
 /// | Curator | its own only |
 /// | kazoo | its own, and Curator's if told so: `Lock(…, extra_lock_patterns=["-lock-"])` |
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_recipes::{Layout, Lock};
+///
+/// let path = "/locks/printer";
+/// let curator = Lock::new(&client, path).acquire().await?;
+/// assert!(curator.path().contains("-lock-"));
+/// // The other layout takes part in the same lock.
+/// let kazoo = Lock::new(&client, path).with_layout(Layout::Kazoo);
+/// assert!(kazoo.try_acquire().await?.is_none());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
     /// As Curator's recipes do: `_c_<uuid>-lock-0000000001`.

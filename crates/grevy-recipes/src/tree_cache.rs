@@ -27,19 +27,24 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 /// A subtree, kept up to date by whoever calls [`next`](Self::next).
 ///
-/// ```no_run
-/// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+/// ```
+/// # grevy_testing::run(async |client| {
+/// # client.create("/app", b"", &grevy_client::CreateOptions::persistent()).await?;
 /// use grevy_recipes::{Change, TreeCache};
 ///
 /// let mut tree = TreeCache::start(&client, "/app").await?;
 /// println!("{} znodes", tree.nodes().count());
+/// # client.create("/app/new", b"", &grevy_client::CreateOptions::persistent()).await?;
 /// loop {
 ///     match tree.next().await? {
 ///         Change::Added(path) | Change::Changed(path) => println!("{path}: {:?}", tree.get(&path)),
 ///         Change::Removed(path, last) => println!("{path} was {last:?}"),
 ///     }
+///     # break;
 /// }
-/// # }
+/// # assert!(tree.get("/app/new").is_some());
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct TreeCache {
@@ -116,6 +121,24 @@ impl TreeCache {
 
     /// Whether all that is known to have changed has been read and told. In between, what one
     /// transaction changed may be seen in parts.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::{CreateOptions, Transaction};
+    /// use grevy_recipes::TreeCache;
+    ///
+    /// let mut tree = TreeCache::start(&client, "/app").await?;
+    /// let options = CreateOptions::persistent();
+    /// let mut transaction = Transaction::new();
+    /// transaction.create("/app", b"", &options).create("/app/limit", b"5", &options);
+    /// client.multi(transaction).await?;
+    /// while !tree.is_settled() {
+    ///     tree.next().await?;
+    /// }
+    /// assert_eq!(tree.nodes().count(), 2);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn is_settled(&mut self) -> bool {
         self.take_notices();
         !self.is_stale && self.dirty.is_empty() && self.changes.is_empty()
@@ -128,6 +151,18 @@ impl TreeCache {
     ///
     /// If the session ends, or somebody removes the watch with
     /// [`Client::remove_watches`](grevy_client::Client::remove_watches) (`NoWatcher`).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::CreateOptions;
+    /// use grevy_recipes::{Change, TreeCache};
+    ///
+    /// let mut tree = TreeCache::start(&client, "/app").await?;
+    /// client.create("/app", b"", &CreateOptions::persistent()).await?;
+    /// assert_eq!(tree.next().await?, Change::Added("/app".to_owned()));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn next(&mut self) -> Result<Change, Error> {
         loop {
             if let Some(change) = self.step().await? {

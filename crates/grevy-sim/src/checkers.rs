@@ -3,7 +3,9 @@
 //! What needs the state at every zxid is judged in one [`replay`] of the committed history
 //! through the model; the rest looks at the evidence directly.
 
+pub mod acks;
 pub mod l04;
+pub mod linearizable;
 pub mod liveness;
 pub mod p01;
 pub mod p02;

@@ -144,11 +144,24 @@ impl Client {
             for _ in 0..burst {
                 let operation = workload::draw(&mut self.random, &ctx.options, &self.users);
                 let last = operation == Operation::CloseSession;
+                // What a register reads behind a sync must be new.
+                if let Operation::Read { path, .. } = &operation
+                    && workload::is_register(path)
+                {
+                    self.send(ctx, Operation::Sync(path.clone()));
+                }
                 self.send(ctx, operation);
                 if last {
                     break;
                 }
             }
+        }
+    }
+
+    /// Asks for something, if it has a session now.
+    pub fn order(&mut self, ctx: &mut Context, operation: Operation) {
+        if self.connection.as_ref().is_some_and(|live| live.connected) {
+            self.send(ctx, operation);
         }
     }
 
@@ -415,7 +428,8 @@ impl Client {
                 for user in self.users.clone() {
                     self.send(ctx, Operation::Auth(user));
                 }
-                let watched = self.watches.to_set(self.last_zxid);
+                let old = self.random.one_in(2);
+                let watched = self.watches.to_set(self.last_zxid, old);
                 if !watched.is_empty() {
                     self.send(ctx, Operation::SetWatches(watched));
                 }
@@ -539,10 +553,12 @@ fn handshake(asked: Asked, password: &[u8]) -> Vec<u8> {
 }
 
 impl ClientWatches {
-    fn to_set(&self, since: i64) -> Watched {
+    fn to_set(&self, since: i64, old: bool) -> Watched {
+        let is_old_form = old && self.persistent.is_empty() && self.recursive.is_empty();
         let list = |set: &BTreeSet<String>| set.iter().cloned().collect();
         Watched {
             since,
+            is_old_form,
             data: list(&self.data),
             exist: list(&self.exist),
             child: list(&self.child),

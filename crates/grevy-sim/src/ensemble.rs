@@ -32,6 +32,8 @@ pub struct Ensemble {
     pub changes: bool,
     /// `zookeeper.db.autocreate`: whether a server with an empty disk takes itself for new.
     pub create_db: bool,
+    /// The last counter of an epoch.
+    pub last_counter: u32,
 }
 
 impl Ensemble {
@@ -52,6 +54,10 @@ impl Ensemble {
             always_snapshot: r.one_in(10),
             read_log: r.percent(60),
             create_db: r.percent(60),
+            last_counter: match r.one_in(4) {
+                true => r.between(20, 300) as u32,
+                false => Limits::default().last_counter,
+            },
         }
     }
 
@@ -104,7 +110,10 @@ impl Ensemble {
                 sync: tick * self.sync_ticks,
                 connect: tick * self.sync_ticks,
             },
-            limits: Limits::default(),
+            limits: Limits {
+                last_counter: self.last_counter,
+                ..Limits::default()
+            },
             election: ElectionConfig {
                 min_interval: Duration::from_millis(200),
                 max_interval: Duration::from_secs(2),

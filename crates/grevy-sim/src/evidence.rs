@@ -1,6 +1,7 @@
 //! What each server of a run had, as far as it can be seen from outside: the transactions that
 //! were handed to its log, how much of that it has reported as durable, what it applied.
 
+use crate::checkers::acks::Acks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included};
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub struct Ledger {
     pub holders: BTreeMap<i64, BTreeSet<usize>>,
     /// Which server was established in an epoch, and in which of its runs.
     pub leaders: BTreeMap<u32, (usize, u32)>,
+    /// What each server was told since it began to lead last.
+    pub acks: BTreeMap<usize, Acks>,
 }
 
 impl Ledger {

@@ -35,7 +35,7 @@ pub fn inject(world: &mut World) {
         if kinds.network && many { 4 } else { 0 },
         if kinds.clock && many { 2 } else { 0 },
         if kinds.rot && many { 3 } else { 0 },
-        if kinds.kill { 1 } else { 0 },
+        if kinds.kill { 2 } else { 0 },
         1,
     ];
     let World {
@@ -176,8 +176,8 @@ pub fn inject(world: &mut World) {
         }
         16 => crate::rot::strike(servers, at, random, ctx),
         17 if server.is_up() => {
-            ctx.counts.fault("shut down");
-            server.shut_down(ctx);
+            ctx.counts.fault("orderly stop");
+            server.order_stop(ctx);
         }
         _ => {}
     }

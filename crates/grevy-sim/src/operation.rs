@@ -85,7 +85,7 @@ pub enum Operation {
         /// A watcher type.
         kind: i32,
     },
-    /// setWatches2, after a reconnect.
+    /// setWatches2 or setWatches, after a reconnect.
     SetWatches(Watched),
     /// auth with the scheme `digest`.
     Auth(String),
@@ -152,6 +152,8 @@ pub enum ReadKind {
 pub struct Watched {
     /// The last zxid that it saw.
     pub since: i64,
+    /// They are set in the form that knows no persistent ones.
+    pub is_old_form: bool,
     /// Data watches on znodes that exist.
     pub data: Vec<String>,
     /// Watches for existence.
@@ -196,6 +198,7 @@ impl Operation {
             Self::AddWatch { .. } => OpCode::AddWatch,
             Self::WatchOf { remove: true, .. } => OpCode::RemoveWatches,
             Self::WatchOf { .. } => OpCode::CheckWatches,
+            Self::SetWatches(watched) if watched.is_old_form => OpCode::SetWatches,
             Self::SetWatches(_) => OpCode::SetWatches2,
             Self::Auth(_) => OpCode::Auth,
             Self::WhoAmI => OpCode::WhoAmI,
@@ -302,6 +305,9 @@ impl Operation {
                 kind: *kind,
             }
             .encode(out),
+            Self::SetWatches(watched) if watched.is_old_form => {
+                watched.wire().standard.encode(out);
+            }
             Self::SetWatches(watched) => watched.wire().encode(out),
             Self::Auth(user) => Auth {
                 kind: 0,

@@ -3,6 +3,7 @@
 use crate::ensemble::Ensemble;
 use crate::planted::Bug;
 use crate::random::Random;
+use grevy_storage::Compression;
 use std::time::Duration;
 
 /// All choices of a run.
@@ -52,6 +53,10 @@ pub struct Options {
     pub faults: Faults,
     /// The ensemble; `None`: one server that runs alone.
     pub ensemble: Option<Ensemble>,
+    /// Whether zxids are believed; if not, answers are judged by a search alone.
+    pub believes_zxids: bool,
+    /// How snapshots are compressed.
+    pub compression: Compression,
     /// A bug to be found.
     pub bug: Option<Bug>,
     /// Print the trace.
@@ -122,7 +127,7 @@ impl Options {
             timeout_ticks: *r.pick(&[4, 4, 10, 20]),
             think: alone.think * 3,
             sync_time: *r.pick(&[50, 500, 500, 5_000, 20_000]),
-            // A new leader begins a new epoch, so that no counter gets that far.
+            // A new leader begins a new epoch: what brings the counter's end near is its limit.
             first_zxid: *r.pick(&[0, 0, (7 << 32) + 5]),
             fault_every: *r.pick(&[500, 1_000, 3_000, 10_000]),
             faults: Faults {
@@ -189,6 +194,13 @@ impl Options {
             fault_every: *r.pick(&[200, 700, 2_000]),
             faults,
             ensemble: None,
+            believes_zxids: true,
+            compression: *r.pick(&[
+                Compression::None,
+                Compression::None,
+                Compression::Gzip,
+                Compression::Snappy,
+            ]),
             bug: None,
             print: false,
         }

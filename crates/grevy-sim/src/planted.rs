@@ -41,6 +41,12 @@ pub enum Bug {
     StealsSessions,
     /// A server whose disk was emptied says that it holds a history, and votes.
     VotesWithoutHistory,
+    /// A server that is told to stop ends at once.
+    EndsWithoutAWord,
+    /// A leader counts an acknowledgement for two servers, and so the quorum wrongly.
+    CountsTwice,
+    /// A register that was read on a connection reads the same there for ever.
+    RepeatsReads,
 }
 
 impl Bug {
@@ -64,6 +70,9 @@ impl Bug {
         Self::ServesWithoutLeader,
         Self::StealsSessions,
         Self::VotesWithoutHistory,
+        Self::EndsWithoutAWord,
+        Self::CountsTwice,
+        Self::RepeatsReads,
     ];
 
     /// Its name on a command line.
@@ -82,6 +91,10 @@ impl Bug {
 pub struct Rewriter {
     /// Answers to be sent in place of the right ones, by the requests' numbers.
     pub stale: BTreeMap<i32, Vec<u8>>,
+    /// Paths of registers that are being read, by the requests' numbers.
+    pub reads: BTreeMap<i32, Vec<u8>>,
+    /// What the first reads of registers were answered, behind the header.
+    first: BTreeMap<Vec<u8>, Vec<u8>>,
     events: Vec<u8>,
 }
 
@@ -109,6 +122,14 @@ impl Rewriter {
                     let mut frame = frame.to_vec();
                     frame[4 + 16 + 35] ^= 1;
                     out.extend_from_slice(&frame);
+                }
+                (Bug::RepeatsReads, _) if self.reads.contains_key(&xid) && len > 16 => {
+                    let path = self.reads.remove(&xid).unwrap_or_default();
+                    let body = frame[4 + 16..].to_vec();
+                    let first = self.first.entry(path).or_insert(body);
+                    out.extend_from_slice(&(16 + first.len() as u32).to_be_bytes());
+                    out.extend_from_slice(&frame[4..4 + 16]);
+                    out.extend_from_slice(first);
                 }
                 _ => match self.stale.remove(&xid) {
                     Some(stale) => out.extend_from_slice(&stale),

@@ -1,6 +1,12 @@
 //! Scenes of ensembles: how a server comes to stand for a history that it no longer has, and
 //! what has to come of it. In some of them ZooKeeper has lost what it had acknowledged.
 
+mod pauses;
+mod removal;
+
+pub use pauses::{counter_runs_out, rolling_restart};
+pub use removal::{change_interrupted, leader_removed};
+
 use crate::ensemble::Ensemble;
 use crate::model::log_file;
 use crate::options::{Faults, Options};
@@ -40,7 +46,7 @@ impl Loss {
 }
 
 /// Three servers without any faults but those of a scene.
-fn options(seed: u64, loss: Loss, bug: Option<Bug>) -> Options {
+fn options(seed: u64, bug: Option<Bug>) -> Options {
     let drawn = Options::ensemble(seed);
     Options {
         ensemble: Some(Ensemble {
@@ -54,7 +60,8 @@ fn options(seed: u64, loss: Loss, bug: Option<Bug>) -> Options {
             read_log: true,
             reconfig: true,
             changes: false,
-            create_db: loss != Loss::EmptiedAndKnown,
+            create_db: true,
+            last_counter: u32::MAX - 1,
         }),
         tick: Duration::from_millis(200),
         clients: 4,
@@ -74,7 +81,11 @@ fn options(seed: u64, loss: Loss, bug: Option<Bug>) -> Options {
 /// nothing could have been decided meanwhile, comes up with damage. The two that are up must not
 /// go on without what they cannot have.
 pub fn lagging_and_damaged(seed: u64, loss: Loss, bug: Option<Bug>) -> Outcome {
-    play(options(seed, loss, bug), |world| {
+    let mut options = options(seed, bug);
+    if let Some(ensemble) = &mut options.ensemble {
+        ensemble.create_db = loss != Loss::EmptiedAndKnown;
+    }
+    play(options, |world| {
         let (whole, damaged, lagging) = (0, 1, 2);
         world.run_for(Duration::from_secs(2));
         stop(world, lagging);

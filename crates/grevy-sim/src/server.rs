@@ -13,6 +13,7 @@ mod quorum;
 mod receive;
 mod snapshots;
 mod start;
+mod stopping;
 
 pub(crate) use start::StartError;
 
@@ -104,6 +105,8 @@ struct Run {
     believed: Vec<(grevy_zab::LinkId, grevy_proto::Zxid)>,
     /// When something came last from the leader, on this server's clock.
     heard_leader: Time,
+    /// When the process ends at the latest, once the node has finished.
+    ends: Option<Time>,
 }
 
 /// What the server's parts do, as events.
@@ -142,6 +145,10 @@ pub enum Task {
     ElectionPeer(usize, bool),
     /// Old files are purged.
     Purge,
+    /// Somebody tells the server to end.
+    BeginStop,
+    /// It ends, as it has been told to.
+    End,
 }
 
 impl Server {
@@ -292,6 +299,8 @@ impl Server {
             Task::Dial { leader, until } => self.try_dial(ctx, leader, until),
             Task::ElectionPeer(other, up) => self.election_peer(ctx, other, up),
             Task::Purge => self.purge(ctx),
+            Task::BeginStop => self.begin_stop(ctx),
+            Task::End => self.end(ctx),
         }
     }
 
@@ -418,6 +427,9 @@ impl Server {
                         .violate("P22", format!("the node stopped: {broken}"));
                 }
                 Output::Service(service) => self.set_service(ctx, service),
+                Output::Stopped => self.stopped(ctx),
+                // A server alone closes them as it ends.
+                Output::DropClients => self.drop_clients(),
                 Output::Note(note) | Output::Warning(note) => {
                     trace!(ctx.trace, at, "s{server} note {note}");
                 }
@@ -462,7 +474,9 @@ impl Server {
             return;
         };
         let applied = run.tree.last_zxid().0;
-        if run.service != Service::Open || applied == run.noted {
+        // One that is about to end finishes what it had taken up while it served.
+        let finishes = run.node.is_stopping() && run.noted != i64::MIN;
+        if run.service != Service::Open && !finishes || applied == run.noted {
             return;
         }
         let before = std::mem::replace(&mut run.noted, applied);
@@ -674,24 +688,6 @@ impl Server {
         self.faulted = true;
     }
 
-    /// Stops in good order, and is started again.
-    pub fn shut_down(&mut self, ctx: &mut Context) {
-        let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "s{} shuts down", self.index);
-        if let Some(run) = &mut self.run
-            && let Err(error) = run.log.close()
-        {
-            if self.power_is_off(ctx) {
-                return;
-            }
-            if !self.faulted {
-                let what = format!("s{} cannot shut down: {error}", self.index);
-                ctx.history.violate("P27", what);
-            }
-        }
-        self.kill(ctx);
-    }
-
     /// The machine loses power.
     pub fn cut_power(&mut self, ctx: &mut Context) {
         let at = ctx.schedule.now();
@@ -736,6 +732,7 @@ pub(crate) fn last_on_disk(disk: &MemDisk) -> i64 {
     let last = |(path, _): &(std::path::PathBuf, u64)| {
         let name = path.file_name()?.to_str()?;
         if let Some(zxid) = name.strip_prefix("snapshot.") {
+            let zxid = zxid.split('.').next()?;
             return i64::from_str_radix(zxid, 16).ok();
         }
         log_name(path)?;

@@ -30,10 +30,50 @@ pub fn reconfigure(random: &mut Random, options: &Options) -> Operation {
     }
 }
 
+/// Znodes that only plain requests touch.
+const REGISTERS: [&str; 3] = ["/register-0", "/register-1", "/register-2"];
+
+/// Whether a path is that of a register.
+pub fn is_register(path: &str) -> bool {
+    REGISTERS.contains(&path)
+}
+
+/// A request of a register.
+fn of_register(r: &mut Random) -> Operation {
+    let path = (*r.pick(&REGISTERS)).to_owned();
+    let data = Some(r.bytes(8));
+    let version = match r.one_in(2) {
+        true => -1,
+        false => r.below(6) as i32,
+    };
+    match r.weighted(&[3, 1, 6, 6]) {
+        0 => Operation::Create(CreateOp {
+            op: CreateCall::Create,
+            path,
+            data,
+            acl: vec![(31, "world".to_owned(), "anyone".to_owned())],
+            flags: 0,
+            ttl: 0,
+        }),
+        1 => Operation::Delete { path, version },
+        2 => Operation::SetData {
+            path,
+            data,
+            version,
+        },
+        _ => Operation::Read {
+            kind: ReadKind::Data,
+            path,
+            watch: false,
+        },
+    }
+}
+
 /// One request.
 pub fn draw(random: &mut Random, options: &Options, users: &[String]) -> Operation {
     let r = random;
-    match r.weighted(&[22, 8, 14, 4, 10, 4, 26, 3, 2, 2, 4, 5, 2, 2, 2, 1]) {
+    match r.weighted(&[22, 8, 14, 4, 10, 4, 26, 3, 2, 2, 4, 5, 2, 2, 2, 1, 12]) {
+        16 => of_register(r),
         0 => create(r, options),
         1 => delete(r),
         2 => set_data(r),

@@ -166,6 +166,13 @@ impl Common {
         }
     }
 
+    /// The history ends at `last` from now on, and what was proposed behind that is gone.
+    pub fn take_back_configuration(&mut self, last: Zxid) {
+        if self.members.take_back(last) {
+            self.output_configuration();
+        }
+    }
+
     /// A configuration that never had a version gets that of the epoch, so that NEWLEADER
     /// establishes it (ZOOKEEPER-1783).
     pub fn establish_configuration(&mut self, epoch: Epoch) {

@@ -293,7 +293,16 @@ impl Election {
         }
         self.established.insert(from, record);
         let supporters = supporters(&self.established, &record);
-        if self.leads(&self.established, &record) && self.is_quorum(&supporters) {
+        // Whoever joins a leader elects nobody. A configuration that this server has seen proposed
+        // may have died with its leader, and would keep it from the next one for ever.
+        let is_enough = match record.vote.leader == self.candidate.id {
+            true => self.is_quorum(&supporters),
+            false => {
+                let quorum = &self.memberships.committed().quorum;
+                quorum.is_quorum(|id| supporters.contains(&id))
+            }
+        };
+        if is_enough && self.leads(&self.established, &record) {
             self.finish(record.vote, supporters, true);
         }
     }

@@ -44,6 +44,9 @@ pub(crate) struct Learner {
     /// The epoch and the end of the history that the leader was elected with.
     advertised: (i64, Zxid),
     manner: Manner,
+    /// The configuration of this transaction is in force, and who leads in it, before the
+    /// transaction has been looked into.
+    pub activates: Option<(Zxid, ServerId)>,
     link: Option<LinkId>,
     /// Where this server's history ends, as it has said.
     said: Zxid,
@@ -111,6 +114,7 @@ impl Learner {
             master,
             advertised,
             manner,
+            activates: None,
             link: None,
             said: Zxid(-1),
             phase: Phase::Dialling,
@@ -126,6 +130,10 @@ impl Learner {
 
     pub fn link(&self) -> Option<LinkId> {
         self.link
+    }
+
+    pub fn manner(&self) -> Manner {
+        self.manner
     }
 
     /// Whom it connects to.
@@ -215,7 +223,10 @@ impl Learner {
             }
             (Phase::Entered, Packet::UpToDate) if self.manner == Manner::Heal => {
                 self.healed = true;
-                Err(Fall("the lost history is replaced".into()))
+                Err(Fall(
+                    "this server has the state of the leader now, and joins it as what it is"
+                        .into(),
+                ))
             }
             (Phase::Entered, Packet::UpToDate) => {
                 self.serve(common);
@@ -327,6 +338,7 @@ impl Learner {
             ));
         }
         common.history.truncate(to);
+        common.take_back_configuration(to);
         common.durable = common.durable.min(to);
         common.rewriting = true;
         common.output(Output::Truncate { to });
@@ -454,6 +466,7 @@ impl Learner {
             let end = behind.last().map_or(zxid, |entry| entry.zxid);
             warn_of_replacement(common, end, self.config.as_deref());
             common.history.restart(zxid);
+            common.take_back_configuration(zxid);
             common.durable = zxid;
             common.rewriting = true;
             common.output(Output::InstallSnapshot { zxid });

@@ -29,6 +29,8 @@ use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, Zxid};
 use observers::NO_OBSERVERS;
 
+/// Why a server joins its leader once more.
+const OTHER_ROLE: &str = "the configuration in force gives this server another role";
 /// The longest pause between two attempts to join a leader.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Connections that may wait for this server to become their leader.
@@ -134,6 +136,7 @@ impl Peer {
         }
         history.commit(recovered.last);
         let mut peer = Self::new(config, members, history, recovered.epochs);
+        peer.common.take_back_configuration(recovered.last);
         peer.standing = match recovered.standing {
             // It may have begun with nothing just now, and been started again.
             Standing::Normal
@@ -437,8 +440,15 @@ impl Peer {
     }
 
     /// A transaction with a new configuration is in the history of this learner.
-    pub fn configuration_proposed(&mut self, membership: Arc<Membership>) {
+    pub fn configuration_proposed(&mut self, now: Time, membership: Arc<Membership>) {
+        let version = membership.version;
         self.common.propose_configuration(membership);
+        if let Role::Learning(learner) = &mut self.role
+            && let Some((zxid, leader)) = learner.activates.take_if(|(zxid, _)| zxid.0 == version)
+        {
+            self.activated(now, zxid, leader);
+            self.advance(now);
+        }
     }
 
     /// Servers whose acknowledgements a reconfiguration could count on: the leader, and who
@@ -730,25 +740,57 @@ impl Peer {
         self.role = Role::Learning(learner);
     }
 
-    /// The configuration that `zxid` brought is in force, and `leader` leads in it.
+    /// The configuration that `zxid` brought is in force, and `leader` leads in it. An observer
+    /// hears of both at once, before the transaction has been looked into: then this waits for
+    /// [`Peer::configuration_proposed`].
     fn activated(&mut self, now: Time, zxid: Zxid, leader: ServerId) {
-        let Role::Learning(learner) = &self.role else {
+        let Role::Learning(learner) = &mut self.role else {
             return;
         };
-        let (before, was_voter) = (learner.leader, self.common.is_voter(self.common.me));
-        let proposed = self.common.members.proposed().cloned();
-        self.common
-            .activate(proposed.filter(|membership| membership.version == zxid.0));
+        let members = &self.common.members;
+        let proposed = members.proposed().cloned();
+        let proposed = proposed.filter(|membership| membership.version == zxid.0);
+        let is_known = members.committed().version >= zxid.0;
+        if self.common.reconfig && proposed.is_none() && !is_known {
+            learner.activates = Some((zxid, leader));
+            return;
+        }
+        let (before, was_voter) = (learner.leader, self.votes());
+        self.common.activate(proposed);
         if leader != before {
             let text = format!("server {} leads in the new configuration", leader.0);
             self.look(now, text);
             self.succeed(now, leader);
-        } else if was_voter != self.common.is_voter(self.common.me) {
-            self.look(
-                now,
-                "the new configuration gives this server another role".into(),
-            );
+        } else if was_voter != self.votes() {
+            self.look(now, OTHER_ROLE.into());
         }
+    }
+
+    /// This learner serves from here on, in the leader's configuration; `before` was its own. It
+    /// has to join anew if that gives it another role. Who is in no configuration at all may wait
+    /// for one with the vote that its own file gives it, but nobody may who has been removed.
+    fn suit_configuration(&mut self, now: Time, before: &Membership) {
+        let Role::Learning(learner) = &self.role else {
+            return;
+        };
+        let me = self.common.me;
+        let committed = self.common.members.committed();
+        let suits = match learner.manner() {
+            Manner::Heal => true,
+            Manner::Observe => !committed.is_voter(me),
+            Manner::Follow => {
+                let is_joining = before.version == 0 && !committed.members.contains_key(&me);
+                committed.is_voter(me) || is_joining || !before.is_voter(me)
+            }
+        };
+        if !suits {
+            self.look(now, OTHER_ROLE.into());
+        }
+    }
+
+    /// Whether this server has a vote in the configuration in force.
+    fn votes(&self) -> bool {
+        self.common.members.committed().is_voter(self.common.me)
     }
 
     /// Takes `leader` for elected: a reconfiguration has named it.

@@ -44,7 +44,7 @@ pub(crate) fn member(id: i64, base: Zxid, last: Zxid) -> Peer {
         commit_log: 100,
         always_snapshot: false,
         read_log: true,
-        reconfig: false,
+        reconfig: true,
     };
     let bytes = Arc::from([]);
     let entry = |zxid| Entry {

@@ -6,6 +6,10 @@ use grevy_client::Zxid;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a job takes.
+const WARM_UP: Duration = Duration::from_millis(100);
 
 /// What became of a job.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,9 +33,12 @@ impl Printer {
         }
     }
 
-    /// Prints a job for whoever holds the lock with this token.
-    pub fn print(&self, job: &str, worker: &str, token: Zxid) -> io::Result<Printed> {
+    /// Prints a job for whoever holds the lock with this token. While that goes on, `printing` in
+    /// the folder holds the worker's process id.
+    pub async fn print(&self, job: &str, worker: &str, token: Zxid) -> io::Result<Printed> {
         fs::create_dir_all(&self.folder)?;
+        fs::write(self.folder.join("printing"), std::process::id().to_string())?;
+        tokio::time::sleep(WARM_UP).await;
         // The printer itself handles one request at a time.
         let mut seen = OpenOptions::new()
             .create(true)
@@ -71,8 +78,8 @@ fn greatest(seen: &mut File) -> io::Result<Zxid> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn smaller_tokens_are_refused() {
+    #[tokio::test(start_paused = true)]
+    async fn smaller_tokens_are_refused() {
         let folder = std::env::temp_dir().join(format!("print-shop-{}", std::process::id()));
         let printer = Printer::new(&folder);
         for (token, expected) in [
@@ -82,7 +89,7 @@ mod tests {
             (5, Printed::Refused),
             (10, Printed::Done),
         ] {
-            let printed = printer.print("job", "worker", Zxid(token)).unwrap();
+            let printed = printer.print("job", "worker", Zxid(token)).await.unwrap();
             assert_eq!(printed, expected, "{token}");
         }
         assert_eq!(printer.count(), 4);

@@ -1,25 +1,34 @@
 //! Starts everything, and tells how the shop is doing.
 
 use crate::printer::Printer;
-use crate::worker::{self, AnyError, Pace};
-use crate::{FOLDER, PORT, SERVERS};
+use crate::worker::{self, Never, Pace};
+use crate::{AnyError, FOLDER, PORT, asked_to_end, connect};
 use grevy_client::{Client, CreateOptions, ErrorCode};
 use grevy_recipes::{Config, Group, LeaderObserver};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 
 const WORKERS: usize = 4;
 /// Handed out a second, unless the configuration says otherwise.
 const PACE: &[u8] = b"5";
 
-/// Runs the shop until Ctrl-C, or SIGTERM.
+/// Runs the shop until Ctrl-C, or SIGTERM. Whatever happens, what was started is ended.
 pub async fn run() -> Result<(), AnyError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut children = vec![start_servers()?];
-    let client = Client::connect(SERVERS).await?;
+    let mut children = Vec::new();
+    let result = tokio::select! {
+        result = open(&mut children) => result,
+        asked = asked_to_end() => asked.map_err(AnyError::from),
+    };
+    stop(children).await;
+    result
+}
+
+/// Starts the servers and the workers, and tells how they are doing for as long as it may.
+async fn open(children: &mut Vec<Child>) -> Result<(), AnyError> {
+    children.push(start_servers()?);
+    let client = connect().await?;
     set_up(&client).await?;
     let this = std::env::current_exe()?;
     for number in 1..=WORKERS {
@@ -32,13 +41,13 @@ pub async fn run() -> Result<(), AnyError> {
         );
         children.push(child);
     }
-    tokio::select! {
-        result = report(&client) => result?,
-        result = tokio::signal::ctrl_c() => result?,
-        _ = terminate.recv() => {}
+    client.close().await;
+    loop {
+        let client = connect().await?;
+        let Err(error) = report(&client).await;
+        println!("the report starts over: {error}");
+        client.close().await;
     }
-    stop(children).await;
-    Ok(())
 }
 
 /// The ensemble, with the grevy command that lies beside this one.
@@ -72,8 +81,8 @@ async fn set_up(client: &Client) -> Result<(), AnyError> {
     Ok(())
 }
 
-/// Prints a line whenever something about the shop has changed, at most once a second.
-async fn report(client: &Client) -> Result<(), AnyError> {
+/// Prints a line about the shop every second.
+async fn report(client: &Client) -> Result<Never, AnyError> {
     let printer = Printer::new(FOLDER);
     let config = worker::pace(client).await?;
     let mut office = LeaderObserver::new(client, "/shop/office");

@@ -1,31 +1,42 @@
 //! One worker: a member of the shop, a candidate for its leadership, and one of those who print.
 
 use crate::printer::{Printed, Printer};
-use crate::{FOLDER, SERVERS};
+use crate::{AnyError, FOLDER, asked_to_end, connect};
 use grevy_client::{Client, Error};
 use grevy_recipes::{Config, ConfigError, Group, LeaderLatch, Lock, Queue, TreeCache};
 use std::time::Duration;
 
-/// Everything that can go wrong, as far as the shop cares.
-pub type AnyError = Box<dyn std::error::Error>;
-
 /// Jobs that wait; the leader adds none as long as there are more.
 const MAX_WAITING: usize = 20;
 
-/// Works until the process ends. Losing a session is nothing special: what was held in it is
-/// given up, and a new one is begun.
+/// Works until the process is asked to end. Losing a session is nothing special: what was held in
+/// it is given up, and a new one is begun.
 pub async fn run(name: &str) -> Result<(), AnyError> {
+    let end = asked_to_end();
+    tokio::pin!(end);
     loop {
-        let client = Client::connect(SERVERS).await?;
-        let Err(error) = work(&client, name).await;
-        eprintln!("{name} starts over: {error}");
+        let client = connect().await?;
+        let over = tokio::select! {
+            Err(error) = work(&client, name) => {
+                eprintln!("{name} starts over: {error}");
+                false
+            }
+            asked = &mut end => {
+                asked?;
+                true
+            }
+        };
+        // The others need not wait until the session has expired.
         client.close().await;
+        if over {
+            return Ok(());
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
 /// What never ends, unless with an error.
-enum Never {}
+pub enum Never {}
 
 async fn work(client: &Client, name: &str) -> Result<Never, AnyError> {
     let group = Group::new(client, "/shop/workers");
@@ -57,19 +68,20 @@ async fn lead(client: &Client, name: &str) -> Result<Never, AnyError> {
     loop {
         let office = latch.lead().await?;
         tokio::select! {
-            result = hand_out(client, &config) => match result? {},
+            result = hand_out(client, name, &config) => match result? {},
             doubt = office.doubtful() => eprintln!("{name} does not lead any more: {doubt:?}"),
         }
     }
 }
 
-async fn hand_out(client: &Client, config: &Config<Pace>) -> Result<Never, Error> {
+async fn hand_out(client: &Client, name: &str, config: &Config<Pace>) -> Result<Never, Error> {
     let jobs = Queue::new(client, "/shop/jobs");
     let mut number = 0_u64;
     loop {
         if jobs.count().await? < MAX_WAITING {
             number += 1;
-            match jobs.put(format!("job {number}").as_bytes()).await {
+            let job = format!("job {number} of {name}");
+            match jobs.put(job.as_bytes()).await {
                 // One job more or less is the same to this shop.
                 Ok(()) | Err(Error::OutcomeUnknown { .. }) => {}
                 Err(error) => return Err(error),
@@ -80,7 +92,8 @@ async fn hand_out(client: &Client, config: &Config<Pace>) -> Result<Never, Error
     }
 }
 
-/// Takes jobs and prints them, one worker at a time.
+/// Takes jobs and prints them, one worker at a time. A job that was taken is in this worker's hands
+/// alone: if it dies now, that job is lost.
 async fn print(client: &Client, name: &str) -> Result<Never, AnyError> {
     let jobs = Queue::new(client, "/shop/jobs");
     let lock = Lock::new(client, "/shop/printer").with_identifier(name);
@@ -90,7 +103,7 @@ async fn print(client: &Client, name: &str) -> Result<Never, AnyError> {
         let job = String::from_utf8_lossy(&job);
         loop {
             let hold = lock.acquire().await?;
-            match printer.print(&job, name, hold.token())? {
+            match printer.print(&job, name, hold.token()).await? {
                 Printed::Done => {
                     hold.release().await?;
                     break;

@@ -12,9 +12,16 @@ use std::time::Duration;
 /// What kind of znode to create, and who may do what with it.
 ///
 /// ```
+/// # grevy_testing::run(async |client| {
 /// use grevy_client::{Acl, CreateOptions};
 ///
+/// client.create("/workers", b"", &CreateOptions::container()).await?;
 /// let options = CreateOptions::ephemeral().sequential().with_acl(vec![Acl::READ]);
+/// let worker = client.create("/workers/worker-", b"10.0.0.7", &options).await?;
+/// assert_eq!(worker.path, "/workers/worker-0000000000");
+/// assert_eq!(worker.stat.ephemeral_owner, client.session_id());
+/// # Ok(())
+/// # });
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateOptions {
@@ -50,6 +57,17 @@ impl CreateOptions {
 
     /// Goes some time after it was last set, `ttl` ago at least, if it has no children. Servers
     /// refuse this unless `extendedTypesEnabled` is set.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::CreateOptions;
+    /// use std::time::Duration;
+    ///
+    /// let an_hour = CreateOptions::ttl(Duration::from_secs(3600));
+    /// client.create("/report", b"all is well", &an_hour).await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn ttl(ttl: Duration) -> Self {
         Self::of(CreateMode::PersistentWithTtl, ttl)
     }
@@ -67,6 +85,19 @@ impl CreateOptions {
     }
 
     /// Limits who may do what with it.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::{Acl, CreateOptions, Id, perms};
+    ///
+    /// client.add_auth("digest", b"alice:secret").await?;
+    /// // Whoever the session is, may do everything.
+    /// let mine = Acl { perms: perms::ALL, id: Id::new("auth", "") };
+    /// let options = CreateOptions::persistent().with_acl(vec![mine, Acl::READ]);
+    /// client.create("/alice", b"", &options).await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn with_acl(mut self, acl: Vec<Acl>) -> Self {
         self.acl = acl;
         self
@@ -117,8 +148,8 @@ impl Client {
     /// `NodeExists`, `NoNode` (the parent), `NoChildrenForEphemerals`, `InvalidAcl`, `NoAuth`,
     /// `QuotaExceeded`, `BadArguments` (the time to live).
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// use grevy_client::CreateOptions;
     ///
     /// // Both are under way before either is answered.
@@ -127,7 +158,7 @@ impl Client {
     /// parent.await?;
     /// assert_eq!(job.await?.path, "/jobs/job-0000000000");
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn create(&self, path: &str, data: &[u8], options: &CreateOptions) -> Answer<Created> {
         let operation = Operation::new(options.op(), path);

@@ -29,12 +29,12 @@ impl Client {
     ///
     /// [`AuthFailed`](crate::Error::AuthFailed), which ends the session.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// client.add_auth("digest", b"alice:secret").await?;
     /// assert!(client.who_am_i().await?.iter().any(|identity| identity.user == "alice"));
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn add_auth(&self, scheme: &str, secret: &[u8]) -> Answer<()> {
         let operation = Operation::new(OpCode::Auth, "");
@@ -47,6 +47,15 @@ impl Client {
     /// # Errors
     ///
     /// `Unimplemented` before 3.7.
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// for identity in client.who_am_i().await? {
+    ///     println!("{}: {}", identity.scheme, identity.user);
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn who_am_i(&self) -> Answer<Vec<Identity>> {
         self.ask(Operation::new(OpCode::WhoAmI, ""), &(), |record| {
             let mut reader = Reader::new(record);
@@ -71,13 +80,14 @@ impl Client {
     ///
     /// `Unimplemented` before 3.6.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
-    /// for path in client.get_ephemerals("/").await? {
-    ///     println!("{path} goes with this session");
-    /// }
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::CreateOptions;
+    ///
+    /// client.create("/here", b"", &CreateOptions::ephemeral()).await?;
+    /// assert_eq!(client.get_ephemerals("/").await?, ["/here"]);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn get_ephemerals(&self, prefix: &str) -> Answer<Vec<String>> {
         let record = PathOnly {
@@ -91,12 +101,12 @@ impl Client {
 
     /// The ensemble's configuration, whatever the chroot: one line a server, then its version.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// let (configuration, _) = client.get_config().await?;
     /// println!("{}", String::from_utf8_lossy(&configuration));
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn get_config(&self) -> Answer<(Vec<u8>, Stat)> {
         let operation = Operation::new(OpCode::GetData, CONFIG);
@@ -107,6 +117,7 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// // Needs an ensemble that somebody reconfigures.
     /// let (configuration, _, watch) = client.get_config_and_watch().await?;
     /// watch.changed().await?;
     /// # Ok(())
@@ -135,6 +146,7 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// // Needs an ensemble with `reconfigEnabled`.
     /// let joining = ["server.4=d:2888:3888:observer;2181"];
     /// client.reconfig(&joining, &["3"], None).await?;
     /// # Ok(())
@@ -162,6 +174,7 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// // Needs an ensemble with `reconfigEnabled`.
     /// let members = ["server.1=a:2888:3888;2181", "server.2=b:2888:3888;2181"];
     /// client.reconfig_members(&members, None).await?;
     /// # Ok(())

@@ -35,6 +35,19 @@ use tokio::sync::{oneshot, watch};
 ///
 /// Each method queues its request when it is called, so the order of the calls is the order in
 /// which the servers execute them. No call waits for another.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::CreateOptions;
+///
+/// let clone = client.clone();
+/// clone.create("/here", b"", &CreateOptions::ephemeral()).await?;
+/// drop(clone);
+/// // The session goes on with the other clone, and the znode with the session.
+/// assert!(client.exists("/here").await?.is_some());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -63,16 +76,18 @@ impl Client {
     ///
     /// As [`Connector::connect`], and if `connect` is no connection string.
     ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
     /// use grevy_client::{Client, CreateOptions};
     ///
-    /// let client = Client::connect("127.0.0.1:2181").await?;
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
+    /// let client = Client::connect(servers).await?;
     /// client.create("/greeting", b"hello", &CreateOptions::ephemeral()).await?;
     /// let (data, stat) = client.get_data("/greeting").await?;
     /// assert_eq!((&data[..], stat.version), (&b"hello"[..], 0));
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub async fn connect(connect: &str) -> Result<Self, ConnectError> {
         let connector = Connector::new(connect).map_err(ConnectError::Address)?;
@@ -108,12 +123,16 @@ impl Client {
     ///
     /// If `path` cannot be a path.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::CreateOptions;
+    ///
     /// let app = client.chroot("/app")?;
+    /// client.create("/app", b"", &CreateOptions::persistent()).await?;
+    /// app.create("/x", b"", &CreateOptions::persistent()).await?;
     /// assert_eq!(app.exists("/x").await?, client.exists("/app/x").await?);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn chroot(&self, path: &str) -> Result<Self, Error> {
         let chroot = match self.server_path(path)? {
@@ -128,13 +147,13 @@ impl Client {
 
     /// What the session is doing.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// use grevy_client::SessionState;
     ///
     /// assert_eq!(client.state(), SessionState::Connected);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn state(&self) -> SessionState {
         self.shared.status.borrow().state
@@ -143,15 +162,17 @@ impl Client {
     /// Waits until the state is another than `state`; returns it. Between two calls the state may
     /// have changed and changed back, which [`Notice::Resumed`](crate::Notice::Resumed) tells of.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # let other = client.clone();
+    /// # tokio::spawn(async move { other.close().await });
     /// let mut state = client.state();
     /// while !state.is_over() {
     ///     state = client.state_other_than(state).await;
     ///     println!("now {state}");
     /// }
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub async fn state_other_than(&self, state: SessionState) -> SessionState {
         let mut status = self.shared.status.clone();
@@ -166,12 +187,12 @@ impl Client {
     ///
     /// If the session is over.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// client.connected().await?;
     /// assert!(client.state().is_connected());
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub async fn connected(&self) -> Result<(), Error> {
         let mut state = self.state();
@@ -187,11 +208,12 @@ impl Client {
 
     /// The session's number; 0 before a server has opened it.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// println!("session {}", client.session_id());
+    /// # assert_ne!(client.session_id(), grevy_client::SessionId::NONE);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn session_id(&self) -> SessionId {
         let status = self.shared.status.borrow();
@@ -204,15 +226,19 @@ impl Client {
     /// What resumes the session, in this process or another; `None` before a server has opened
     /// it.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
-    /// use grevy_client::Connector;
+    /// ```
+    /// # grevy_testing::run_at(async |address| {
+    /// use grevy_client::{Client, Connector};
     ///
+    /// let servers = "127.0.0.1:2181";
+    /// # let servers = &address;
+    /// let client = Client::connect(servers).await?;
     /// if let Some(ticket) = client.ticket() {
-    ///     let connector = Connector::new("a:2181").map(|connector| connector.resume(ticket));
+    ///     let resumed = Connector::new(servers)?.resume(ticket).connect().await?;
+    ///     assert_eq!(resumed.session_id(), client.session_id());
     /// }
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn ticket(&self) -> Option<Ticket> {
         self.shared.status.borrow().ticket.clone()
@@ -220,11 +246,11 @@ impl Client {
 
     /// The negotiated session timeout; before that, the one that was asked for.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// println!("{:?} without a word end the session", client.session_timeout());
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn session_timeout(&self) -> Duration {
         self.shared.status.borrow().timeout
@@ -233,11 +259,12 @@ impl Client {
     /// Ends the session after the requests made before, and waits for that. Its ephemeral znodes
     /// go, unless no server can be reached: then the session is left to its timeout.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// client.close().await;
     /// assert!(client.state().is_over());
-    /// # }
+    /// # Ok(())
+    /// # });
     /// ```
     pub async fn close(&self) {
         // Without a session's task the session is over.
@@ -261,15 +288,19 @@ impl Client {
     /// Lets something go on though nobody waits for it, where the client's own tasks run. A
     /// clone of the client in it keeps the session open.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// let own = client.clone();
+    /// # let (done, is_done) = tokio::sync::oneshot::channel();
     /// client.spawn(async move {
     ///     if own.connected().await.is_ok() {
     ///         println!("session {}", own.session_id());
     ///     }
+    ///     # drop(done.send(()));
     /// });
-    /// # }
+    /// # is_done.await?;
+    /// # Ok(())
+    /// # });
     /// ```
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         (self.shared.spawn)(Box::pin(task));
@@ -381,6 +412,16 @@ impl fmt::Debug for Client {
 }
 
 /// Why [`Client::connect`] failed.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::{Client, ConnectError};
+///
+/// let bad = Client::connect("localhost:nowhere").await;
+/// assert!(matches!(bad, Err(ConnectError::Address(_))));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectError {
     /// The connection string is none.

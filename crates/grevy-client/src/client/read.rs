@@ -13,13 +13,14 @@ use std::borrow::Cow;
 impl Client {
     /// The metadata of a znode, if it exists.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// if let Some(stat) = client.exists("/a").await? {
     ///     println!("created by transaction {}", stat.czxid);
     /// }
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn exists(&self, path: &str) -> Answer<Option<Stat>> {
         let operation = Operation::new(OpCode::Exists, path);
@@ -35,14 +36,18 @@ impl Client {
     /// As [`exists`](Self::exists), with a watch for its creation, its deletion, and changes of
     /// its data.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::EventType;
+    ///
     /// let (stat, watch) = client.exists_and_watch("/a").await?;
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// if stat.is_none() {
-    ///     watch.changed().await?;
+    ///     let event = watch.changed().await?;
+    ///     assert_eq!(event.kind, EventType::NodeCreated);
     /// }
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn exists_and_watch(&self, path: &str) -> Answer<(Option<Stat>, OneshotWatch)> {
         let operation = Operation::new(OpCode::Exists, path);
@@ -66,12 +71,13 @@ impl Client {
     ///
     /// `NoNode`, `NoAuth`.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// let (data, stat) = client.get_data("/a").await?;
     /// client.set_data("/a", &data, Some(stat.version)).await?;
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn get_data(&self, path: &str) -> Answer<(Vec<u8>, Stat)> {
         self.read(OpCode::GetData, path, data_and_stat)
@@ -79,12 +85,17 @@ impl Client {
 
     /// As [`get_data`](Self::get_data), with a watch for a change or the deletion.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::EventType;
+    ///
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// let (data, stat, watch) = client.get_data_and_watch("/a").await?;
+    /// # client.set_data("/a", b"new", None).await?;
     /// let event = watch.changed().await?;
+    /// assert!(matches!(event.kind, EventType::NodeDataChanged | EventType::NodeDeleted));
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn get_data_and_watch(&self, path: &str) -> Answer<(Vec<u8>, Stat, OneshotWatch)> {
         self.read_and_watch(OpCode::GetData, path, WatchKind::Data, |record, inbox| {
@@ -99,12 +110,13 @@ impl Client {
     ///
     /// `NoNode`, `NoAuth`.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// let (mut names, stat) = client.get_children("/").await?;
     /// names.sort();
+    /// assert_eq!(names, ["zookeeper"]);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn get_children(&self, path: &str) -> Answer<(Vec<String>, Stat)> {
         self.read(OpCode::GetChildren2, path, names_and_stat)
@@ -113,13 +125,15 @@ impl Client {
     /// As [`get_children`](Self::get_children), with a watch for a child's creation or deletion,
     /// or the znode's own.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/workers", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// let (names, _, watch) = client.get_children_and_watch("/workers").await?;
+    /// # client.create("/workers/new", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// watch.changed().await?;
     /// println!("no longer just {names:?}");
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn get_children_and_watch(&self, path: &str) -> Answer<(Vec<String>, Stat, OneshotWatch)> {
         self.read_and_watch(
@@ -139,13 +153,15 @@ impl Client {
     ///
     /// `NoNode`, `NoAuth`.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
-    /// for entry in client.get_acl("/a").await?.0 {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
+    /// let (acl, _) = client.get_acl("/a").await?;
+    /// for entry in acl {
     ///     println!("{}: {:#b}", entry.id, entry.perms);
     /// }
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn get_acl(&self, path: &str) -> Answer<(Vec<Acl>, Stat)> {
         self.path_only(OpCode::GetAcl, path, |record| {
@@ -160,11 +176,14 @@ impl Client {
     ///
     /// `NoNode`, `NoAuth`; `Unimplemented` before 3.6.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
+    /// # client.create("/a/b", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// println!("{} znodes below", client.get_all_children_number("/a").await?);
+    /// # assert_eq!(client.get_all_children_number("/a").await?, 1);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn get_all_children_number(&self, path: &str) -> Answer<i32> {
         self.path_only(OpCode::GetAllChildrenNumber, path, decode)
@@ -173,15 +192,16 @@ impl Client {
     /// Waits until this server has caught up with its leader, so that reads behind it see what
     /// was written before, by whomever.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// // The order of the calls is that of execution; the answer to sync itself says little.
     /// let sync = client.sync("/a");
     /// let read = client.get_data("/a");
     /// sync.await?;
     /// let (fresh, _) = read.await?;
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn sync(&self, path: &str) -> Answer<()> {
         self.path_only(OpCode::Sync, path, |_| Ok(()))

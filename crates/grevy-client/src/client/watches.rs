@@ -9,6 +9,23 @@ use grevy_proto::request::WatchOf;
 use grevy_proto::{Encode, OpCode};
 
 /// What a persistent watch covers. Source: `AddWatchMode`.
+///
+/// ```
+/// # grevy_testing::run(async |client| {
+/// use grevy_client::{AddWatchMode, CreateOptions, EventType, Notice};
+///
+/// let persistent = CreateOptions::persistent();
+/// client.create("/app", b"", &persistent).await?;
+/// let mut node = client.add_watch("/app", AddWatchMode::Persistent).await?;
+/// let mut tree = client.add_watch("/app", AddWatchMode::PersistentRecursive).await?;
+/// client.create("/app/x", b"", &persistent).await?;
+/// let Notice::Event(event) = node.next().await? else { panic!("there was no reconnect") };
+/// assert_eq!((event.kind, &event.path[..]), (EventType::NodeChildrenChanged, "/app"));
+/// let Notice::Event(event) = tree.next().await? else { panic!("there was no reconnect") };
+/// assert_eq!((event.kind, &event.path[..]), (EventType::NodeCreated, "/app/x"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddWatchMode {
     /// The znode, and the creation and deletion of its children.
@@ -28,14 +45,17 @@ impl Client {
     ///
     /// `Unimplemented` before 3.6.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
-    /// use grevy_client::AddWatchMode;
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::{AddWatchMode, Notice};
     ///
     /// let mut watch = client.add_watch("/app", AddWatchMode::PersistentRecursive).await?;
-    /// let notice = watch.next().await?;
+    /// # client.create("/app", b"", &grevy_client::CreateOptions::persistent()).await?;
+    /// if let Notice::Event(event) = watch.next().await? {
+    ///     println!("{:?} {}", event.kind, event.path);
+    /// }
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn add_watch(&self, path: &str, mode: AddWatchMode) -> Answer<Watch> {
         let operation = Operation::new(OpCode::AddWatch, path);
@@ -59,13 +79,16 @@ impl Client {
 
     /// Whether the server has a watch of this session on exactly this path.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// use grevy_client::WatcherType;
     ///
-    /// let is_watched = client.check_watches("/a", WatcherType::Any).await?;
+    /// let (_, watch) = client.exists_and_watch("/a").await?;
+    /// assert!(client.check_watches("/a", WatcherType::Any).await?);
+    /// drop(watch);
+    /// assert!(!client.check_watches("/a", WatcherType::Any).await?);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn check_watches(&self, path: &str, which: WatcherType) -> Answer<bool> {
         let operation = Operation::new(OpCode::CheckWatches, path);
@@ -99,13 +122,16 @@ impl Client {
     /// [`Persistent`](WatcherType::Persistent) and
     /// [`PersistentRecursive`](WatcherType::PersistentRecursive) from servers before 3.9.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
-    /// use grevy_client::WatcherType;
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::{ErrorCode, WatcherType};
     ///
+    /// let (_, watch) = client.exists_and_watch("/a").await?;
     /// client.remove_watches("/a", WatcherType::Any).await?;
+    /// let end = watch.changed().await;
+    /// assert!(end.is_err_and(|error| error.is(ErrorCode::NoWatcher)));
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn remove_watches(&self, path: &str, which: WatcherType) -> Answer<()> {
         let operation = Operation::new(OpCode::RemoveWatches, path);

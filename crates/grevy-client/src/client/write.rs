@@ -16,11 +16,13 @@ impl Client {
     ///
     /// `NoNode`, `NotEmpty`, `BadVersion`, `NoAuth`.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// client.delete("/a", None).await?;
+    /// assert_eq!(client.exists("/a").await?, None);
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn delete(&self, path: &str, version: Option<i32>) -> Answer<()> {
         let operation = Operation::new(OpCode::Delete, path);
@@ -42,12 +44,18 @@ impl Client {
     ///
     /// `NoNode`, `BadVersion`, `NoAuth`, `QuotaExceeded`.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::ErrorCode;
+    ///
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// let stat = client.set_data("/a", b"1", None).await?;
     /// client.set_data("/a", b"2", Some(stat.version)).await?;
+    /// // Now this version is an old one.
+    /// let late = client.set_data("/a", b"3", Some(stat.version)).await;
+    /// assert!(late.is_err_and(|error| error.is(ErrorCode::BadVersion)));
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn set_data(&self, path: &str, data: &[u8], version: Option<i32>) -> Answer<Stat> {
         let operation = Operation::new(OpCode::SetData, path);
@@ -70,14 +78,15 @@ impl Client {
     ///
     /// `NoNode`, `BadVersion`, `InvalidAcl`, `NoAuth`.
     ///
-    /// ```no_run
-    /// # async fn example(client: grevy_client::Client) -> Result<(), grevy_client::Error> {
+    /// ```
+    /// # grevy_testing::run(async |client| {
     /// use grevy_client::Acl;
     ///
+    /// # client.create("/a", b"", &grevy_client::CreateOptions::persistent()).await?;
     /// let (_, stat) = client.get_acl("/a").await?;
     /// client.set_acl("/a", &[Acl::READ], Some(stat.aversion)).await?;
     /// # Ok(())
-    /// # }
+    /// # });
     /// ```
     pub fn set_acl(&self, path: &str, acl: &[Acl], aversion: Option<i32>) -> Answer<Stat> {
         let operation = Operation::new(OpCode::SetAcl, path);

@@ -5,6 +5,16 @@ use super::chance::Chance;
 use std::time::Duration;
 
 /// Doubling pauses: each is between half the present step and the whole of it.
+///
+/// ```
+/// use grevy_client::machine::{Backoff, Chance};
+/// use std::time::Duration;
+///
+/// let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
+/// let mut chance = Chance::new(7);
+/// assert!(backoff.pause(&mut chance) <= Duration::from_secs(1));
+/// assert!(backoff.pause(&mut chance) <= Duration::from_secs(2));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,

@@ -3,6 +3,14 @@
 use std::time::Duration;
 
 /// A generator of pseudo-random numbers (splitmix64). Not for secrets.
+///
+/// ```
+/// use grevy_client::machine::Chance;
+///
+/// let (mut one, mut other) = (Chance::new(7), Chance::new(7));
+/// assert_eq!(one.any(), other.any());
+/// assert!(one.below(10) < 10);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 

@@ -1,10 +1,10 @@
 //! Every operation, once for what it does and once for how it fails.
 
-use crate::support::Place;
 use grevy_client::{
     Acl, CreateOptions, Error, ErrorCode, Id, OpResult, ReadResult, Reads, SessionState,
     Transaction, perms,
 };
+use grevy_testing::Place;
 use std::time::Duration;
 
 #[tokio::test]

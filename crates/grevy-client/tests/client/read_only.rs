@@ -1,7 +1,7 @@
 //! A server that is cut off from its ensemble, and a better one.
 
-use crate::support::{Network, Place, Relay, read_only_server};
 use grevy_client::{Connector, CreateOptions, SessionId, SessionState};
+use grevy_testing::{Network, Place, Relay, read_only_server};
 use std::time::Duration;
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Broken networks, lost answers, ended sessions.
 
-use crate::support::{Network, Place, Relay};
 use grevy_client::{
     Acl, AddWatchMode, CreateOptions, Error, EventType, Id, Notice, OpCode, RetryPolicy,
     SessionState, perms,
 };
+use grevy_testing::{Network, Place, Relay};
 use std::time::Duration;
 use tokio::sync::mpsc;
 

@@ -1,7 +1,7 @@
 //! TLS, with a server that ends it in front of one that does without.
 
-use crate::support::Place;
 use grevy_client::{Connector, Error, Tls, TlsError};
+use grevy_testing::Place;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::net::SocketAddr;
 use std::sync::Arc;

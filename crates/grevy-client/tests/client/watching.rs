@@ -1,7 +1,7 @@
 //! Watches, from registering to unregistering.
 
-use crate::support::Place;
 use grevy_client::{AddWatchMode, CreateOptions, ErrorCode, EventType, Notice, WatcherType};
+use grevy_testing::Place;
 
 #[tokio::test]
 async fn one_shot_watches_tell_of_one_change() {

@@ -1,9 +1,9 @@
 //! Barriers of both kinds.
 
-use crate::support::{Place, Relay};
 use crate::victim::{Fate, Victim};
 use grevy_client::OpCode;
 use grevy_recipes::{Barrier, DoubleBarrier};
+use grevy_testing::{Place, Relay};
 
 #[tokio::test]
 async fn a_barrier_stands_until_it_is_lifted() {

@@ -1,11 +1,11 @@
 //! Views that follow znodes, through reconnects.
 
-use crate::support::{Network, Place, Relay};
 use crate::victim::{Fate, Victim};
 use grevy_client::{
     Acl, Client, CreateOptions, ErrorCode, SessionState, Transaction, WatcherType, perms,
 };
 use grevy_recipes::{Change, Config, ConfigError, NodeCache, TreeCache};
+use grevy_testing::{Network, Place, Relay};
 
 async fn create(client: &Client, path: &str, data: &[u8]) {
     let created = client
@@ -156,4 +156,28 @@ async fn a_znode_that_may_not_be_read_is_left_out_and_named() {
     let error = config.changed().await.unwrap_err();
     assert!(error.is(ErrorCode::NoWatcher), "{error}");
     assert_eq!(config.ended(), Some(error));
+}
+
+#[tokio::test]
+async fn a_configuration_ends_as_it_was_left() {
+    let place = Place::new("config-end");
+    let client = place.client().await;
+    create(&client, "/app", b"").await;
+    create(&client, "/app/low", b"0").await;
+    create(&client, "/app/high", b"0").await;
+    let mut config = Config::start(&client, "/app", limits).await.unwrap();
+    // Faster than they can be read: most events tell of what has been read already.
+    for number in 1..=200_u32 {
+        let text = number.to_string();
+        let mut both = Transaction::new();
+        both.set_data("/app/low", text.as_bytes(), None).set_data(
+            "/app/high",
+            text.as_bytes(),
+            None,
+        );
+        drop(client.multi(both));
+    }
+    while *config.get() != (200, 200) {
+        config.changed().await.unwrap();
+    }
 }

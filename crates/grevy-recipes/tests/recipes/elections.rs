@@ -1,8 +1,8 @@
 //! Offices and work in turn.
 
-use crate::support::{Network, Place};
 use crate::victim::{Fate, Victim};
 use grevy_recipes::{Doubt, Layout, LeaderLatch, LeaderObserver, LeaderSelector, revoke};
+use grevy_testing::{Network, Place};
 use std::future::pending;
 use tokio::sync::mpsc;
 

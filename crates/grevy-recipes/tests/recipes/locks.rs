@@ -1,9 +1,9 @@
 //! Locks, read-write locks and semaphores.
 
-use crate::support::{Network, Place, Relay, read_only_server};
 use crate::victim::{Fate, Victim};
 use grevy_client::{Client, Connector, Error, SessionState, WatcherType, Zxid};
 use grevy_recipes::{Doubt, Hold, Layout, Lock, ReadWriteLock, ReentrantLock, Semaphore, revoke};
+use grevy_testing::{Network, Place, Relay, read_only_server};
 use std::time::Duration;
 
 /// Waits until so many contend, without their help.
@@ -268,4 +268,29 @@ async fn no_more_leases_are_granted_than_there_are() {
     drop(pool.acquire().await.unwrap());
     let error = revoke(&client, &path).await.unwrap_err();
     assert!(error.is(grevy_client::ErrorCode::NoNode), "{error}");
+}
+
+#[tokio::test]
+async fn a_release_goes_on_when_nobody_waits_for_it() {
+    let place = Place::new("release-dropped");
+    let relay = Relay::to(&place).await;
+    let client = relay.connector().connect().await.unwrap();
+    let held = Lock::new(&client, "/lock").acquire().await.unwrap();
+    relay.set(Network::Frozen);
+    {
+        let mut release = std::pin::pin!(held.release());
+        for _ in 0..10 {
+            // The request goes out, and is lost.
+            tokio::select! {
+                biased;
+                _ = &mut release => panic!("the network is frozen"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    relay.cut();
+    relay.set(Network::Whole);
+    let other = place.client().await;
+    let next = Lock::new(&other, "/lock").acquire().await.unwrap();
+    next.release().await.unwrap();
 }

@@ -1,9 +1,9 @@
 //! Groups and services.
 
-use crate::support::{Place, Relay};
 use crate::victim::{Fate, Victim};
 use grevy_client::OpCode;
 use grevy_recipes::{Change, Discovery, Group, Instance};
+use grevy_testing::{Place, Relay};
 
 #[tokio::test]
 async fn members_are_known_while_their_sessions_last() {

@@ -1,8 +1,8 @@
 //! Queues with and without priorities.
 
-use crate::support::{Network, Place, Relay};
 use grevy_client::{Error, OpCode, WatcherType};
 use grevy_recipes::{Priority, PriorityQueue, Queue};
+use grevy_testing::{Network, Place, Relay};
 use std::collections::BTreeSet;
 
 #[tokio::test]

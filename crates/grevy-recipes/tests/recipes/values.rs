@@ -1,7 +1,7 @@
 //! Values and counters.
 
-use crate::support::Place;
 use grevy_recipes::{AtomicValue, Counter, CounterError, CounterFormat};
+use grevy_testing::Place;
 
 #[tokio::test]
 async fn no_count_is_lost() {

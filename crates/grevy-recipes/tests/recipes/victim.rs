@@ -1,7 +1,7 @@
 //! A participant that something happens to.
 
-use crate::support::{Network, Place, Relay};
 use grevy_client::{Client, SessionState};
+use grevy_testing::{Network, Place, Relay};
 use std::time::Duration;
 
 /// Short enough to wait for, in the presence of a server with short ticks.

@@ -129,10 +129,10 @@ pub const COMMANDS: &[Command] = &[
         .about("All metrics."),
     Command::serving("observer_connection_stat_reset", ensemble::reset_observers)
         .also(&["orst"])
-        .about("Has the leader count its observers' packets anew."),
+        .about("Has the leader, or a follower, count its observers' packets anew."),
     Command::serving("observers", ensemble::observers)
         .also(&["obsr"])
-        .about("The observers of this leader, with their traffic."),
+        .about("The observers of this leader or follower, with their traffic."),
     Command::new("restore", Run::Restore)
         .also(&["rest"])
         .about("Not available: always 501. Stop the server and replace its data instead."),

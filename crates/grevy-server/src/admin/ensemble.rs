@@ -27,10 +27,10 @@ pub(super) fn leader(shared: &Shared, _: &Query) -> Facts {
 }
 
 pub(super) fn observers(shared: &Shared, _: &Query) -> Facts {
-    let leader = ensemble::report(shared).and_then(|report| report.leader);
-    let observers: Vec<Value> = leader
+    let report = ensemble::report(shared);
+    let observers: Vec<Value> = report
         .iter()
-        .flat_map(|leader| leader.observers().map(observer))
+        .flat_map(|report| report.observers().map(observer))
         .collect();
     object(json!({ "synced_observers": observers.len(), "observers": observers }))
 }
@@ -159,7 +159,7 @@ pub(super) fn ensemble(shared: &Shared, _: &Query) -> Facts {
     let Some(report) = ensemble::report(shared) else {
         return object(json!({ "member": false }));
     };
-    let learners = report.leader.iter().flat_map(|leader| &leader.learners);
+    let learners = report.learners.iter();
     let learners: Vec<Value> = learners.map(|l| learner(&report, l)).collect();
     let voters: Vec<Value> = report
         .voters

@@ -143,6 +143,10 @@ impl Membership {
             .unwrap_or_default();
         let (dynamic_file, ensemble, last_seen) = read_ensemble(reader, context);
         if !is_distributed(reader, &ensemble, context.quorum.standalone) {
+            if dynamic_file.is_some() && ensemble.servers.is_empty() {
+                let text = "names no server, so that this one runs alone";
+                reader.warn("dynamicConfigFile", text);
+            }
             if let Some(my_id) = context.my_id {
                 adopt_client_port(reader, &ensemble, my_id, clients);
             }
@@ -190,6 +194,16 @@ impl Membership {
     }
 }
 
+/// Says that a limit is missing, or is none.
+fn complain(reader: &mut Reader<'_>, name: &str, example: u32) {
+    let what = match reader.is_set(name) {
+        true => "is 0, in which nothing can be done",
+        false => "is not set",
+    };
+    let text = format!("{what}; an ensemble needs it, for example {name}={example}");
+    reader.error(name, text);
+}
+
 /// The limits in ticks, none where they are not set.
 struct Limits {
     init: Option<Duration>,
@@ -209,20 +223,14 @@ impl Limits {
 
     fn init(&self, reader: &mut Reader<'_>) -> Option<Duration> {
         if self.init.is_none() {
-            reader.error(
-                "initLimit",
-                "is not set; an ensemble needs it, for example initLimit=10",
-            );
+            complain(reader, "initLimit", 10);
         }
         self.init
     }
 
     fn sync(&self, reader: &mut Reader<'_>) -> Option<Duration> {
         if self.sync.is_none() {
-            reader.error(
-                "syncLimit",
-                "is not set; an ensemble needs it, for example syncLimit=5",
-            );
+            complain(reader, "syncLimit", 5);
         }
         self.sync
     }

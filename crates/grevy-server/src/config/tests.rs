@@ -536,7 +536,9 @@ fn errors_of_an_ensemble() {
         (
             THREE.replace("initLimit=10", "initLimit=0"),
             ID,
-            &["zoo.cfg:2: initLimit: is not set; an ensemble needs it, for example initLimit=10"],
+            &[
+                "zoo.cfg:2: initLimit: is 0, in which nothing can be done; an ensemble needs it, for example initLimit=10",
+            ],
         ),
         (
             THREE.replace("syncLimit=5", ""),

@@ -44,6 +44,8 @@ pub struct EnsembleReport {
     pub in_part_ms: u64,
     /// Why it looked for a leader last.
     pub why: String,
+    /// All who are connected to this leader, or the observers of this follower.
+    pub learners: Vec<LearnerView>,
     /// What it knows as a leader.
     pub leader: Option<LeaderReport>,
 }
@@ -51,8 +53,6 @@ pub struct EnsembleReport {
 /// A leader at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaderReport {
-    /// All who are connected.
-    pub learners: Vec<LearnerView>,
     /// Syncs that wait for a quorum to confirm the leader.
     pub pending_syncs: usize,
     /// For how long it has led, in ms.
@@ -82,7 +82,7 @@ impl LearnerView {
     }
 }
 
-impl LeaderReport {
+impl EnsembleReport {
     /// Followers that are up to date.
     pub fn synced_followers(&self) -> usize {
         let followers = self.learners.iter().filter(|l| !l.report.observer);
@@ -105,9 +105,7 @@ impl LeaderReport {
         let observers = self.learners.iter().filter(|l| l.report.observer);
         observers.filter(|l| l.is_synced())
     }
-}
 
-impl EnsembleReport {
     /// Whom it leads, follows or observes while it serves.
     pub fn serving_leader(&self) -> Option<ServerId> {
         self.candidate.filter(|_| self.part.serves())
@@ -142,7 +140,6 @@ pub fn report(shared: &Shared) -> Option<EnsembleReport> {
     shared.look_at_node(|node| {
         let peer = node.peer();
         let leader = matches!(node.part(), Part::Leading { .. }).then(|| LeaderReport {
-            learners: learners(shared, peer, now),
             pending_syncs: peer.pending_syncs(),
             uptime_ms: millis(since.leading.unwrap_or_default()),
             proposals: since.proposals,
@@ -164,6 +161,7 @@ pub fn report(shared: &Shared) -> Option<EnsembleReport> {
             waits: (!node.part().serves()).then(|| outlook(peer)),
             in_part_ms: millis(since.in_part),
             why: since.why,
+            learners: learners(shared, peer, now),
             leader,
         })
     })

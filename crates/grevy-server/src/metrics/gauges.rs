@@ -5,7 +5,7 @@ use super::process;
 use super::reading::Value;
 use crate::inspect::ensemble;
 use crate::shared::Shared;
-use grevy_node::Watches;
+use grevy_node::{Part, Watches};
 use grevy_tree::{Quota, QuotaLimits, QuotaUsage, Tree};
 use std::collections::BTreeMap;
 
@@ -109,17 +109,18 @@ pub const GAUGE_SETS: &[Info] = &[
     ),
 ];
 
-/// The gauges of a member of an ensemble, likewise; those behind the first are a leader's alone.
+/// The gauges of a member of an ensemble, likewise; the second is a
+/// leader's and a follower's, those behind it a leader's alone.
 /// Source: `QuorumZooKeeperServer.registerMetrics`, `LeaderZooKeeperServer.registerMetrics`.
 pub const ENSEMBLE_GAUGES: &[Info] = &[
     gauge("quorum_size", "Voters in the ensemble."),
+    gauge("synced_observers", "Observers that are up to date."),
     gauge("learners", "Servers that are connected to this leader."),
     gauge("synced_followers", "Followers that are up to date."),
     gauge(
         "synced_non_voting_followers",
         "Those of them that do not vote.",
     ),
-    gauge("synced_observers", "Observers that are up to date."),
     gauge(
         "pending_syncs",
         "Syncs that wait for a quorum to confirm the leader.",
@@ -145,12 +146,14 @@ fn of_ensemble(shared: &Shared) -> Vec<(&'static Info, Value)> {
         return Vec::new();
     };
     let mut values = vec![integer(report.quorum_size)];
+    if !matches!(report.part, Part::Observing { .. }) {
+        values.push(integer(report.synced_observers()));
+    }
     if let Some(leader) = &report.leader {
         values.extend([
-            integer(leader.learners.len()),
-            integer(leader.synced_followers()),
-            integer(leader.synced_non_voting_followers()),
-            integer(leader.synced_observers()),
+            integer(report.learners.len()),
+            integer(report.synced_followers()),
+            integer(report.synced_non_voting_followers()),
             integer(leader.pending_syncs),
             integer(leader.uptime_ms),
             Value::Integer(leader.proposals.last),

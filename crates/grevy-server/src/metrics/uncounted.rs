@@ -35,7 +35,7 @@ const fn summary_set(name: &'static str) -> Info {
 /// All of them.
 pub const UNCOUNTED: &[Group] = &[
     Group {
-        reason: "Followers of Grevy serve no observers; observers ask the leader.",
+        reason: "A follower that serves observers passes on at once what comes from the leader.",
         metrics: &[
             advanced("om_proposal_process_time_ms"),
             advanced("om_commit_process_time_ms"),

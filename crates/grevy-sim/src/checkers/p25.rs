@@ -2,8 +2,8 @@
 //! ACKEPOCH is sent, and the current one before NEWLEADER is acknowledged.
 
 use crate::world::Context;
-use grevy_proto::Epoch;
 use grevy_proto::quorum::Packet;
+use grevy_proto::{Epoch, Zxid};
 use grevy_storage::testing::MemDisk;
 
 fn read(disk: &MemDisk, name: &str) -> Option<u32> {
@@ -12,11 +12,23 @@ fn read(disk: &MemDisk, name: &str) -> Option<u32> {
     text.lines().next()?.parse().ok()
 }
 
-/// The server was told that its promises are durable.
+/// The server was told that its promises are durable. Before it enters an epoch, all that it has
+/// of earlier ones is.
 pub fn saved(ctx: &mut Context, server: usize, accepted: Epoch, current: Epoch) {
     let evidence = &mut ctx.history.ledger.servers[server];
+    let before = evidence.known.range(..Zxid::new(current, 0).0);
+    let last = before.map(|(zxid, _)| *zxid).next_back();
+    let late = last.filter(|last| current.0 > evidence.current && *last > evidence.durable);
     evidence.accepted = evidence.accepted.max(accepted.0);
     evidence.current = evidence.current.max(current.0);
+    ctx.counts.check("P25");
+    if let Some(late) = late {
+        let what = format!(
+            "s{server} enters epoch {} before its history up to {late:x} is durable",
+            current.0
+        );
+        ctx.history.violate("P25", what);
+    }
 }
 
 /// A server starts with these promises.

@@ -22,8 +22,8 @@ pub fn brought_by(entry: &[u8]) -> Option<Membership> {
     }
 }
 
-/// Whether those that `holds` names are enough for a transaction to be committed, which `server`
-/// takes it for: by the configuration before it, and by its own if it brings one.
+/// Whether those that `holds` names are enough for a transaction of `server`'s history to be
+/// committed: by the configuration before it, and by its own if it brings one.
 pub fn is_committed(
     history: &History,
     server: usize,
@@ -33,14 +33,12 @@ pub fn is_committed(
     let Some(first) = &history.membership else {
         return true;
     };
-    let before = history.ledger.proposed.range(history.last() + 1..zxid);
-    // What a leader before has proposed may have died with it.
-    let precedes = |z: i64| z >> 32 == zxid >> 32 || history.ledger.holders_of(z).contains(&server);
-    let newest = before
-        .rev()
-        .find_map(|(z, entry)| brought_by(entry).filter(|_| precedes(*z)));
+    // What others had proposed and lost again brings nothing.
+    let own = &history.ledger.servers[server].known;
+    let before = own.range(history.last() + 1..zxid);
+    let newest = before.rev().find_map(|(_, entry)| brought_by(entry));
     let in_force = newest.as_ref().unwrap_or(first);
-    let own = history.ledger.proposed.get(&zxid);
+    let own = own.get(&zxid);
     let own = own.and_then(|entry| brought_by(entry));
     is_enough(in_force, &holds) && own.is_none_or(|own| is_enough(&own, &holds))
 }

@@ -5,6 +5,7 @@ use crate::checkers::l04;
 use crate::history::{Attached, Heard};
 use crate::net::{End, LinkId, Received};
 use crate::planted::{Bug, Rewriter};
+use crate::workload;
 use crate::world::{Context, Event};
 use grevy_node::connection::{CloseReason, Connect, Request};
 use grevy_node::{Action, ClientId, Connection, Service, View};
@@ -201,6 +202,11 @@ impl Server {
                 {
                     socket.rewriter.stale.insert(xid, stale);
                 }
+                if bug == Some(Bug::RepeatsReads)
+                    && let Some((xid, path)) = register_read(frame)
+                {
+                    socket.rewriter.reads.insert(xid, path);
+                }
                 match connection.handle_frame(frame, view) {
                     Action::None => {}
                     Action::Submit(request) => socket.requests.push(Owned {
@@ -371,13 +377,18 @@ impl Server {
         true
     }
 
-    /// The connections of all clients are closed.
-    pub(super) fn drop_clients(&mut self, ctx: &mut Context) {
+    /// The connections of all clients are closed, once they are sent what they were answered.
+    pub(super) fn drop_clients(&mut self) {
         let Some(run) = &self.run else { return };
-        let links: Vec<LinkId> = run.by_link.keys().copied().collect();
-        for link in links {
-            ctx.reset(link);
+        for connection in run.connections.borrow_mut().values_mut() {
+            connection.close(CloseReason::NotServing);
         }
+    }
+
+    /// Whether all that was answered is with the network.
+    pub(super) fn is_flushed(&self) -> bool {
+        let run = self.run.as_ref();
+        run.is_none_or(|run| run.sockets.values().all(|socket| socket.draining))
     }
 
     pub(super) fn linger(&mut self, ctx: &mut Context, link: LinkId) {
@@ -452,4 +463,13 @@ fn answer_early(
     scratch.handle_frame(&frame, view);
     let xid = i32::from_be_bytes(frame.get(..4)?.try_into().ok()?);
     Some((xid, std::mem::take(scratch.output())))
+}
+
+/// The number and the path of a frame that reads a register's data.
+fn register_read(frame: &[u8]) -> Option<(i32, Vec<u8>)> {
+    let xid = i32::from_be_bytes(frame.get(..4)?.try_into().ok()?);
+    let op = i32::from_be_bytes(frame.get(4..8)?.try_into().ok()?);
+    let path = frame.get(12..frame.len().checked_sub(1)?)?;
+    let text = std::str::from_utf8(path).ok()?;
+    (op == OpCode::GetData.wire() && workload::is_register(text)).then(|| (xid, path.to_vec()))
 }

@@ -1,13 +1,13 @@
 //! What a member of an ensemble asks for, apart from what a server alone does.
 
 use super::{Server, Task};
-use crate::checkers::{p24, p26};
+use crate::checkers::{acks, p24, p26};
 use crate::election;
 use crate::world::Context;
 use grevy_node::{Output, Time};
 use grevy_proto::ServerId;
 use grevy_proto::election::Notification;
-use grevy_zab::Memberships;
+use grevy_zab::{Memberships, Part};
 
 /// A server's place by its number.
 pub(crate) fn index_of(server: ServerId) -> Option<usize> {
@@ -73,10 +73,17 @@ impl Server {
                 self.hang_up(ctx, link);
             }
             Output::LinkTimeout { link, timeout } => self.set_link_timeout(ctx, link, timeout),
-            Output::DropClients => self.drop_clients(ctx),
             Output::Became(part) => {
                 trace!(ctx.trace, at, "s{server} became {part:?}");
+                if let Part::Looking { why } = &part
+                    && why.contains("used up")
+                {
+                    ctx.counts.did("epochs used up");
+                }
                 p24::became(ctx, server, self.incarnation, &part);
+                if part == Part::PreparingToLead {
+                    acks::begins(ctx, server);
+                }
             }
             Output::Configured {
                 committed,

@@ -3,7 +3,7 @@
 
 use super::receive::Receiving;
 use super::{Run, Server, Task};
-use crate::checkers::{p17, p25, p27, p28};
+use crate::checkers::{acks, p17, p25, p27, p28};
 use crate::history::Reported;
 use crate::net::{End, LinkId, Received};
 use crate::planted::Bug;
@@ -130,6 +130,7 @@ impl Server {
         if leads {
             p28::sends(ctx, self.index, packet);
         }
+        acks::sends(ctx, self.index, link_of(link), leads, packet);
         if let Packet::Proposal { zxid, .. } = packet
             && ctx.options.bug == Some(Bug::BelievesAcks)
             && leads
@@ -329,10 +330,14 @@ impl Server {
             }
         };
         end.unread.drain(..used);
+        let other = end.other;
         ctx.counts.did("packets");
+        acks::receives(ctx, self.index, link, other, &packet);
         if let Packet::Snap(zxid) = packet {
             self.received += 1;
-            match Receiving::begin(store, &self.tree_config, zxid, self.received) {
+            let compression = ctx.options.compression;
+            let number = self.received;
+            match Receiving::begin(store, &self.tree_config, zxid, number, compression) {
                 Ok(receiving) => end.receiving = Some(receiving),
                 Err(_) if self.power_is_off(ctx) => return false,
                 Err(_) => {
@@ -367,6 +372,21 @@ impl Server {
             (Some(Bug::SyncsHistoryLate), Packet::NewLeader { .. }) => {
                 let last = run.node.peer().last();
                 run.node.log_synced(now, last);
+            }
+            (Some(Bug::CountsTwice), Packet::Ack(zxid)) if zxid.counter() > 0 => {
+                // In the name of somebody else, too.
+                let leads = |end: &QuorumLink| end.end == End::Server;
+                let mut others = run.quorum.iter().filter(|(_, end)| leads(end));
+                if let Some((other, _)) = others.find(|(other, _)| **other != link) {
+                    let (other, ack) = (name_of(*other), packet.clone());
+                    let Run {
+                        node,
+                        tree,
+                        connections,
+                        ..
+                    } = run;
+                    node.link_packet(now, tree, &*connections, other, ack);
+                }
             }
             (Some(Bug::StealsSessions), Packet::Request(request)) => {
                 let packet = Packet::Revalidate {

@@ -52,11 +52,12 @@ impl Receiving {
         config: &TreeConfig,
         zxid: Zxid,
         number: u32,
+        compression: Compression,
     ) -> Result<Self, DiskError> {
         Ok(Self {
             zxid,
             loader: Loader::new(config.clone(), zxid),
-            writer: store.receive_snapshot(zxid, Compression::None, number)?,
+            writer: store.receive_snapshot(zxid, compression, number)?,
             is_loaded: false,
             failure: None,
         })

@@ -2,8 +2,8 @@
 
 use super::{Run, Server, Task};
 use crate::world::Context;
+use grevy_storage::DiskError;
 use grevy_storage::snapshot::{SnapshotWriter, Trailers};
-use grevy_storage::{Compression, DiskError};
 use grevy_tree::SnapshotInfo;
 use std::collections::VecDeque;
 
@@ -117,7 +117,7 @@ fn step(run: &mut Run, ctx: &Context, flush: usize) -> Result<Option<Step>, Disk
             };
             Job {
                 info,
-                writer: run.store.snapshot(info.zxid, Compression::None)?,
+                writer: run.store.snapshot(info.zxid, ctx.options.compression)?,
                 bytes: Vec::new(),
             }
         }

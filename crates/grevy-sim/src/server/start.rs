@@ -14,7 +14,7 @@ use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnHeader};
 use grevy_proto::{Acl, Epoch, SessionId, Xid, Zxid};
 use grevy_storage::recovery::Start;
 use grevy_storage::testing::MemDisk;
-use grevy_storage::{Compression, DiskError, OpenOptions, Opened, RecoveryError, Store};
+use grevy_storage::{DiskError, OpenOptions, Opened, RecoveryError, Store};
 use grevy_tree::Tree;
 use grevy_tree::watch::WatchTable;
 use grevy_zab::{Entry, Memberships, Recovered, Standing};
@@ -124,7 +124,7 @@ impl Server {
         let mut body = Vec::new();
         while tree.snapshot_slice(usize::MAX, &mut body) {}
         let done = store
-            .snapshot(info.zxid, Compression::None)
+            .snapshot(info.zxid, ctx.options.compression)
             .and_then(|mut writer| {
                 writer.write(&body)?;
                 writer.finish(trailers(ctx.options.digest, info.zxid, info.digest))
@@ -231,7 +231,7 @@ impl Server {
         tree: &mut Tree,
     ) -> Result<(), DiskError> {
         let info = tree.start_snapshot();
-        let mut writer = store.snapshot(info.zxid, Compression::None)?;
+        let mut writer = store.snapshot(info.zxid, ctx.options.compression)?;
         let mut body = Vec::new();
         while tree.snapshot_slice(usize::MAX, &mut body) {}
         writer.write(&body)?;
@@ -350,6 +350,7 @@ impl Server {
             received: None,
             believed: Vec::new(),
             heard_leader: now.time,
+            ends: None,
         });
         self.dump(ctx, "start");
         let tick = ctx.options.tick.as_micros() as u64;

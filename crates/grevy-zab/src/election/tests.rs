@@ -490,6 +490,22 @@ fn both_memberships_must_agree() {
 }
 
 #[test]
+fn a_leader_is_joined_that_does_not_know_of_what_was_proposed() {
+    let mut members = members(3);
+    members.propose(
+        Membership::parse("server.1=a:1:2\nserver.4=b:1:2\nserver.5=c:1:2\nversion=7").unwrap(),
+    );
+    let candidate = start(3, Standing::Normal).candidate;
+    check(
+        Election::start(at(0), candidate, members, 0, CONFIG),
+        &[
+            (Says(2, Following, "2.6.3@4"), &[]),
+            (Says(3, Leading, "2.6.3@4"), &["=2.6.3@4 by 2,3 elsewhere"]),
+        ],
+    );
+}
+
+#[test]
 fn a_newer_configuration_ends_the_election_if_it_changes_anything() {
     let hear = |config: ElectionConfig, text: &str| {
         let candidate = start(3, Standing::Normal).candidate;

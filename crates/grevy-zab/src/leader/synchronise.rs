@@ -25,7 +25,11 @@ impl Leader {
             let text = "it has more than this follower knows to be committed";
             return self.hang_up(common, link, text);
         }
-        let takes_back = self.phase < Phase::Broadcast && shared_beyond_state(common, end, last);
+        // A snapshot is of what is applied. Before the leader is established that may be less
+        // than the learner has, some of it committed by others, which a crash of the learner
+        // behind the snapshot would lose (P26). Nor can it be told by zxids alone whether what the
+        // learner has is another history's: one of a strange cluster must not wipe out this one.
+        let takes_back = self.phase < Phase::Broadcast && last > common.history.committed();
         let plan = match common.always_snapshot && !takes_back {
             true => Plan::Snapshot,
             false => plan(&common.history, end, last, common.read_log),
@@ -238,18 +242,6 @@ impl Leader {
             common.send(link, packet);
         }
     }
-}
-
-/// Whether a learner whose log ends at `last` may have a part of the leader's history, which ends
-/// at `end`, that the leader has not applied. Some of that may be committed by others, and the
-/// learner would lose it by a crash behind a snapshot (P26). What it has that is not part of the
-/// leader's history was never committed.
-fn shared_beyond_state(common: &Common, end: Zxid, last: Zxid) -> bool {
-    let shared = match last > end {
-        true => Some(end),
-        false => common.history.newest_up_to(last),
-    };
-    shared.is_some_and(|shared| shared > common.history.committed())
 }
 
 /// Whether the entries follow `after` and each other; at the beginning of an epoch only the

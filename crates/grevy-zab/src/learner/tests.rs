@@ -7,6 +7,24 @@ use grevy_proto::quorum::Packet;
 
 const LINK: LinkId = LinkId(7);
 
+#[test]
+fn a_configuration_is_forgotten_with_the_transaction_that_brings_it() {
+    let text = "server.1=a:1:2\nserver.4=d:1:2\nversion=100000006";
+    for (packet, kept) in [
+        (Packet::Trunc(at(1, 6)), true),
+        (Packet::Trunc(at(1, 5)), false),
+    ] {
+        let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
+        peer.configuration_proposed(Time(0), Arc::new(Membership::parse(text).unwrap()));
+        assert!(peer.members().proposed().is_some());
+        outputs(&mut peer);
+        peer.handle_packet(Time(0), LINK, packet);
+        assert_eq!(peer.members().proposed().is_some(), kept);
+        let configured = |output: &Output| matches!(output, Output::Configured { .. });
+        assert_eq!(outputs(&mut peer).iter().any(configured), !kept);
+    }
+}
+
 /// Where this server says that its history ends.
 fn said(outputs: &[Output]) -> Vec<Zxid> {
     let said = |output: &Output| match output {

@@ -63,6 +63,17 @@ impl Memberships {
         newer
     }
 
+    /// The history ends at `last` from now on: a proposed membership that a later transaction would
+    /// bring is forgotten. Returns whether there was one.
+    pub fn take_back(&mut self, last: Zxid) -> bool {
+        let proposed = self.proposed.take_if(|proposed| {
+            // One without a transaction of its own is the epoch's.
+            let brought_by = Zxid(proposed.version);
+            brought_by > last && brought_by.counter() > 0
+        });
+        proposed.is_some()
+    }
+
     fn both(&self) -> impl Iterator<Item = &Membership> {
         let proposed = self.proposed.as_deref();
         core::iter::once(&*self.committed).chain(proposed)

@@ -65,7 +65,9 @@ impl Peer {
                 };
                 let before = self.common.history.committed();
                 let was_serving = learner.serves();
+                let own = self.common.members.committed().clone();
                 let result = learner.handle_packet(&mut self.common, packet);
+                let begins_to_serve = !was_serving && learner.serves();
                 if let Some(relay) = &mut self.relay
                     && was_serving
                 {
@@ -73,6 +75,9 @@ impl Peer {
                 }
                 if let (Ok(()), Some((zxid, leader))) = (&result, activated) {
                     self.activated(now, zxid, leader);
+                }
+                if begins_to_serve {
+                    self.suit_configuration(now, &own);
                 }
                 result
             }

@@ -148,12 +148,13 @@ impl Peer {
         }
     }
 
-    /// All who are connected to this leader.
+    /// All who are connected to this leader, or the observers of this follower.
     pub fn learner_reports(&self) -> Vec<LearnerReport> {
-        match &self.role {
-            Role::Leading(leader) => leader.report_learners().collect(),
-            _ => Vec::new(),
-        }
+        let serving = match &self.role {
+            Role::Leading(leader) => Some(leader),
+            _ => self.relay.as_ref(),
+        };
+        serving.map_or(Vec::new(), |serving| serving.report_learners().collect())
     }
 
     /// How many are connected to this leader.
@@ -173,10 +174,10 @@ impl Peer {
         acked.into_iter().flatten()
     }
 
-    /// Has this leader count the traffic of its observers anew.
+    /// Has this server count the traffic of its observers anew.
     pub fn reset_observer_traffic(&mut self) {
-        if let Role::Leading(leader) = &mut self.role {
-            leader.reset_observer_traffic();
+        if let Some((serving, _)) = self.serving() {
+            serving.reset_observer_traffic();
         }
     }
 

@@ -28,8 +28,8 @@ fn before_it_is_established_a_leader_replaces_no_part_of_its_history_by_less() {
     for (last, expected) in [
         (at(1, 7), Some("DIFF")),
         (at(1, 9), Some("TRUNC")),
-        // What both have is applied here.
-        (at(5, 2), Some("SNAP")),
+        // It may be a strange cluster's leader that this one is called by.
+        (at(5, 2), None),
     ] {
         let mut peer = leader(elected(at(1, 3), at(1, 7)));
         assert_eq!(answer(&mut peer, LinkId(3), last), expected, "{last}");

@@ -1,9 +1,11 @@
-//! A server of its own for each test, and a network that can be broken.
+#![doc = include_str!("../README.md")]
 
+mod example;
 mod place;
 mod read_only;
 mod relay;
 
+pub use example::{run, run_at};
 pub use place::Place;
 pub use read_only::read_only_server;
 pub use relay::{Network, Relay};

@@ -1,6 +1,6 @@
 //! A network between one client and a server, which can be broken.
 
-use super::place::{Place, connector};
+use crate::place::{Place, connector};
 use grevy_client::{Connector, OpCode};
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +23,24 @@ pub enum Network {
 }
 
 /// A relay that passes bytes to a server and back.
+///
+/// ```
+/// use grevy_client::SessionState;
+/// use grevy_testing::{Network, Place, Relay};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # runtime.block_on(async {
+/// let place = Place::new("broken-network");
+/// let relay = Relay::to(&place).await;
+/// let client = relay.connector().connect().await?;
+/// relay.set(Network::Down);
+/// let state = client.state_other_than(SessionState::Connected).await;
+/// assert_eq!(state, SessionState::Disconnected);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
 pub struct Relay {
     /// Where it listens.
     pub address: SocketAddr,
@@ -40,6 +58,10 @@ struct State {
 
 impl Relay {
     /// A whole network to the server.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, and if there is no free port.
     pub async fn to(place: &Place) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
