@@ -59,7 +59,9 @@ pub enum AddressError {
     NoHost(String),
     /// A bracket is not closed.
     Bracket(String),
-    /// What stands after the colon is no port.
+    /// An IPv6 address without brackets, whose port could not be told from it.
+    NoBrackets(String),
+    /// What stands after the colon or bracket is no port.
     Port(String),
     /// The part from the first slash on is no path.
     Chroot(String, PathError),
@@ -76,6 +78,10 @@ impl fmt::Display for AddressError {
             }
             Self::NoHost(text) => write!(f, "no host in {text:?}"),
             Self::Bracket(text) => write!(f, "{text:?} starts with '[' but has no matching ']'"),
+            Self::NoBrackets(text) => write!(
+                f,
+                "{text:?} has several colons; an IPv6 address stands in brackets: [address]:port"
+            ),
             Self::Port(text) => write!(f, "{text:?} does not end in a port from 0 to 65535"),
             Self::Chroot(path, error) => write!(f, "{path:?} is no path to work below: {error}"),
         }
@@ -134,10 +140,17 @@ impl FromStr for HostPort {
                 let (host, rest) = rest
                     .rsplit_once(']')
                     .ok_or_else(|| AddressError::Bracket(text.to_owned()))?;
-                (host, rest.strip_prefix(':').unwrap_or(rest))
+                match (rest, rest.strip_prefix(':')) {
+                    ("", _) => (host, ""),
+                    (_, Some(port)) => (host, port),
+                    (_, None) => return Err(AddressError::Port(text.to_owned())),
+                }
             }
             None => text.rsplit_once(':').unwrap_or((text, "")),
         };
+        if host.contains(':') && !text.starts_with('[') {
+            return Err(AddressError::NoBrackets(text.to_owned()));
+        }
         let port = match port {
             "" => DEFAULT_PORT,
             port => port
@@ -175,7 +188,21 @@ mod tests {
             assert_eq!(shown, *servers, "{text}");
             assert_eq!(parsed.chroot, *chroot, "{text}");
         }
-        for bad in ["", "/x", "a:99999", "a:x", "[::1", "a:1/x/", "a:1//x", ":1"] {
+        for bad in [
+            "",
+            "/x",
+            "a:99999",
+            "a:x",
+            "[::1",
+            "a:1/x/",
+            "a:1//x",
+            ":1",
+            "::1",
+            "fe80::2:5",
+            "a:1:2",
+            "[::1]5",
+            "[::1]x",
+        ] {
             assert!(ConnectString::from_str(bad).is_err(), "{bad}");
         }
     }

@@ -8,11 +8,11 @@
 //!    session's older connection cannot write any more once the session has moved. Go to 2.
 //! 4. If nobody waits for the znode any more, it is looked for likewise, and deleted.
 
-use crate::client::{Client, CreateOptions, Created};
-use crate::error::Error;
-use crate::machine::Chance;
+use crate::client::{Client, CreateOptions, Created, WeakClient};
+use crate::error::{Error, Operation};
+use crate::machine::{Chance, SessionState};
 use crate::retry::{Pauses, RetryPolicy};
-use grevy_proto::{ErrorCode, path};
+use grevy_proto::{ErrorCode, OpCode, Stat, Zxid, path};
 use tokio::sync::oneshot;
 
 impl Client {
@@ -24,7 +24,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As those of [`create`](Self::create), when `policy` gives up.
+    /// As those of [`create`](Self::create), when `policy` gives up. `OutcomeUnknown` also if the
+    /// znode cannot be looked for, such as for want of the right to list the parent's children,
+    /// or because the session has ended (unless the znode would have gone with it).
     ///
     /// ```
     /// # grevy_testing::run(async |client| {
@@ -49,25 +51,67 @@ impl Client {
         let (parent, name) = path::split(path).unwrap_or(("/", ""));
         let prefix = format!("_c_{}-", uuid([self.chance(), self.chance()]));
         let creation = Creation {
-            client: self.clone(),
-            parent: parent.to_owned(),
+            client: self.downgrade(),
             path: join(parent, &format!("{prefix}{name}")),
-            prefix,
+            mark: Mark::Prefix(parent.to_owned(), prefix),
             data: data.to_vec(),
             options: options.clone(),
         };
+        self.create_exactly_once(creation, policy).await
+    }
+
+    /// Creates an ephemeral znode of just this name so that a lost answer neither loses it nor
+    /// takes another one for it: it is found again by its name and owner. What exists already,
+    /// be it of this session, is `NodeExists`; but two such creations of one path by one session
+    /// must not be under way at once.
+    ///
+    /// If the future is dropped, or fails, the znode is deleted in the background in case it was
+    /// created after all.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`create_protected`](Self::create_protected).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_client::RetryPolicy;
+    ///
+    /// let created = client.create_owned("/member-7", b"", &RetryPolicy::default()).await?;
+    /// assert_eq!(created.path, "/member-7");
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn create_owned(
+        &self,
+        path: &str,
+        data: &[u8],
+        policy: &RetryPolicy,
+    ) -> Result<Created, Error> {
+        let creation = Creation {
+            client: self.downgrade(),
+            path: path.to_owned(),
+            mark: Mark::Owner,
+            data: data.to_vec(),
+            options: CreateOptions::ephemeral(),
+        };
+        self.create_exactly_once(creation, policy).await
+    }
+
+    async fn create_exactly_once(
+        &self,
+        mut creation: Creation,
+        policy: &RetryPolicy,
+    ) -> Result<Created, Error> {
         let pauses = policy.pauses(self.chance());
+        let undo_pauses = endless().pauses(self.chance());
         let (sender, receiver) = oneshot::channel();
         // A task of its own goes on when this future is dropped.
         self.spawn(async move {
-            let result = creation.run(pauses).await.map(|created| Unclaimed {
-                client: creation.client.clone(),
-                created: Some(created),
-            });
+            let result = creation.run(pauses).await;
             let may_exist = matches!(result, Err(Error::OutcomeUnknown { .. }));
             drop(sender.send(result));
             if may_exist {
-                creation.undo().await;
+                creation.undo(undo_pauses).await;
             }
         });
         match receiver.await {
@@ -78,9 +122,14 @@ impl Client {
         }
     }
 
-    /// Deletes a znode, whatever its version, though nobody waits for it: the request is queued
-    /// now, and made again as long as its outcome is unknown and the session lasts. Meant for
-    /// znodes that only this session would delete, with names that do not come again.
+    /// Deletes a znode that this client created with the transaction `czxid`, though nobody may
+    /// wait for it. The request is queued now. It is made again, in the background, if it did not
+    /// happen or its outcome is unknown, as long as the session lasts and has a handle; but not
+    /// without looking first, since somebody else may have a znode of the same name by then.
+    ///
+    /// # Errors
+    ///
+    /// Those of the first attempt, which the future waits for. Dropping it calls nothing back.
     ///
     /// ```
     /// # grevy_testing::run(async |client| {
@@ -88,93 +137,186 @@ impl Client {
     ///
     /// let options = CreateOptions::ephemeral().sequential();
     /// let created = client.create("/turn-", b"", &options).await?;
-    /// client.delete_in_background(&created.path);
+    /// drop(client.delete_in_background(&created.path, created.stat.czxid));
     /// // What is asked for later comes later.
     /// assert_eq!(client.exists(&created.path).await?, None);
     /// # Ok(())
     /// # });
     /// ```
-    pub fn delete_in_background(&self, path: &str) {
-        let mut answer = self.delete(path, None);
-        let client = self.clone();
+    pub fn delete_in_background(
+        &self,
+        path: &str,
+        czxid: Zxid,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let first = self.delete(path, None);
+        let mut client = self.downgrade();
+        let mut pauses = endless().pauses(self.chance());
         let path = path.to_owned();
+        let closed = Error::over(SessionState::Closed, Operation::new(OpCode::Delete, &path));
+        let (sender, receiver) = oneshot::channel();
         self.spawn(async move {
-            let mut pauses = endless().pauses(client.chance());
-            while let Err(Error::ConnectionLoss { .. } | Error::OutcomeUnknown { .. }) =
-                answer.await
-                && client.connected().await.is_ok()
+            let mut outcome = first.await;
+            drop(sender.send(outcome.clone()));
+            while let Err(error) = &outcome
+                && is_open(error)
+                && client.writable().await.is_some()
                 && pauses.pause().await.is_some()
+                && let Some(client) = client.upgrade()
             {
-                answer = client.delete(&path, None);
+                outcome = client.delete_if_still(&path, czxid).await;
             }
         });
+        // Without an answer, the runtime is shutting down.
+        async move { receiver.await.unwrap_or(Err(closed)) }
     }
+
+    async fn delete_if_still(&self, path: &str, czxid: Zxid) -> Result<(), Error> {
+        let (sync, exists) = (self.sync(path), self.exists(path));
+        sync.await?;
+        match exists.await? {
+            Some(stat) if stat.czxid == czxid => self.delete(path, None).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a write that failed like this may be tried again, once it is known whether it happened.
+fn is_open(error: &Error) -> bool {
+    matches!(error, Error::OutcomeUnknown { .. })
+        || error.is_safe_to_retry()
+        || error.is(ErrorCode::NotReadOnly)
 }
 
 /// The creation of one znode.
 struct Creation {
-    client: Client,
-    parent: String,
+    client: WeakClient,
     path: String,
-    prefix: String,
+    mark: Mark,
     data: Vec<u8>,
     options: CreateOptions,
 }
 
+/// By what a znode is found again.
+enum Mark {
+    /// Below this parent, by this prefix of its name.
+    Prefix(String, String),
+    /// By its whole name, and that this session owns it.
+    Owner,
+}
+
 impl Creation {
-    async fn run(&self, mut pauses: Pauses) -> Result<Created, Error> {
+    async fn run(&mut self, mut pauses: Pauses) -> Result<Unclaimed, Error> {
         loop {
-            let created = self.client.create(&self.path, &self.data, &self.options);
-            let mut error = match created.await {
-                Ok(created) => return Ok(created),
-                Err(error) => error,
-            };
-            while matches!(error, Error::OutcomeUnknown { .. }) {
-                pauses.pause().await.ok_or(error.clone())?;
-                match self.find().await {
-                    Ok(Some(created)) => return Ok(created),
-                    // It was not created and will not be, which is as good as a lost connection.
-                    Ok(None) => break,
-                    Err(lost @ Error::ConnectionLoss { .. }) => drop(lost),
-                    Err(other) => error = other,
+            let error = match self.create().await {
+                Err(error @ Error::OutcomeUnknown { .. }) => {
+                    match self.look(&error, &mut pauses).await? {
+                        Some(created) => return Ok(created),
+                        // It was not created and will not be.
+                        None => continue,
+                    }
                 }
+                Err(error) if error.is_safe_to_retry() => error,
+                result => return result,
+            };
+            pauses.pause().await.ok_or(error)?;
+        }
+    }
+
+    async fn create(&self) -> Result<Unclaimed, Error> {
+        let client = self.client.upgrade().ok_or_else(|| self.abandoned())?;
+        // What this session has already is not the znode that is asked for.
+        if matches!(self.mark, Mark::Owner) && client.exists(&self.path).await?.is_some() {
+            return Err(Error::Server {
+                operation: Operation::new(self.options.op(), &self.path),
+                code: ErrorCode::NodeExists,
+            });
+        }
+        let created = client.create(&self.path, &self.data, &self.options).await?;
+        Ok(Unclaimed::new(client, created))
+    }
+
+    /// Looks whether the znode was created, after an attempt that ended with `unknown`. What
+    /// prevents looking leaves that unknown.
+    async fn look(
+        &mut self,
+        unknown: &Error,
+        pauses: &mut Pauses,
+    ) -> Result<Option<Unclaimed>, Error> {
+        loop {
+            pauses.pause().await.ok_or_else(|| unknown.clone())?;
+            match self.find().await {
+                Err(error) if is_open(&error) => {}
+                Err(error) => return Err(self.unknown_since(unknown, &error)),
+                found => return found,
             }
-            match error {
-                Error::OutcomeUnknown { .. } => {}
-                error if error.is_safe_to_retry() => pauses.pause().await.ok_or(error)?,
-                error => return Err(error),
-            }
+        }
+    }
+
+    /// An ephemeral znode is certainly gone with its session.
+    fn unknown_since(&self, unknown: &Error, cause: &Error) -> Error {
+        if matches!(cause, Error::SessionExpired { .. }) && self.options.is_ephemeral() {
+            return cause.clone();
+        }
+        match unknown {
+            Error::OutcomeUnknown { operation, reason } => Error::OutcomeUnknown {
+                operation: operation.clone(),
+                reason: format!("{reason}; then {cause}").into(),
+            },
+            other => other.clone(),
         }
     }
 
     /// Looks for the znode in a state that includes whatever was sent before.
-    async fn find(&self) -> Result<Option<Created>, Error> {
-        self.client.connected().await?;
-        let sync = self.client.sync(&self.parent);
-        let children = self.client.get_children(&self.parent);
-        sync.await?;
-        let (names, _) = match children.await {
-            Err(error) if error.is(ErrorCode::NoNode) => return Ok(None),
-            children => children?,
+    async fn find(&mut self) -> Result<Option<Unclaimed>, Error> {
+        // A session that is over says so itself.
+        let _ = self.client.writable().await;
+        let client = self.client.upgrade().ok_or_else(|| self.abandoned())?;
+        let path = match &self.mark {
+            Mark::Owner => {
+                client.sync(&self.path).await?;
+                self.path.clone()
+            }
+            Mark::Prefix(parent, prefix) => {
+                let sync = client.sync(parent);
+                let children = client.get_children(parent);
+                sync.await?;
+                let (names, _) = match children.await {
+                    Err(error) if error.is(ErrorCode::NoNode) => return Ok(None),
+                    children => children?,
+                };
+                let Some(name) = names.iter().find(|name| name.starts_with(prefix)) else {
+                    return Ok(None);
+                };
+                join(parent, name)
+            }
         };
-        let Some(name) = names.iter().find(|name| name.starts_with(&self.prefix)) else {
-            return Ok(None);
-        };
-        let path = join(&self.parent, name);
-        let stat = self.client.exists(&path).await?;
-        Ok(stat.map(|stat| Created { path, stat }))
+        let stat = client.exists(&path).await?;
+        let is_owned = |stat: &Stat| stat.ephemeral_owner == client.session_id();
+        let is_it = |stat: &Stat| matches!(self.mark, Mark::Prefix(..)) || is_owned(stat);
+        let created = stat.filter(is_it).map(|stat| Created { path, stat });
+        Ok(created.map(|created| Unclaimed::new(client, created)))
     }
 
     /// Deletes the znode if it was created after all, as long as the session lasts.
-    async fn undo(&self) {
-        let mut pauses = endless().pauses(self.client.chance());
+    async fn undo(&mut self, mut pauses: Pauses) {
         loop {
             match self.find().await {
-                Ok(Some(created)) => return self.client.delete_in_background(&created.path),
-                Err(Error::ConnectionLoss { .. }) if pauses.pause().await.is_some() => {}
+                // Nobody claims it.
+                Ok(Some(unclaimed)) => return drop(unclaimed),
+                // Somebody may grant the right to look.
+                Err(error) if is_open(&error) || error.is(ErrorCode::NoAuth) => {}
                 _ => return,
             }
+            if pauses.pause().await.is_none() {
+                return;
+            }
         }
+    }
+
+    /// Nobody has a handle of the session any more.
+    fn abandoned(&self) -> Error {
+        let operation = Operation::new(self.options.op(), &self.path);
+        Error::over(SessionState::Closed, operation)
     }
 }
 
@@ -193,6 +335,13 @@ struct Unclaimed {
 }
 
 impl Unclaimed {
+    fn new(client: Client, created: Created) -> Self {
+        Self {
+            client,
+            created: Some(created),
+        }
+    }
+
     fn claim(&mut self) -> Option<Created> {
         self.created.take()
     }
@@ -201,7 +350,10 @@ impl Unclaimed {
 impl Drop for Unclaimed {
     fn drop(&mut self) {
         if let Some(created) = self.created.take() {
-            self.client.delete_in_background(&created.path);
+            let deletion = self
+                .client
+                .delete_in_background(&created.path, created.stat.czxid);
+            drop(deletion);
         }
     }
 }
@@ -232,6 +384,22 @@ fn uuid([mut one, mut other]: [Chance; 2]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_have_happened_or_can_still_happen_is_open() {
+        let server = |code| Error::Server {
+            operation: Operation::new(OpCode::Delete, "/a"),
+            code,
+        };
+        for (code, expected) in [
+            (ErrorCode::NotReadOnly, true),
+            (ErrorCode::ThrottledOp, true),
+            (ErrorCode::NoNode, false),
+            (ErrorCode::NoAuth, false),
+        ] {
+            assert_eq!(is_open(&server(code)), expected, "{code}");
+        }
+    }
 
     #[test]
     fn uuids_have_the_usual_form() {

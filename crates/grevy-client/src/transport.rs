@@ -1,16 +1,19 @@
 //! How a stream of bytes to a server is opened: over TCP, unless the caller has another way.
 
 use crate::address::HostPort;
+use crate::machine::Chance;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long one of several addresses of a name may take before the next one is tried.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one of several addresses of a name is tried before the next one is tried, too.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// A stream of bytes to a server. Whatever reads and writes is one.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -61,7 +64,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     fn open(&self, server: &HostPort) -> Opening;
 }
 
-/// TCP to the first address of the server's name that answers.
+/// TCP to the first address of the server's name that answers. Each is
+/// tried a moment after the one before: one that does not answer costs no more than that.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tcp;
 
@@ -75,18 +79,70 @@ impl Transport for Tcp {
     }
 }
 
-/// Resolves a name and connects to the first of its addresses that answers.
+/// Resolves a name and connects to the first of its addresses that answers. Their order is left
+/// to chance, as that of servers, so that none is always the first.
 async fn dial(server: &HostPort) -> io::Result<TcpStream> {
+    let addresses = tokio::net::lookup_host((server.host.as_str(), server.port)).await?;
+    let mut addresses: Vec<_> = addresses.collect();
+    Chance::new(RandomState::new().hash_one(0)).shuffle(&mut addresses);
+    let attempts = addresses
+        .into_iter()
+        .map(|address| -> Attempt<TcpStream> { Box::pin(TcpStream::connect(address)) });
+    let stream = first(attempts).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+type Attempt<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+/// The first success. The next attempt begins when one fails, or is not done after a head start;
+/// then they go on side by side. Source: RFC 8305.
+async fn first<T>(mut attempts: impl Iterator<Item = Attempt<T>>) -> io::Result<T> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in tokio::net::lookup_host((server.host.as_str(), server.port)).await? {
-        match timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
+    let mut running = Vec::new();
+    loop {
+        running.extend(attempts.next());
+        if running.is_empty() {
+            return Err(failure);
+        }
+        let done = std::future::poll_fn(|context| poll_any(&mut running, context));
+        match timeout(HEAD_START, done).await {
+            Ok(Ok(success)) => return Ok(success),
             Ok(Err(error)) => failure = error,
-            Err(_) => failure = io::ErrorKind::TimedOut.into(),
+            Err(_) => {}
         }
     }
-    Err(failure)
+}
+
+/// Takes out an attempt that is done.
+fn poll_any<T>(running: &mut Vec<Attempt<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+    let mut at = 0;
+    while let Some(attempt) = running.get_mut(at) {
+        if let Poll::Ready(result) = attempt.as_mut().poll(context) {
+            drop(running.swap_remove(at));
+            return Poll::Ready(result);
+        }
+        at += 1;
+    }
+    Poll::Pending
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_does_not_hide_the_others() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let attempts: [Attempt<u32>; 3] = [
+            Box::pin(pending()),
+            Box::pin(ready(Err(refused()))),
+            Box::pin(ready(Ok(3))),
+        ];
+        assert_eq!(first(attempts.into_iter()).await.expect("one answers"), 3);
+        let attempts: [Attempt<u32>; 1] = [Box::pin(ready(Err(refused())))];
+        let error = first(attempts.into_iter()).await.expect_err("none answers");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
 }

@@ -8,10 +8,10 @@
 //! **Session loss.** The znode is persistent, so the barrier stands whatever becomes of who
 //! raised it. Waiting fails when the session ends.
 //!
-//! **Cost.** One write to raise, one to lift, one read to wait. Lifting wakes everybody.
+//! **Cost.** One write to raise, one to lift, after a look; one read to wait. Lifting wakes everybody.
 
 use crate::parents::{ensure, parent};
-use crate::patience::patient;
+use crate::patience::{look, patient};
 use grevy_client::{Client, CreateOptions, Error, ErrorCode};
 
 /// A barrier. Curator's `DistributedBarrier` and kazoo's `Barrier` of the same path take part.
@@ -49,7 +49,8 @@ impl Barrier {
     ///
     /// # Errors
     ///
-    /// If the session ends; `NoAuth` and the like.
+    /// `OutcomeUnknown` if an answer was lost and it does not stand: it was not raised, or
+    /// somebody has lifted it again. If the session ends; `NoAuth` and the like.
     ///
     /// ```
     /// # grevy_testing::run(async |client| {
@@ -71,14 +72,18 @@ impl Barrier {
                 Err(error) if error.is(ErrorCode::NoNode) => {
                     ensure(&self.client, parent(&self.path).unwrap_or("/")).await?;
                 }
-                Err(Error::OutcomeUnknown { .. }) => {}
+                // Not raised again: it might have been lifted since.
+                Err(unknown @ Error::OutcomeUnknown { .. }) => {
+                    let stat = look(&self.client, &self.path).await?;
+                    return stat.map(|_| true).ok_or(unknown);
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Lifts it; returns whether it stood. If an answer was lost, that may be wrong, but it does
-    /// not stand.
+    /// Lifts it; returns whether it stood. If an answer was lost, looks before lifting it again,
+    /// so that what somebody else raises meanwhile stays.
     ///
     /// # Errors
     ///
@@ -96,11 +101,18 @@ impl Barrier {
     /// # });
     /// ```
     pub async fn lift(&self) -> Result<bool, Error> {
+        let Some(raised) = look(&self.client, &self.path).await? else {
+            return Ok(false);
+        };
         loop {
             match patient(&self.client, || self.client.delete(&self.path, None)).await {
                 Ok(()) => return Ok(true),
                 Err(error) if error.is(ErrorCode::NoNode) => return Ok(false),
-                Err(Error::OutcomeUnknown { .. }) => {}
+                Err(Error::OutcomeUnknown { .. }) => match look(&self.client, &self.path).await? {
+                    // It was not lifted, and that deletion will not do so any more.
+                    Some(stat) if stat.czxid == raised.czxid => {}
+                    _ => return Ok(true),
+                },
                 Err(error) => return Err(error),
             }
         }

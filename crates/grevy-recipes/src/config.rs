@@ -10,7 +10,7 @@
 //! configuration of several znodes should be changed by one transaction.
 //!
 //! **Session loss.** While there is no connection, the last value stays. When the session ends,
-//! it stays too, and [`Config::changed`] fails.
+//! it stays too, [`Config::changed`] fails, and [`Config::ended`] says why.
 //!
 //! **Cost.** That of a [`TreeCache`].
 
@@ -116,7 +116,7 @@ impl<T: Send + Sync + 'static> Config<T> {
         Ok(Self { state })
     }
 
-    /// The last good value.
+    /// The last good value. Whether it is still followed, [`ended`](Self::ended) tells.
     pub fn get(&self) -> Arc<T> {
         self.state.borrow().value.clone()
     }
@@ -145,12 +145,19 @@ impl<T: Send + Sync + 'static> Config<T> {
         self.state.borrow().rejected.clone()
     }
 
+    /// Why the configuration is not followed any more: the value then stays as it is. `None` while
+    /// it is followed, also during a disconnection.
+    pub fn ended(&self) -> Option<Error> {
+        self.state.borrow().end.clone()
+    }
+
     /// Waits for something new, and returns the value: another one, or the last good one if the
     /// new state was refused. Of several changes in a row only the last may be seen.
     ///
     /// # Errors
     ///
-    /// If the session ends.
+    /// That of [`ended`](Self::ended): if the session ends, or the watch was removed
+    /// (`NoWatcher`).
     ///
     /// ```
     /// # grevy_testing::run(async |client| {

@@ -15,9 +15,9 @@
 use crate::hold::Hold;
 use crate::own::own;
 use crate::parents::child;
-use crate::patience::patient;
+use crate::patience::{look, patient};
 use crate::tree_cache::TreeCache;
-use grevy_client::{Client, Error, ErrorCode};
+use grevy_client::{Client, Error, ErrorCode, OpCode, Operation};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
@@ -146,11 +146,14 @@ impl Group {
 }
 
 impl Membership {
-    /// Changes what others know.
+    /// Changes what others know. If an answer is lost, looks before setting it again, so that it
+    /// is set once.
     ///
     /// # Errors
     ///
-    /// If the session ends; `NoNode` if the membership was ended by somebody.
+    /// If the session ends; `NoNode` if the membership was ended by somebody, even if somebody
+    /// else has the name by now; `OutcomeUnknown` if an answer is lost and the data was set to
+    /// something else at the same time.
     ///
     /// ```
     /// # grevy_testing::run(async |client| {
@@ -164,13 +167,35 @@ impl Membership {
     /// # });
     /// ```
     pub async fn set_data(&self, data: &[u8]) -> Result<(), Error> {
+        let path = self.hold.path();
+        let mut version = self.version().await?;
         loop {
-            let set = || self.client.set_data(self.hold.path(), data, None);
-            match patient(&self.client, set).await {
-                // Nobody else sets it, so setting it twice does no harm.
-                Err(Error::OutcomeUnknown { .. }) => {}
+            let set = || self.client.set_data(path, data, Some(version));
+            let unknown = match patient(&self.client, set).await {
+                Err(unknown @ Error::OutcomeUnknown { .. }) => unknown,
+                // Through the same membership: the last one counts.
+                Err(error) if error.is(ErrorCode::BadVersion) => {
+                    version = self.version().await?;
+                    continue;
+                }
                 result => return result.map(drop),
+            };
+            // Of the same version, it did not happen and will not.
+            if self.version().await? != version {
+                let (now, _) = patient(&self.client, || self.client.get_data(path)).await?;
+                return if now == data { Ok(()) } else { Err(unknown) };
             }
+        }
+    }
+
+    /// That of the member's own znode.
+    async fn version(&self) -> Result<i32, Error> {
+        match look(&self.client, self.hold.path()).await? {
+            Some(stat) if stat.czxid == self.hold.token() => Ok(stat.version),
+            _ => Err(Error::Server {
+                operation: Operation::new(OpCode::SetData, self.hold.path()),
+                code: ErrorCode::NoNode,
+            }),
         }
     }
 

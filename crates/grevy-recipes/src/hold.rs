@@ -2,10 +2,10 @@
 
 use crate::parents::parent;
 use crate::patience::patient;
-use grevy_client::{Client, Error, ErrorCode, EventType, Zxid};
+use grevy_client::{Client, Error, ErrorCode, EventType, SessionState, Stat, Zxid};
 
 /// What asks a holder to give up, as a znode's data. Source: Curator's `Revoker`.
-const REVOKE: &[u8] = b"__REVOKE__";
+pub(crate) const REVOKE: &[u8] = b"__REVOKE__";
 
 /// A lock, a lease or an office that this session holds. Dropping it gives it up in the
 /// background.
@@ -32,23 +32,14 @@ pub struct Hold {
     client: Client,
     path: String,
     token: Zxid,
-    state: State,
-}
-
-/// Whether a hold was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Held,
-    /// The answer to that is under way.
-    Asked,
-    Released,
+    is_released: bool,
 }
 
 /// Why something can no longer be taken for held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// No server serves the session now. It is still held if the session goes on, which
-    /// [`Hold::verify`] finds out.
+    /// No server serves the session now, or only one that is cut off from its ensemble. It is
+    /// still held if the session goes on, which [`Hold::verify`] finds out.
     Disconnected,
     /// Its znode was deleted by somebody. It is lost.
     Deleted,
@@ -62,7 +53,7 @@ impl Hold {
             client: client.clone(),
             path,
             token,
-            state: State::Held,
+            is_released: false,
         }
     }
 
@@ -112,7 +103,8 @@ impl Hold {
             if state.is_over() {
                 return Doubt::SessionOver;
             }
-            if !state.is_connected() {
+            // A server that is cut off knows no more than the client.
+            if state != SessionState::Connected {
                 return Doubt::Disconnected;
             }
             let watched = tokio::select! {
@@ -132,14 +124,17 @@ impl Hold {
                 event = watch.changed() => match event {
                     Ok(event) if event.kind == EventType::NodeDeleted => return Doubt::Deleted,
                     Ok(_) => {}
-                    Err(_) => return Doubt::SessionOver,
+                    Err(error) if error.ends_session() => return Doubt::SessionOver,
+                    // Somebody removed the watch: look again, with another.
+                    Err(_) => {}
                 },
                 _ = self.client.state_other_than(state) => {}
             }
         }
     }
 
-    /// Whether it is still held, as far as the servers know at some moment of this call.
+    /// Whether it is still held, as far as the servers know at some moment of this call. A server
+    /// that is cut off from its ensemble is not asked: waits for another one.
     ///
     /// # Errors
     ///
@@ -158,7 +153,25 @@ impl Hold {
     /// # });
     /// ```
     pub async fn verify(&self) -> Result<bool, Error> {
-        is_there(&self.client, &self.path, self.token).await
+        let stat = loop {
+            match patient(&self.client, || self.look()).await {
+                // It has just become one that is cut off.
+                Err(error) if error.is(ErrorCode::NotReadOnly) => {}
+                result => break result?,
+            }
+        };
+        Ok(stat.is_some_and(|stat| stat.czxid == self.token))
+    }
+
+    async fn look(&self) -> Result<Option<Stat>, Error> {
+        let mut state = self.client.state();
+        while state == SessionState::ConnectedReadOnly {
+            state = self.client.state_other_than(state).await;
+        }
+        let sync = self.client.sync(&self.path);
+        let exists = self.client.exists(&self.path);
+        sync.await?;
+        exists.await
     }
 
     /// Waits until somebody asks to give it up, with [`revoke`]. Whether to do so is up to the
@@ -208,14 +221,11 @@ impl Hold {
     /// # });
     /// ```
     pub async fn release(mut self) -> Result<(), Error> {
-        let answer = self.client.delete(&self.path, None);
-        self.state = State::Asked;
-        match answer.await {
-            Err(error) if !error.is(ErrorCode::NoNode) => Err(error),
-            _ => {
-                self.state = State::Released;
-                Ok(())
-            }
+        self.is_released = true;
+        let deletion = self.client.delete_in_background(&self.path, self.token);
+        match deletion.await {
+            Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
+            result => result,
         }
     }
 
@@ -227,57 +237,10 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // Queued now, before whatever is asked for next.
-        let first = match self.state {
-            State::Held => Some(self.client.delete(&self.path, None)),
-            State::Asked => None,
-            State::Released => return,
-        };
-        let (client, path, token) = (self.client.clone(), self.path.clone(), self.token);
-        self.client.spawn(async move {
-            if let Some(first) = first
-                && !is_lost(&first.await)
-            {
-                return;
-            }
-            // Whatever ends this, the znode is gone, or goes with the session.
-            drop(delete(&client, &path, token).await);
-        });
-    }
-}
-
-/// Deletes the znode that `token` created, until that is certain. What is there by the same name
-/// meanwhile is another holder's, perhaps of the same session.
-async fn delete(client: &Client, path: &str, token: Zxid) -> Result<(), Error> {
-    while is_there(client, path, token).await? {
-        let answer = client.delete(path, None).await;
-        if !is_lost(&answer) {
-            return answer;
+        if !self.is_released {
+            drop(self.client.delete_in_background(&self.path, self.token));
         }
     }
-    Ok(())
-}
-
-/// Whether the znode that `token` created is there, after all that was sent before.
-async fn is_there(client: &Client, path: &str, token: Zxid) -> Result<bool, Error> {
-    let exists = || {
-        let sync = client.sync(path);
-        let exists = client.exists(path);
-        async move {
-            sync.await?;
-            exists.await
-        }
-    };
-    let stat = patient(client, exists).await?;
-    Ok(stat.is_some_and(|stat| stat.czxid == token))
-}
-
-/// Whether nobody knows what came of a request, or nothing did.
-fn is_lost(answer: &Result<(), Error>) -> bool {
-    matches!(
-        answer,
-        Err(Error::ConnectionLoss { .. } | Error::OutcomeUnknown { .. })
-    )
 }
 
 /// Asks the holder of a lock or lease to give it up. It does so if it listens, with

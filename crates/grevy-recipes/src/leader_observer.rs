@@ -3,7 +3,10 @@
 //! 1. List the candidates. The one with the smallest number leads.
 //! 2. Read its identifier, with a watch on it. Later candidates have greater numbers, so the
 //!    leader changes only when this one goes.
-//! 3. If there is no candidate, watch for one.
+//! 3. If there is no candidate, watch for one; if the office does not even exist, for that.
+//!
+//! A leader that is asked to give up ([`revoke`](crate::revoke)) stays the same leader until it
+//! does, though its znode no longer says how it calls itself.
 //!
 //! **Session loss.** What is seen is what this server knows, which may be a moment old; nothing
 //! is held. While there is no connection nothing is seen, then the present leader.
@@ -11,7 +14,8 @@
 //! **Cost.** Two reads and one watch for each change of the leader.
 
 use crate::contest::Contest;
-use crate::parents::{child, ensure};
+use crate::hold::REVOKE;
+use crate::parents::child;
 use crate::patience::patient;
 use crate::sequence::contenders;
 use grevy_client::{Client, Error, ErrorCode, OneshotWatch, Zxid};
@@ -46,7 +50,7 @@ pub struct LeaderObserver {
 /// Who leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leader {
-    /// How it calls itself.
+    /// How it calls itself; `__REVOKE__` if it was asked to give up before it was first seen.
     pub id: String,
     /// Its znode.
     pub path: String,
@@ -95,10 +99,21 @@ impl LeaderObserver {
             }
             let (leader, watch) = self.look().await?;
             self.watch = Some(watch);
+            let leader = leader.map(|leader| self.as_told_before(leader));
             if self.told.as_ref() != Some(&leader) {
                 self.told = Some(leader.clone());
                 return Ok(leader);
             }
+        }
+    }
+
+    /// The same leader, by the name that was told before, if it has only been asked to give up.
+    fn as_told_before(&self, leader: Leader) -> Leader {
+        match &self.told {
+            Some(Some(told)) if told.token == leader.token && leader.id.as_bytes() == REVOKE => {
+                told.clone()
+            }
+            _ => leader,
         }
     }
 
@@ -108,9 +123,13 @@ impl LeaderObserver {
             let list = || client.get_children_and_watch(path);
             let (names, watch) = match patient(client, list).await {
                 Ok((names, _, watch)) => (names, watch),
+                // Not created here: who only looks on may lack the right to.
                 Err(error) if error.is(ErrorCode::NoNode) => {
-                    ensure(client, path).await?;
-                    continue;
+                    let exists = || client.exists_and_watch(path);
+                    match patient(client, exists).await? {
+                        (None, watch) => return Ok((None, watch)),
+                        (Some(_), _) => continue,
+                    }
                 }
                 Err(error) => return Err(error),
             };

@@ -1,7 +1,7 @@
 //! What queues share: elements are persistent sequential znodes, taken in the order of names.
 
 use crate::parents::{child, ensure};
-use crate::patience::patient;
+use crate::patience::{look, patient};
 use grevy_client::{Client, CreateOptions, Error, ErrorCode};
 
 /// A queue whose elements' names start with `prefix`.
@@ -36,8 +36,12 @@ impl Line {
             let list = || self.client.get_children_and_watch(&self.path);
             let (names, watch) = match patient(&self.client, list).await {
                 Ok((names, _, watch)) => (names, watch),
+                // Not created here: consumers may lack the right to.
                 Err(error) if error.is(ErrorCode::NoNode) => {
-                    ensure(&self.client, &self.path).await?;
+                    let exists = || self.client.exists_and_watch(&self.path);
+                    if let (None, watch) = patient(&self.client, exists).await? {
+                        watch.changed().await?;
+                    }
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -73,18 +77,32 @@ impl Line {
 
     async fn take_first_of(&self, names: Vec<String>) -> Result<Option<Vec<u8>>, Error> {
         for name in self.in_order(names) {
-            let Some(data) = self.read(&name).await? else {
-                continue;
-            };
-            let path = child(&self.path, &name);
-            match patient(&self.client, || self.client.delete(&path, None)).await {
-                Ok(()) => return Ok(Some(data)),
-                // Somebody else took it.
-                Err(error) if error.is(ErrorCode::NoNode) => {}
-                Err(error) => return Err(error),
+            if let Some(data) = self.read(&name).await?
+                && self.delete(&name).await?
+            {
+                return Ok(Some(data));
             }
         }
         Ok(None)
+    }
+
+    /// Whether this took the element away. If the answer is lost and the element is still there,
+    /// that deletion will never happen: it is made again. If it is gone, anybody may have it.
+    async fn delete(&self, name: &str) -> Result<bool, Error> {
+        let path = child(&self.path, name);
+        loop {
+            match patient(&self.client, || self.client.delete(&path, None)).await {
+                Ok(()) => return Ok(true),
+                // Somebody else took it.
+                Err(error) if error.is(ErrorCode::NoNode) => return Ok(false),
+                Err(unknown @ Error::OutcomeUnknown { .. }) => {
+                    if look(&self.client, &path).await?.is_none() {
+                        return Err(unknown);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {

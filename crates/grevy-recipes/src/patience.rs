@@ -1,6 +1,6 @@
 //! Going on as long as the session does.
 
-use grevy_client::{Client, Error, RetryPolicy};
+use grevy_client::{Client, Error, RetryPolicy, Stat};
 use std::time::Duration;
 
 /// Does an operation again as long as it certainly did not happen and the session is not over:
@@ -23,6 +23,19 @@ where
             result => return result,
         }
     }
+}
+
+/// A znode's metadata, in a state that includes whatever this session sent before: what was sent
+/// on a lost connection and has not happened by then never will.
+pub(crate) async fn look(client: &Client, path: &str) -> Result<Option<Stat>, Error> {
+    let look = || {
+        let (sync, exists) = (client.sync(path), client.exists(path));
+        async move {
+            sync.await?;
+            exists.await
+        }
+    };
+    patient(client, look).await
 }
 
 const PAUSE: Duration = Duration::from_millis(10);

@@ -4,7 +4,7 @@
 //! As a [`Queue`](crate::Queue), with other names: `entry-`, the priority in three digits, and
 //! the number. Consumers take the smallest name, which is why a smaller priority is more urgent.
 //!
-//! **Session loss** and **cost** are those of a [`Queue`](crate::Queue).
+//! **Delivery**, **session loss** and **cost** are those of a [`Queue`](crate::Queue).
 
 use crate::line::Line;
 use grevy_client::{Client, Error};
@@ -82,11 +82,12 @@ impl PriorityQueue {
         self.0.put(&format!("entry-{:03}-", priority.0), data).await
     }
 
-    /// Takes the most urgent element, waiting for one.
+    /// Takes the most urgent element, waiting for one. At most once: dropping the future may lose
+    /// an element.
     ///
     /// # Errors
     ///
-    /// As those of [`put`](Self::put).
+    /// As those of [`Queue::take`](crate::Queue::take).
     ///
     /// ```
     /// # grevy_testing::run(async |client| {
@@ -105,11 +106,11 @@ impl PriorityQueue {
         self.0.take().await
     }
 
-    /// Takes the most urgent element, if there is one.
+    /// Takes the most urgent element, if there is one. At most once, as [`take`](Self::take).
     ///
     /// # Errors
     ///
-    /// As those of [`put`](Self::put).
+    /// As those of [`take`](Self::take).
     ///
     /// ```
     /// # grevy_testing::run(async |client| {

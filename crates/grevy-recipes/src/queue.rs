@@ -6,10 +6,17 @@
 //!    else was faster, go on with the next one.
 //! 3. If there is none, wait for the children to change, and go to 2.
 //!
-//! **Session loss.** Elements stay. An element is taken at most once: whoever is lost between
-//! taking it and handling it loses it. If the answer to a write is lost, the error says so
-//! ([`OutcomeUnknown`](grevy_client::Error::OutcomeUnknown)): the element may be in the queue or
-//! not.
+//! **Delivery.** An element is taken *at most once*. It is lost if its consumer is lost between
+//! taking it and handling it, if the future of [`Queue::take`] is dropped meanwhile, or if the
+//! answer to the deletion is lost and the element is gone: this consumer took it, or another one
+//! did, which nobody can tell. Then [`OutcomeUnknown`](grevy_client::Error::OutcomeUnknown) is
+//! the error. As long as the element is still there, the deletion is made again. So let a task of
+//! its own take elements, not a branch of `select!`; and what must be handled *at least once*
+//! needs a queue whose consumers delete an element after handling it, under a
+//! [`Lock`](crate::Lock).
+//!
+//! **Session loss.** Elements stay. If the answer to a put is lost, the error says so
+//! (`OutcomeUnknown`): the element may be in the queue or not, and is not put again.
 //!
 //! **Cost.** One write to put; two reads and a write to take. The lists grow with the queue, so
 //! it should hold some thousands of elements at most. Each put wakes everybody who waits.
@@ -64,11 +71,13 @@ impl Queue {
         self.0.put("qn-", data).await
     }
 
-    /// Takes the first element, waiting for one.
+    /// Takes the first element, waiting for one. At most once: dropping the future may lose an
+    /// element.
     ///
     /// # Errors
     ///
-    /// As those of [`put`](Self::put).
+    /// `OutcomeUnknown` if an element is gone, and this or another consumer took it; otherwise as
+    /// those of [`put`](Self::put).
     ///
     /// ```
     /// # grevy_testing::run(async |client| {
@@ -87,11 +96,11 @@ impl Queue {
         self.0.take().await
     }
 
-    /// Takes the first element, if there is one.
+    /// Takes the first element, if there is one. At most once, as [`take`](Self::take).
     ///
     /// # Errors
     ///
-    /// As those of [`put`](Self::put).
+    /// As those of [`take`](Self::take).
     ///
     /// ```
     /// # grevy_testing::run(async |client| {

@@ -4,7 +4,7 @@
 //! 1. The first acquisition acquires a [`Lock`]; others through the same handle meanwhile wait
 //!    for that.
 //! 2. Further acquisitions count.
-//! 3. When the last hold is dropped, the lock is released.
+//! 3. When the last hold is released or dropped, the lock is released.
 //!
 //! **Session loss.** As of a [`Lock`]: all holds share its token and its doubts. Once it is known
 //! to be lost, the next acquisition acquires it anew, with a greater token.
@@ -29,6 +29,8 @@ use tokio::sync::Mutex;
 /// let outer = owner.acquire().await?;
 /// let inner = owner.acquire().await?;
 /// assert_eq!(outer.token(), inner.token());
+/// inner.release().await?;
+/// outer.release().await?;
 /// # Ok(())
 /// # });
 /// ```
@@ -97,6 +99,20 @@ impl ReentrantLock {
         let hold = Arc::new(self.lock.acquire().await?);
         *held = Arc::downgrade(&hold);
         Ok(ReentrantHold(hold))
+    }
+}
+
+impl ReentrantHold {
+    /// Gives this acquisition up, and if it is the owner's last one the lock, and waits for that.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Hold::release`].
+    pub async fn release(self) -> Result<(), Error> {
+        match Arc::into_inner(self.0) {
+            Some(hold) => hold.release().await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -110,6 +110,43 @@ impl Semaphore {
         Ok(lease)
     }
 
+    /// Takes a lease if one is free and nobody waits for one. `None` also if somebody is just about
+    /// to take one.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`acquire`](Self::acquire).
+    ///
+    /// ```
+    /// # grevy_testing::run(async |client| {
+    /// use grevy_recipes::Semaphore;
+    ///
+    /// match Semaphore::new(&client, "/licenses", 3).try_acquire().await? {
+    ///     Some(lease) => lease.release().await?,
+    ///     None => println!("all three are in use"),
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn try_acquire(&self) -> Result<Option<Hold>, Error> {
+        let Some(turn) = self.lock.try_acquire().await? else {
+            return Ok(None);
+        };
+        let lease = self.leases.enter("lease-", &self.data).await?;
+        let client = &self.leases.client;
+        let (names, _) = patient(client, || client.get_children(lease.parent())).await?;
+        let is_there = names.iter().any(|other| other == name(lease.path()));
+        let lease = match is_there && names.len() <= self.limit {
+            true => Some(lease),
+            false => {
+                lease.release().await?;
+                None
+            }
+        };
+        drop(turn.release().await);
+        Ok(lease)
+    }
+
     /// The paths of the leases that are held, and of the one that is waited for if any is.
     ///
     /// # Errors

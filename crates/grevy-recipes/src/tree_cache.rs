@@ -9,6 +9,10 @@
 //! Of several changes of a znode in a row only the last may be seen. Changes of different znodes
 //! are told in the order of their events, except after a reconnect.
 //!
+//! A znode that may not be read (`NoAuth`) is left out, and named by [`TreeCache::unreadable`];
+//! what is below it is not, if its children may be listed. Servers tell of no change of such a
+//! znode's rights: it is tried again when something else happens to it, and after a reconnect.
+//!
 //! **Session loss.** While there is no connection, nothing is seen. When the session ends, so
 //! does the cache; what it holds is then what was last seen.
 //!
@@ -18,8 +22,8 @@
 use crate::node_cache::{NodeData, is_same};
 use crate::parents::child;
 use crate::patience::patient;
-use grevy_client::{AddWatchMode, Client, Error, ErrorCode, Notice, Watch};
-use std::collections::{BTreeMap, VecDeque};
+use grevy_client::{AddWatchMode, Client, Error, ErrorCode, Notice, Stat, Watch};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 /// A subtree, kept up to date by whoever calls [`next`](Self::next).
 ///
@@ -48,8 +52,11 @@ pub struct TreeCache {
     root: String,
     watch: Watch,
     nodes: BTreeMap<String, NodeData>,
+    unreadable: BTreeSet<String>,
     /// Znodes to read again, in the order of their events.
     dirty: VecDeque<String>,
+    /// The same, for looking up whether one is among them.
+    is_dirty: HashSet<String>,
     /// Whether everything has to be read again.
     is_stale: bool,
     /// Found by reading everything again, and not told yet.
@@ -63,7 +70,7 @@ pub enum Change {
     Added(String),
     /// The data of the znode at this path is new.
     Changed(String),
-    /// The znode at this path is gone; this was last seen of it.
+    /// The znode at this path is gone, or may not be read any more; this was last seen of it.
     Removed(String, NodeData),
 }
 
@@ -72,7 +79,7 @@ impl TreeCache {
     ///
     /// # Errors
     ///
-    /// If the session ends; `NoAuth`; `Unimplemented` before 3.6.
+    /// If the session ends; `Unimplemented` before 3.6.
     pub async fn start(client: &Client, path: &str) -> Result<Self, Error> {
         let add = || client.add_watch(path, AddWatchMode::PersistentRecursive);
         let watch = patient(client, add).await?;
@@ -81,11 +88,13 @@ impl TreeCache {
             root: path.to_owned(),
             watch,
             nodes: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             dirty: VecDeque::new(),
+            is_dirty: HashSet::new(),
             is_stale: false,
             changes: VecDeque::new(),
         };
-        cache.nodes = cache.read_all().await?;
+        (cache.nodes, cache.unreadable) = cache.read_all().await?;
         Ok(cache)
     }
 
@@ -97,6 +106,12 @@ impl TreeCache {
     /// All znodes as they were last seen, in the order of their paths.
     pub fn nodes(&self) -> impl Iterator<Item = (&str, &NodeData)> {
         self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// The paths of the znodes that this client may not read, or whose children it may not list.
+    /// What of them was not told is not in the cache.
+    pub fn unreadable(&self) -> impl Iterator<Item = &str> {
+        self.unreadable.iter().map(String::as_str)
     }
 
     /// The path of the subtree.
@@ -134,7 +149,8 @@ impl TreeCache {
     ///
     /// # Errors
     ///
-    /// If the session ends; `NoAuth`.
+    /// If the session ends, or somebody removes the watch with
+    /// [`Client::remove_watches`](grevy_client::Client::remove_watches) (`NoWatcher`).
     ///
     /// ```
     /// # grevy_testing::run(async |client| {
@@ -163,15 +179,22 @@ impl TreeCache {
             return Ok(Some(change));
         }
         if self.is_stale {
-            let all = self.read_all().await?;
+            let (all, unreadable) = self.read_all().await?;
             self.is_stale = false;
             // What events told of is in there, too.
             self.dirty.clear();
+            self.is_dirty.clear();
+            self.unreadable = unreadable;
             self.changes = difference(std::mem::replace(&mut self.nodes, all), &self.nodes);
         } else if let Some(path) = self.dirty.front() {
-            let node = self.read(path).await?;
+            let read = self.read(path).await?;
             if let Some(path) = self.dirty.pop_front() {
-                return Ok(self.apply(path, node));
+                self.is_dirty.remove(&path);
+                match read {
+                    Read::Unreadable => drop(self.unreadable.insert(path.clone())),
+                    Read::Missing | Read::Node(_) => drop(self.unreadable.remove(&path)),
+                }
+                return Ok(self.apply(path, read.node()));
             }
         } else {
             let notice = self.watch.next().await?;
@@ -191,7 +214,7 @@ impl TreeCache {
         match notice {
             Notice::Resumed => self.is_stale = true,
             Notice::Event(event) => {
-                if !self.dirty.contains(&event.path) {
+                if self.is_dirty.insert(event.path.clone()) {
                     self.dirty.push_back(event.path);
                 }
             }
@@ -214,16 +237,13 @@ impl TreeCache {
         }
     }
 
-    async fn read(&self, path: &str) -> Result<Option<NodeData>, Error> {
-        match patient(&self.client, || self.client.get_data(path)).await {
-            Ok((data, stat)) => Ok(Some(NodeData { data, stat })),
-            Err(error) if error.is(ErrorCode::NoNode) => Ok(None),
-            Err(error) => Err(error),
-        }
+    async fn read(&self, path: &str) -> Result<Read, Error> {
+        Read::of(patient(&self.client, || self.client.get_data(path)).await)
     }
 
-    async fn read_all(&self) -> Result<BTreeMap<String, NodeData>, Error> {
-        let mut all = BTreeMap::new();
+    /// The znodes, and the paths of those that may not be read.
+    async fn read_all(&self) -> Result<(BTreeMap<String, NodeData>, BTreeSet<String>), Error> {
+        let (mut all, mut unreadable) = (BTreeMap::new(), BTreeSet::new());
         let mut level = vec![self.root.clone()];
         while !level.is_empty() {
             // A whole level is under way at once.
@@ -237,11 +257,9 @@ impl TreeCache {
                 .collect();
             level = Vec::new();
             for (path, data, children) in reads {
-                let node = match data.await {
-                    Ok((data, stat)) => Some(NodeData { data, stat }),
-                    Err(error) if error.is(ErrorCode::NoNode) => None,
+                let read = match data.await {
                     Err(error) if error.is_safe_to_retry() => self.read(&path).await?,
-                    Err(error) => return Err(error),
+                    data => Read::of(data)?,
                 };
                 let names = match children.await {
                     Err(error) if error.is_safe_to_retry() => {
@@ -249,16 +267,45 @@ impl TreeCache {
                     }
                     children => children,
                 };
-                let names = match names {
-                    Ok((names, _)) => names,
-                    Err(error) if error.is(ErrorCode::NoNode) => Vec::new(),
+                let (names, is_listed) = match names {
+                    Ok((names, _)) => (names, true),
+                    Err(error) if error.is(ErrorCode::NoNode) => (Vec::new(), true),
+                    Err(error) if error.is(ErrorCode::NoAuth) => (Vec::new(), false),
                     Err(error) => return Err(error),
                 };
                 level.extend(names.iter().map(|name| child(&path, name)));
-                all.extend(node.map(|node| (path, node)));
+                if !is_listed || matches!(read, Read::Unreadable) {
+                    unreadable.insert(path.clone());
+                }
+                all.extend(read.node().map(|node| (path, node)));
             }
         }
-        Ok(all)
+        Ok((all, unreadable))
+    }
+}
+
+/// What comes of reading a znode.
+enum Read {
+    Node(NodeData),
+    Missing,
+    Unreadable,
+}
+
+impl Read {
+    fn of(result: Result<(Vec<u8>, Stat), Error>) -> Result<Self, Error> {
+        match result {
+            Ok((data, stat)) => Ok(Self::Node(NodeData { data, stat })),
+            Err(error) if error.is(ErrorCode::NoNode) => Ok(Self::Missing),
+            Err(error) if error.is(ErrorCode::NoAuth) => Ok(Self::Unreadable),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn node(self) -> Option<NodeData> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Missing | Self::Unreadable => None,
+        }
     }
 }
 
@@ -289,7 +336,7 @@ fn difference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use grevy_client::{Stat, Zxid};
+    use grevy_client::Zxid;
 
     fn tree(nodes: &[(&str, i64)]) -> BTreeMap<String, NodeData> {
         let node = |mzxid: i64| NodeData {

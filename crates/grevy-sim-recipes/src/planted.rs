@@ -1,7 +1,7 @@
 //! Recipes with bugs, written as one might, to see that the rules show them.
 
 use grevy_client::{
-    AddWatchMode, Client, CreateOptions, Error, ErrorCode, Notice, RetryPolicy, Watch,
+    AddWatchMode, Client, CreateOptions, Error, ErrorCode, Notice, RetryPolicy, Watch, Zxid,
 };
 use grevy_recipes::{Doubt, NodeData, Queue, TreeCache};
 use std::collections::BTreeMap;
@@ -52,7 +52,8 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.client.delete_in_background(&self.path);
+        let token = Zxid(self.token);
+        drop(self.client.delete_in_background(&self.path, token));
     }
 }
 

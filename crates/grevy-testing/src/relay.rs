@@ -1,7 +1,7 @@
 //! A network between one client and a server, which can be broken.
 
 use crate::place::{Place, connector};
-use grevy_client::Connector;
+use grevy_client::{Connector, OpCode};
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,6 +52,8 @@ struct State {
     network: Network,
     /// How often it broke all connections.
     cuts: u64,
+    /// The operation whose answer, and all later ones, will be lost.
+    mute_at: Option<OpCode>,
 }
 
 impl Relay {
@@ -63,11 +65,12 @@ impl Relay {
     pub async fn to(place: &Place) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let (state, receiver) = watch::channel(State {
+        let state = watch::Sender::new(State {
             network: Network::Whole,
             cuts: 0,
+            mute_at: None,
         });
-        tokio::spawn(accept(listener, place.address, receiver));
+        tokio::spawn(accept(listener, place.address, state.clone()));
         Self { address, state }
     }
 
@@ -84,6 +87,11 @@ impl Relay {
         });
     }
 
+    /// Loses what the server says from its answer to the next such request on.
+    pub fn mute_at(&self, op: OpCode) {
+        self.state.send_modify(|state| state.mute_at = Some(op));
+    }
+
     /// Breaks all connections; new ones come about at once.
     pub fn cut(&self) {
         self.set(Network::Down);
@@ -91,7 +99,7 @@ impl Relay {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Receiver<State>) {
+async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Sender<State>) {
     while let Ok((client, _)) = listener.accept().await {
         if state.borrow().network == Network::Down {
             continue;
@@ -111,13 +119,18 @@ async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Receive
 async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut state: watch::Receiver<State>,
+    sender: watch::Sender<State>,
     is_from_server: bool,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 << 10];
+    let mut state = sender.subscribe();
     let cuts = state.borrow_and_update().cuts;
     loop {
-        let State { network, cuts: now } = *state.borrow_and_update();
+        let State {
+            network,
+            cuts: now,
+            mute_at,
+        } = *state.borrow_and_update();
         if now != cuts {
             return Ok(());
         }
@@ -129,8 +142,20 @@ async fn pass(
             len = from.read(&mut buffer), if network != Network::Frozen => match len? {
                 0 => return Ok(()),
                 _ if network == Network::Mute && is_from_server => {}
+                len if !is_from_server && asks_for(&buffer[..len], mute_at) => {
+                    sender.send_modify(|state| {
+                        state.network = Network::Mute;
+                        state.mute_at = None;
+                    });
+                    to.write_all(&buffer[..len]).await?;
+                }
                 len => to.write_all(&buffer[..len]).await?,
             }
         }
     }
+}
+
+/// Whether a frame that comes alone is a request of this kind.
+fn asks_for(frame: &[u8], op: Option<OpCode>) -> bool {
+    op.is_some_and(|op| frame.get(8..12) == Some(&op.wire().to_be_bytes()))
 }

@@ -111,6 +111,10 @@ impl CreateOptions {
         }
     }
 
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        self.mode.is_ephemeral()
+    }
+
     pub(crate) fn op(&self) -> OpCode {
         match self.mode {
             CreateMode::Container => OpCode::CreateContainer,

@@ -4,11 +4,13 @@ mod create;
 mod ensemble;
 mod read;
 mod watches;
+mod weak;
 mod write;
 
 pub use create::{CreateOptions, Created};
 pub use ensemble::Identity;
 pub use watches::AddWatchMode;
+pub(crate) use weak::WeakClient;
 
 use crate::address::AddressError;
 use crate::answer::{Answer, Outcome, finish};

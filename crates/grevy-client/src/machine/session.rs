@@ -318,7 +318,11 @@ impl<T> Session<T> {
     pub(super) fn end(&mut self, state: SessionState, failure: &Failure) {
         self.tell_state(state);
         for (_, request, token) in std::mem::take(&mut self.in_flight) {
-            self.fail(request, token, failure.clone());
+            let failure = match request.is_write() {
+                true => Failure::OutcomeUnknown(Arc::from(format!("{state} before its answer"))),
+                false => failure.clone(),
+            };
+            self.fail(request, token, failure);
         }
         for (request, token) in std::mem::take(&mut self.waiting) {
             self.fail(request, Some(token), failure.clone());

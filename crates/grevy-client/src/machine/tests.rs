@@ -456,6 +456,27 @@ fn a_refused_identity_ends_the_session() {
 }
 
 #[test]
+fn a_write_that_was_sent_before_a_refused_identity_may_have_happened() {
+    let mut driver = Driver::connected();
+    driver.request(OpCode::SetData, 1);
+    driver.request(OpCode::GetData, 2);
+    driver.reply(Xid::AUTH.0, 0, ErrorCode::AuthFailed.wire());
+    let actions = driver.actions();
+    assert!(
+        matches!(
+            &actions[..],
+            [
+                Action::State(SessionState::AuthFailed),
+                Action::Reply(1, Err(Failure::OutcomeUnknown(_))),
+                Action::Reply(2, Err(Failure::AuthFailed)),
+                Action::Disconnect,
+            ]
+        ),
+        "{actions:?}"
+    );
+}
+
+#[test]
 fn closing_comes_after_what_was_asked_before() {
     let mut driver = Driver::connected();
     driver.request(OpCode::SetData, 1);

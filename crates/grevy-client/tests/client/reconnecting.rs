@@ -1,10 +1,12 @@
 //! Broken networks, lost answers, ended sessions.
 
 use grevy_client::{
-    AddWatchMode, CreateOptions, Error, EventType, Notice, RetryPolicy, SessionState,
+    Acl, AddWatchMode, CreateOptions, Error, EventType, Id, Notice, OpCode, RetryPolicy,
+    SessionState, perms,
 };
 use grevy_testing::{Network, Place, Relay};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 #[tokio::test]
 async fn a_session_survives_its_connection() {
@@ -98,7 +100,7 @@ async fn a_protected_create_finds_its_znode_again() {
         .await
         .unwrap();
     let (_, _, created) = other.get_children_and_watch("/q").await.unwrap();
-    relay.set(Network::Mute);
+    relay.mute_at(OpCode::Create2);
     let options = CreateOptions::ephemeral().sequential();
     let policy = RetryPolicy::default();
     let creating = client.create_protected("/q/n-", b"x", &options, &policy);
@@ -145,6 +147,108 @@ async fn a_protected_create_that_nobody_waits_for_leaves_nothing() {
     let second = children.next().await.unwrap();
     assert!(matches!(second, Notice::Event(event) if event.kind == EventType::NodeDeleted));
     assert_eq!(client.state(), SessionState::Connected);
+}
+
+#[tokio::test]
+async fn a_protected_create_that_cannot_be_looked_for_stays_unknown_and_is_undone_later() {
+    let place = Place::new("unlisted");
+    let relay = Relay::to(&place).await;
+    let client = relay.connector().connect().await.unwrap();
+    let owner = place.connector().auth("digest", b"owner:secret");
+    let other = owner.connect().await.unwrap();
+    // Everybody may create, only the owner may look.
+    let create = Acl {
+        perms: perms::CREATE | perms::DELETE,
+        ..Acl::OPEN
+    };
+    let all = Acl {
+        perms: perms::ALL,
+        id: Id::new("auth", ""),
+    };
+    let parent = CreateOptions::persistent().with_acl(vec![create, all]);
+    other.create("/q", b"", &parent).await.unwrap();
+    let count = async || other.exists("/q").await.unwrap().unwrap().num_children;
+    relay.set(Network::Mute);
+    let options = CreateOptions::persistent().sequential();
+    let policy = RetryPolicy::default();
+    let creating = client.create_protected("/q/n-", b"", &options, &policy);
+    let breaking = async {
+        while count().await == 0 {}
+        relay.cut();
+    };
+    let (created, ()) = tokio::join!(creating, breaking);
+    let error = created.unwrap_err();
+    assert!(
+        matches!(&error, Error::OutcomeUnknown { reason, .. } if reason.contains("NoAuth")),
+        "{error}"
+    );
+    other.set_acl("/q", &[Acl::OPEN], None).await.unwrap();
+    while count().await > 0 {}
+}
+
+#[tokio::test]
+async fn what_goes_on_in_the_background_does_not_keep_a_session() {
+    let place = Place::new("background");
+    let relay = Relay::to(&place).await;
+    // Every task has a sender, and so has the client.
+    let (alive, mut end) = mpsc::channel::<()>(1);
+    let connector = relay.connector().spawner(move |task| {
+        let alive = alive.clone();
+        drop(tokio::spawn(async move {
+            task.await;
+            drop(alive);
+        }));
+    });
+    let client = connector.connect().await.unwrap();
+    let options = CreateOptions::ephemeral();
+    let created = client.create("/e", b"", &options).await.unwrap();
+    relay.set(Network::Down);
+    client.state_other_than(SessionState::Connected).await;
+    let policy = RetryPolicy {
+        attempts: u32::MAX,
+        ..RetryPolicy::default()
+    };
+    let deletion = client.delete_in_background("/e", created.stat.czxid);
+    let error = deletion.await.unwrap_err();
+    assert!(matches!(error, Error::ConnectionLoss { .. }), "{error}");
+    tokio::select! {
+        biased;
+        created = client.create_protected("/n-", b"", &options, &policy) => {
+            panic!("there is no server: {created:?}")
+        }
+        stat = client.exists("/e") => assert!(stat.is_err()),
+    }
+    drop(client);
+    assert_eq!(end.recv().await, None);
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_made_again_spares_what_came_later() {
+    let place = Place::new("spared");
+    let relay = Relay::to(&place).await;
+    let (sender, mut ended) = mpsc::unbounded_channel();
+    let connector = relay.connector().spawner(move |task| {
+        let sender = sender.clone();
+        drop(tokio::spawn(async move {
+            task.await;
+            let _ = sender.send(());
+        }));
+    });
+    let client = connector.connect().await.unwrap();
+    let other = place.client().await;
+    let options = CreateOptions::ephemeral();
+    let created = client.create("/e", b"", &options).await.unwrap();
+    let (_, _, gone) = other.get_data_and_watch("/e").await.unwrap();
+    relay.set(Network::Mute);
+    let deletion = client.delete_in_background("/e", created.stat.czxid);
+    gone.changed().await.unwrap();
+    other.create("/e", b"", &options).await.unwrap();
+    relay.cut();
+    let error = deletion.await.unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error}");
+    // The deletion, since the session goes on.
+    ended.recv().await.unwrap();
+    assert!(other.exists("/e").await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Barriers of both kinds.
 
 use crate::victim::{Fate, Victim};
+use grevy_client::OpCode;
 use grevy_recipes::{Barrier, DoubleBarrier};
-use grevy_testing::Place;
+use grevy_testing::{Place, Relay};
 
 #[tokio::test]
 async fn a_barrier_stands_until_it_is_lifted() {
@@ -20,6 +21,26 @@ async fn a_barrier_stands_until_it_is_lifted() {
     assert!(other.lift().await.unwrap());
     assert!(!other.lift().await.unwrap());
     waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_barrier_that_somebody_else_raised_again_is_not_lifted() {
+    let place = Place::new("barrier-lost");
+    let relay = Relay::to(&place).await;
+    let client = relay.connector().connect().await.unwrap();
+    let other = place.client().await;
+    let theirs = Barrier::new(&other, "/barrier");
+    theirs.raise().await.unwrap();
+    relay.mute_at(OpCode::Delete);
+    let breaking = async {
+        theirs.wait().await.unwrap();
+        theirs.raise().await.unwrap();
+        relay.cut();
+    };
+    let ours = Barrier::new(&client, "/barrier");
+    let (lifted, ()) = tokio::join!(ours.lift(), breaking);
+    assert!(lifted.unwrap());
+    assert!(other.exists("/barrier").await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Views that follow znodes, through reconnects.
 
 use crate::victim::{Fate, Victim};
-use grevy_client::{Client, CreateOptions, SessionState, Transaction};
+use grevy_client::{
+    Acl, Client, CreateOptions, ErrorCode, SessionState, Transaction, WatcherType, perms,
+};
 use grevy_recipes::{Change, Config, ConfigError, NodeCache, TreeCache};
 use grevy_testing::{Network, Place, Relay};
 
@@ -121,6 +123,39 @@ async fn a_configuration_is_never_a_bad_one() {
     victim.meet(Fate::Expired, &place).await;
     assert!(config.changed().await.unwrap_err().ends_session());
     assert_eq!(*config.get(), (5, 6));
+}
+
+#[tokio::test]
+async fn a_znode_that_may_not_be_read_is_left_out_and_named() {
+    let place = Place::new("tree-unreadable");
+    let client = place.client().await;
+    let other = place.client().await;
+    let secret = Acl {
+        perms: perms::ALL & !perms::READ,
+        ..Acl::OPEN
+    };
+    let hidden = CreateOptions::persistent().with_acl(vec![secret]);
+    create(&other, "/app", b"").await;
+    create(&other, "/app/low", b"1").await;
+    create(&other, "/app/high", b"2").await;
+    other.create("/app/key", b"", &hidden).await.unwrap();
+    let tree = TreeCache::start(&client, "/app").await.unwrap();
+    assert_eq!(tree.unreadable().collect::<Vec<_>>(), ["/app/key"]);
+    assert_eq!(tree.nodes().count(), 3);
+    let mut config = Config::start(&client, "/app", limits).await.unwrap();
+    // One that comes later does not end it either.
+    other.create("/app/token", b"", &hidden).await.unwrap();
+    other.set_data("/app/high", b"3", None).await.unwrap();
+    assert_eq!(*config.changed().await.unwrap(), (1, 3));
+    assert_eq!(config.ended(), None);
+    // What does end it is told.
+    client
+        .remove_watches("/app", WatcherType::Any)
+        .await
+        .unwrap();
+    let error = config.changed().await.unwrap_err();
+    assert!(error.is(ErrorCode::NoWatcher), "{error}");
+    assert_eq!(config.ended(), Some(error));
 }
 
 #[tokio::test]

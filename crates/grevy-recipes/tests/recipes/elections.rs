@@ -1,7 +1,7 @@
 //! Offices and work in turn.
 
 use crate::victim::{Fate, Victim};
-use grevy_recipes::{Doubt, Layout, LeaderLatch, LeaderObserver, LeaderSelector};
+use grevy_recipes::{Doubt, Layout, LeaderLatch, LeaderObserver, LeaderSelector, revoke};
 use grevy_testing::{Network, Place};
 use std::future::pending;
 use tokio::sync::mpsc;
@@ -66,6 +66,28 @@ async fn work_is_dropped_when_its_leader_is_cut_off() {
     assert!(leading.await.unwrap().unwrap_err().ends_session());
     let next = other.lead(|token| async move { token }).await.unwrap();
     assert!(next > token);
+}
+
+#[tokio::test]
+async fn an_observer_creates_nothing_and_tells_no_leader_twice() {
+    let place = Place::new("observer");
+    let client = place.client().await;
+    let mut observer = LeaderObserver::new(&client, "/office");
+    assert_eq!(observer.next().await.unwrap(), None);
+    assert_eq!(client.exists("/office").await.unwrap(), None);
+    let latch = |id| LeaderLatch::new(&client, "/office", id);
+    let old = latch("old").lead().await.unwrap();
+    assert_eq!(observer.next().await.unwrap().unwrap().id, "old");
+    revoke(&client, old.path()).await.unwrap();
+    old.revoked().await.unwrap();
+    old.release().await.unwrap();
+    let new = latch("new").lead().await.unwrap();
+    // Whether it saw that nobody led in between is up to chance.
+    let mut seen = observer.next().await.unwrap();
+    if seen.is_none() {
+        seen = observer.next().await.unwrap();
+    }
+    assert_eq!(seen.unwrap().token, new.token());
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Locks, read-write locks and semaphores.
 
 use crate::victim::{Fate, Victim};
-use grevy_client::{Client, Error, Zxid};
+use grevy_client::{Client, Connector, Error, SessionState, WatcherType, Zxid};
 use grevy_recipes::{Doubt, Hold, Layout, Lock, ReadWriteLock, ReentrantLock, Semaphore, revoke};
-use grevy_testing::{Network, Place, Relay};
+use grevy_testing::{Network, Place, Relay, read_only_server};
 use std::time::Duration;
 
 /// Waits until so many contend, without their help.
@@ -122,6 +122,45 @@ async fn a_lock_outlives_a_short_disconnection() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_cut_off_makes_nothing_certain() {
+    let place = Place::new("lock-read-only");
+    let relay = Relay::to(&place).await;
+    let servers = format!("{},{}", read_only_server().await, relay.address);
+    let connector = Connector::new(&servers)
+        .unwrap()
+        .pauses(Duration::from_millis(10), Duration::from_millis(50))
+        .can_be_read_only(true);
+    let client = connector.connect().await.unwrap();
+    let until = async |expected| {
+        let mut state = client.state();
+        while state != expected {
+            state = client.state_other_than(state).await;
+        }
+    };
+    until(SessionState::Connected).await;
+    let held = Lock::new(&client, "/lock").acquire().await.unwrap();
+    relay.set(Network::Down);
+    until(SessionState::ConnectedReadOnly).await;
+    assert_eq!(held.doubtful().await, Doubt::Disconnected);
+    let mending = async { relay.set(Network::Whole) };
+    let (is_held, ()) = tokio::join!(held.verify(), mending);
+    assert!(is_held.unwrap());
+    // A watch that somebody removed does not end the session.
+    let doubting = async {
+        let other = place.client().await;
+        while client
+            .remove_watches(held.path(), WatcherType::Any)
+            .await
+            .is_err()
+        {}
+        other.delete(held.path(), None).await.unwrap();
+    };
+    until(SessionState::Connected).await;
+    let (doubt, ()) = tokio::join!(held.doubtful(), doubting);
+    assert_eq!(doubt, Doubt::Deleted);
+}
+
+#[tokio::test]
 async fn who_stops_waiting_leaves_nothing_behind() {
     let place = Place::new("lock-cancelled");
     let client = place.client().await;
@@ -142,10 +181,10 @@ async fn an_owner_may_acquire_its_lock_again() {
     let outer = owner.acquire().await.unwrap();
     let inner = owner.clone().acquire().await.unwrap();
     assert_eq!(outer.path(), inner.path());
-    drop(outer);
+    outer.release().await.unwrap();
     assert!(stranger.try_acquire().await.unwrap().is_none());
-    drop(inner);
-    let held = stranger.acquire().await.unwrap();
+    inner.release().await.unwrap();
+    let held = stranger.try_acquire().await.unwrap().unwrap();
     held.release().await.unwrap();
     // If the znode is lost, the next acquisition makes another one.
     let old = owner.acquire().await.unwrap();
@@ -208,6 +247,8 @@ async fn no_more_leases_are_granted_than_there_are() {
     let victim = Victim::new(&place).await;
     let second = semaphore(&victim.client).acquire().await.unwrap();
     assert_eq!(pool.leases().await.unwrap(), [first.path(), second.path()]);
+    assert!(pool.try_acquire().await.unwrap().is_none());
+    assert_eq!(pool.leases().await.unwrap(), [first.path(), second.path()]);
     let limit = Duration::from_millis(50);
     assert!(tokio::time::timeout(limit, pool.acquire()).await.is_err());
     // A lease that is lost is free again.
@@ -222,6 +263,8 @@ async fn no_more_leases_are_granted_than_there_are() {
     asked.unwrap();
     revoked.unwrap();
     first.release().await.unwrap();
+    let fourth = pool.try_acquire().await.unwrap().unwrap();
+    fourth.release().await.unwrap();
     drop(pool.acquire().await.unwrap());
     let error = revoke(&client, &path).await.unwrap_err();
     assert!(error.is(grevy_client::ErrorCode::NoNode), "{error}");

@@ -1,8 +1,9 @@
 //! Groups and services.
 
 use crate::victim::{Fate, Victim};
+use grevy_client::OpCode;
 use grevy_recipes::{Change, Discovery, Group, Instance};
-use grevy_testing::Place;
+use grevy_testing::{Place, Relay};
 
 #[tokio::test]
 async fn members_are_known_while_their_sessions_last() {
@@ -31,6 +32,42 @@ async fn members_are_known_while_their_sessions_last() {
         victim.recover().await;
         assert!(old.set_data(b"").await.unwrap_err().ends_session());
     }
+}
+
+#[tokio::test]
+async fn a_member_is_made_and_told_of_once_though_answers_are_lost() {
+    let place = Place::new("group-lost");
+    let relay = Relay::to(&place).await;
+    let client = relay.connector().connect().await.unwrap();
+    let other = place.client().await;
+    let group = Group::new(&client, "/group");
+    group
+        .join("first", b"")
+        .await
+        .unwrap()
+        .leave()
+        .await
+        .unwrap();
+    let path = "/group/a";
+    let (_, joined) = other.exists_and_watch(path).await.unwrap();
+    relay.mute_at(OpCode::Create2);
+    let breaking = async {
+        joined.changed().await.unwrap();
+        relay.cut();
+    };
+    let (member, ()) = tokio::join!(group.join("a", b"1"), breaking);
+    let member = member.unwrap();
+    let (_, stat, changed) = other.get_data_and_watch(path).await.unwrap();
+    assert_eq!(member.token(), stat.czxid);
+    relay.mute_at(OpCode::SetData);
+    let breaking = async {
+        changed.changed().await.unwrap();
+        relay.cut();
+    };
+    let (set, ()) = tokio::join!(member.set_data(b"2"), breaking);
+    set.unwrap();
+    let (data, stat) = other.get_data(path).await.unwrap();
+    assert_eq!((&data[..], stat.version), (&b"2"[..], 1));
 }
 
 #[tokio::test]

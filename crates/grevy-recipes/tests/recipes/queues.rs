@@ -1,6 +1,6 @@
 //! Queues with and without priorities.
 
-use grevy_client::Error;
+use grevy_client::{Error, OpCode, WatcherType};
 use grevy_recipes::{Priority, PriorityQueue, Queue};
 use grevy_testing::{Network, Place, Relay};
 use std::collections::BTreeSet;
@@ -62,6 +62,43 @@ async fn urgent_elements_come_first() {
         assert_eq!(queue.take().await.unwrap(), expected.as_bytes());
     }
     assert_eq!(queue.try_take().await.unwrap(), Some(b"e".to_vec()));
+}
+
+#[tokio::test]
+async fn who_waits_for_the_first_element_creates_nothing() {
+    let place = Place::new("queue-missing");
+    let client = place.client().await;
+    let queue = Queue::new(&client, "/queue");
+    let waiting = queue.clone();
+    let waiting = tokio::spawn(async move { waiting.take().await });
+    while !client
+        .check_watches("/queue", WatcherType::Any)
+        .await
+        .unwrap()
+    {}
+    assert_eq!(client.exists("/queue").await.unwrap(), None);
+    queue.put(b"1").await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap(), b"1");
+}
+
+#[tokio::test]
+async fn an_element_is_taken_at_most_once() {
+    let place = Place::new("queue-taken");
+    let relay = Relay::to(&place).await;
+    let client = relay.connector().connect().await.unwrap();
+    let queue = Queue::new(&client, "/queue");
+    queue.put(b"1").await.unwrap();
+    let other = place.client().await;
+    let (_, _, changed) = other.get_children_and_watch("/queue").await.unwrap();
+    relay.mute_at(OpCode::Delete);
+    let breaking = async {
+        changed.changed().await.unwrap();
+        relay.cut();
+    };
+    let (taken, ()) = tokio::join!(queue.take(), breaking);
+    let error = taken.unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error}");
+    assert_eq!(queue.try_take().await.unwrap(), None);
 }
 
 #[tokio::test]
