@@ -665,7 +665,7 @@ impl Peer {
             self.look(now, text);
             self.succeed(now, successor);
         }
-        self.send_away_unless_candidate();
+        self.send_away_late();
         self.refresh_vote();
         self.begin_relay(now);
     }

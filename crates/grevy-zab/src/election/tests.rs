@@ -416,20 +416,20 @@ fn whoever_comes_to_look_later_is_told_again_at_once() {
 }
 
 #[test]
-fn electors_wait_for_whom_they_may() {
+fn who_follows_since_a_round_that_is_over_is_known() {
     for (steps, expected) in [
-        (&[] as &[_], true),
-        (&[(Following, "1.5.1@1")], true),
-        (&[(Following, "1.5.1@0")], false),
-        (&[(Following, "1.5.1@0"), (Looking, "1.5.1@1")], true),
-        (&[(Looking, "1.5.2@1")], false),
-        (&[(Following, "1.5.3@0")], true),
+        (&[] as &[_], false),
+        (&[(Following, "1.5.1@1")], false),
+        (&[(Following, "1.5.1@0")], true),
+        (&[(Following, "1.5.1@0"), (Looking, "1.5.1@1")], false),
+        (&[(Following, "1.5.3@0")], false),
     ] {
         let mut election = start(5, Standing::Normal);
         for (state, text) in steps {
             election.handle_notification(at(0), ServerId(2), &said(*state, text));
         }
-        assert_eq!(election.may_lead(), expected, "{steps:?}");
+        let known = election.is_followed_in_vain(ServerId(2));
+        assert_eq!(known, expected, "{steps:?}");
     }
 }
 
