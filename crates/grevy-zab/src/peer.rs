@@ -101,6 +101,7 @@ pub struct Peer {
     /// What this server tells others while it does not look for a leader.
     vote: Vote,
     standing: Standing,
+    /// What others said since this server looked for a leader last.
     heard: Heard,
     /// Whether the election connection to a server is up, as far as that is known.
     connected: BTreeMap<ServerId, bool>,
