@@ -114,13 +114,12 @@ impl Election {
         &self.proposal
     }
 
-    /// Whether those that have elected this server may wait for it to lead: it votes for itself,
-    /// and nobody says that it follows it since a round that is over.
-    pub fn may_lead(&self) -> bool {
-        let me = self.candidate.id;
-        let is_late = |vote: &Vote| vote.leader == me && vote.round < self.round();
-        let mut established = self.established.values();
-        self.proposal.leader == me && !established.any(|record| is_late(&record.vote))
+    /// Whether `server` says that it follows this server since a round that is over here.
+    pub fn is_followed_in_vain(&self, server: ServerId) -> bool {
+        let record = self.established.get(&server);
+        record.is_some_and(|record| {
+            record.vote.leader == self.candidate.id && record.vote.round < self.round()
+        })
     }
 
     /// Whether this server may vote. Once it abstains, it must in all later elections too,

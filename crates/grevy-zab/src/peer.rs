@@ -103,6 +103,7 @@ pub struct Peer {
     /// What this server tells others while it does not look for a leader.
     vote: Vote,
     standing: Standing,
+    /// What others said since this server looked for a leader last.
     heard: Heard,
     /// Whether the election connection to a server is up, as far as that is known.
     connected: BTreeMap<ServerId, bool>,
@@ -674,7 +675,7 @@ impl Peer {
             self.look(now, text);
             self.succeed(now, successor);
         }
-        self.send_away_unless_candidate();
+        self.send_away_late();
         self.refresh_vote();
         self.begin_relay(now);
     }

@@ -1,5 +1,7 @@
 //! One election at one server, told what the others say.
 
+mod one_by_one;
+
 use super::*;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -361,76 +363,6 @@ fn followers_of_this_server_in_this_round_make_it_lead() {
             (Says(2, Following, "1.5.1@1"), &["=1.5.1@1 by 1,2"]),
         ],
     );
-}
-
-#[test]
-fn whoever_has_been_elected_leads_though_it_has_heard_a_better_vote_since() {
-    check(
-        start(5, Standing::Normal),
-        &[
-            (
-                Says(4, Looking, "1.5.4@1"),
-                &[">2 1.5.4@1", ">3 1.5.4@1", ">4 1.5.4@1", ">5 1.5.4@1"],
-            ),
-            (Says(2, Following, "1.5.1@1"), &[]),
-            (Says(3, Following, "1.5.1@1"), &["=1.5.1@1 by 1,2,3"]),
-        ],
-    );
-}
-
-#[test]
-fn an_elector_goes_back_to_whom_it_has_elected() {
-    let steps = |follows: &'static str| {
-        [
-            (
-                Says(4, Looking, "1.5.4@1"),
-                &[">2 1.5.4@1", ">3 1.5.4@1", ">4 1.5.4@1", ">5 1.5.4@1"] as &[&str],
-            ),
-            (Says(3, Following, follows), &[]),
-        ]
-    };
-    let [first, second] = steps("1.5.2@1");
-    let back = (Says(2, Leading, "1.5.2@1"), &["=1.5.2@1 by 1,2,3"] as &[_]);
-    check(start(5, Standing::Normal), &[first, second, back]);
-    // Nobody votes for less than it has.
-    let [first, second] = steps("1.4.2@1");
-    let back = (Says(2, Leading, "1.4.2@1"), &[] as &[_]);
-    check(start(5, Standing::Normal), &[first, second, back]);
-}
-
-#[test]
-fn whoever_comes_to_look_later_is_told_again_at_once() {
-    check(
-        start(5, Standing::Normal),
-        &[
-            (Says(2, Following, "1.4.5@7"), &[]),
-            (Says(2, Looking, "1.4.2@1"), &[">2 1.5.1@1"]),
-            (Says(2, Looking, "1.4.2@1"), &[]),
-            // Also in a round that is over, and at once again.
-            (Says(3, Looking, "1.4.3@0"), &[">3 1.5.1@1"]),
-            (Says(3, Following, "1.4.5@7"), &[]),
-            (Says(3, Looking, "1.4.3@0"), &[">3 1.5.1@1"]),
-            (Says(3, Looking, "1.4.3@0"), &[]),
-        ],
-    );
-}
-
-#[test]
-fn electors_wait_for_whom_they_may() {
-    for (steps, expected) in [
-        (&[] as &[_], true),
-        (&[(Following, "1.5.1@1")], true),
-        (&[(Following, "1.5.1@0")], false),
-        (&[(Following, "1.5.1@0"), (Looking, "1.5.1@1")], true),
-        (&[(Looking, "1.5.2@1")], false),
-        (&[(Following, "1.5.3@0")], true),
-    ] {
-        let mut election = start(5, Standing::Normal);
-        for (state, text) in steps {
-            election.handle_notification(at(0), ServerId(2), &said(*state, text));
-        }
-        assert_eq!(election.may_lead(), expected, "{steps:?}");
-    }
 }
 
 #[test]

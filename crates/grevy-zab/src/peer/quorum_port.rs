@@ -21,7 +21,7 @@ impl Peer {
                 let timeout = self.common.timing.init;
                 self.common.output(Output::LinkTimeout { link, timeout });
                 self.parked.insert(link, None);
-                self.send_away_unless_candidate();
+                self.send_away_late();
             }
         }
     }
@@ -33,14 +33,29 @@ impl Peer {
         }
     }
 
-    /// Whoever has elected this server in vain had better look again at once: together with it
-    /// the others may be a quorum, and without it none.
-    pub(super) fn send_away_unless_candidate(&mut self) {
-        if let Role::Looking(election) = &self.role
-            && !election.may_lead()
-        {
-            self.send_away("this server has not been elected");
-        }
+    /// Whoever has elected this server, while that votes for another one or is in a later round,
+    /// had better look again at once: together with it the others may be a quorum, and without it
+    /// none.
+    pub(super) fn send_away_late(&mut self) {
+        let Role::Looking(election) = &self.role else {
+            return;
+        };
+        let votes_for_itself = election.proposal().leader == self.common.me;
+        let waits = |first: &Option<Packet>| match first {
+            Some(Packet::LearnerInfo(info)) => {
+                let follows = |server| election.is_followed_in_vain(server);
+                !info.server.is_some_and(follows)
+            }
+            _ => true,
+        };
+        let common = &mut self.common;
+        self.parked.retain(|link, first| {
+            let stays = votes_for_itself && waits(first);
+            if !stays {
+                common.hang_up(*link, "this server has not been elected");
+            }
+            stays
+        });
     }
 
     /// The connection that [`Output::Dial`] asked for is there.
