@@ -244,14 +244,19 @@ impl Leader {
         if membership.keeps(common.members.committed(), common.me) {
             return common.me;
         }
-        membership
-            .quorum
-            .voters()
-            .iter()
-            .copied()
+        self.successor_in(common, membership).unwrap_or(common.me)
+    }
+
+    /// Another voter of a configuration, one with the longest history.
+    pub(super) fn successor_in(
+        &self,
+        common: &Common,
+        membership: &Membership,
+    ) -> Option<ServerId> {
+        let voters = membership.quorum.voters().iter().copied();
+        voters
             .filter(|server| *server != common.me)
             .max_by_key(|server| self.acked.get(server).copied())
-            .unwrap_or(common.me)
     }
 
     /// Up to where quorums of all configurations concerned have acknowledged.

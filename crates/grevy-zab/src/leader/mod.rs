@@ -435,6 +435,11 @@ impl Leader {
             }
         }
         self.synchronise_accepted(common, now);
+        // What a former leader had proposed may leave this one without a vote.
+        let committed = common.members.committed();
+        if !committed.is_voter(common.me) {
+            self.successor = self.successor_in(common, committed);
+        }
     }
 
     /// What has to happen now.

@@ -1,6 +1,8 @@
+use crate::membership::Membership;
 use crate::output::{LinkId, Output};
 use crate::testing::{at, elect, elected, follower, introduce_from, outputs, save};
 use crate::time::Time;
+use alloc::format;
 use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, Zxid};
 
@@ -85,4 +87,25 @@ fn with_proposals(count: u32) -> crate::Peer {
     peer.link_lost(Time(0), link);
     elect(&mut peer, 2);
     peer
+}
+
+/// What a former leader had proposed may be that this server is to observe.
+#[test]
+fn who_has_no_vote_in_what_it_has_taken_over_gives_way() {
+    for (role, gives_way) in [("participant", false), ("observer", true)] {
+        let mut peer = elected(at(1, 3), at(1, 7));
+        let text = format!("server.1=a:1:2\nserver.2=b:1:2:{role}\nversion=100000007");
+        let membership = Membership::parse(&text).unwrap();
+        peer.configuration_proposed(Time(0), membership.into());
+        let mut peer = leader(peer);
+        outputs(&mut peer);
+        peer.handle_packet(Time(0), LinkId(1), Packet::Ack(at(9, 0)));
+        let outputs = outputs(&mut peer);
+        let serves = Output::Send {
+            link: LinkId(1),
+            packet: Packet::UpToDate,
+        };
+        assert!(outputs.contains(&serves));
+        assert_eq!(peer.leads(), !gives_way);
+    }
 }
