@@ -652,10 +652,10 @@ impl Server {
         }
     }
 
-    /// Faults of the disk that were arranged do not come.
+    /// Faults of the disk that were arranged do not come. A pause lasts as long as it was to: what
+    /// the server was to do meanwhile waits for its end, and nothing may come before that.
     pub fn heal(&mut self) {
         self.crash_at = None;
-        self.paused_until = None;
         self.clock.stopped_at = None;
         self.disk.heal();
     }
