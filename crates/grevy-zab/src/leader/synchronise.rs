@@ -12,6 +12,7 @@ use crate::common::Common;
 use crate::history::Entry;
 use crate::output::{LinkId, Output};
 use crate::time::Time;
+use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use grevy_proto::Zxid;
@@ -45,6 +46,14 @@ impl Leader {
         if plan == Plan::Snapshot && takes_back {
             // It is brought up to date once the leader is established. Until then it cannot help
             // to establish it.
+            let server = self.links.get(&link).and_then(|learner| learner.server);
+            common.warn(format!(
+                "server {} has transactions up to {last}, which are no part of this server's \
+                 history, and gives none of them up before others have accepted this leader; if \
+                 the data of this server is another ensemble's, stop it and empty its data \
+                 directory",
+                server.map_or(-1, |server| server.0)
+            ));
             return;
         }
         let transfer = match plan {
