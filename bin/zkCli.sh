@@ -9,4 +9,10 @@ else
   . "$ZOOBINDIR/zkEnv.sh"
 fi
 
-exec "$GREVY" zkcli "$@"
+"$GREVY" zkcli "$@"
+status=$?
+# ZooKeeper's script tells a request that failed from nothing else.
+case $status in
+  [3-8]) exit 1 ;;
+  *) exit "$status" ;;
+esac

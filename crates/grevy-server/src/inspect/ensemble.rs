@@ -46,6 +46,8 @@ pub struct EnsembleReport {
     pub why: String,
     /// All who are connected to this leader, or the observers of this follower.
     pub learners: Vec<LearnerView>,
+    /// Whether there may be any.
+    pub serves_observers: bool,
     /// What it knows as a leader.
     pub leader: Option<LeaderReport>,
 }
@@ -162,6 +164,7 @@ pub fn report(shared: &Shared) -> Option<EnsembleReport> {
             in_part_ms: millis(since.in_part),
             why: since.why,
             learners: learners(shared, peer, now),
+            serves_observers: peer.serves_observers(),
             leader,
         })
     })

@@ -5,7 +5,7 @@ use super::process;
 use super::reading::Value;
 use crate::inspect::ensemble;
 use crate::shared::Shared;
-use grevy_node::{Part, Watches};
+use grevy_node::Watches;
 use grevy_tree::{Quota, QuotaLimits, QuotaUsage, Tree};
 use std::collections::BTreeMap;
 
@@ -110,7 +110,7 @@ pub const GAUGE_SETS: &[Info] = &[
 ];
 
 /// The gauges of a member of an ensemble, likewise; the second is a
-/// leader's and a follower's, those behind it a leader's alone.
+/// leader's, and a follower's that serves observers; those behind it are a leader's alone.
 /// Source: `QuorumZooKeeperServer.registerMetrics`, `LeaderZooKeeperServer.registerMetrics`.
 pub const ENSEMBLE_GAUGES: &[Info] = &[
     gauge("quorum_size", "Voters in the ensemble."),
@@ -146,7 +146,7 @@ fn of_ensemble(shared: &Shared) -> Vec<(&'static Info, Value)> {
         return Vec::new();
     };
     let mut values = vec![integer(report.quorum_size)];
-    if !matches!(report.part, Part::Observing { .. }) {
+    if report.serves_observers {
         values.push(integer(report.synced_observers()));
     }
     if let Some(leader) = &report.leader {

@@ -157,6 +157,11 @@ impl Peer {
         serving.map_or(Vec::new(), |serving| serving.report_learners().collect())
     }
 
+    /// Whether observers may be connected to it: it leads, or follows and serves them.
+    pub fn serves_observers(&self) -> bool {
+        matches!(self.role, Role::Leading(_)) || self.relay.is_some()
+    }
+
     /// How many are connected to this leader.
     pub fn link_count(&self) -> usize {
         match &self.role {
