@@ -155,9 +155,9 @@ fn an_ensemble_that_nobody_reads_of_ends_with_its_servers() {
         }
     };
     drop(lines);
-    // Something that it would tell.
-    let killed = Command::new("kill").args(["-KILL", &pid]).status();
-    assert!(killed.is_ok_and(|status| status.success()));
+    // Something that it would tell, unless it has noticed already and has ended its servers.
+    let killed = Command::new("kill").args(["-KILL", &pid]).output();
+    assert!(killed.is_ok(), "{killed:?}");
     assert_eq!(child.wait().expect("it ends").code(), Some(141));
 }
 
