@@ -11,7 +11,7 @@ use grevy_server::recovery;
 use grevy_storage::snapshot::Fed;
 use grevy_storage::{Compression, Dirs, OpenOptions, RealDisk, Recover, Rejected, Store};
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -327,20 +327,16 @@ fn what_cannot_be_taken_back_is_replaced() {
 fn members_move_one_after_the_other() {
     let lines = "reconfigEnabled=true\nskipACL=yes\n";
     let ensemble = Ensemble::new("moving", lines);
-    let addresses: Vec<TcpListener> = (0..9)
-        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
-        .collect();
-    let port = |n: usize| addresses[n].local_addr().expect("it is bound").port();
+    let ports = ports::<9>();
     let new = |id: usize| {
         let first = 3 * (id - 1);
-        let (quorum, election, client) = (port(first), port(first + 1), port(first + 2));
+        let (quorum, election, client) = (ports[first], ports[first + 1], ports[first + 2]);
         format!("server.{id}=127.0.0.1:{quorum}:{election};127.0.0.1:{client}")
     };
     let new: Vec<String> = (1..=3).map(new).collect();
     let clients: Vec<SocketAddr> = (0..3)
-        .map(|n| addresses[3 * n + 2].local_addr().expect("it is bound"))
+        .map(|n| (Ipv4Addr::LOCALHOST, ports[3 * n + 2]).into())
         .collect();
-    drop(addresses);
     // The leader last: another one has to take its place.
     let (leader, _) = ensemble.roles();
     for id in (1..=3).filter(|id| *id != leader).chain([leader]) {

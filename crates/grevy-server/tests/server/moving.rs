@@ -2,17 +2,16 @@
 
 use crate::client::Client;
 use crate::place::Place;
+use crate::ports::ports;
 use grevy_proto::ErrorCode;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 const LINES: &str = "initLimit=10\nsyncLimit=5\nstandaloneEnabled=false\nreconfigEnabled=true\n\
                      skipACL=yes\n";
 
 fn free<const N: usize>() -> [SocketAddr; N] {
-    let sockets: [TcpListener; N] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    sockets.map(|socket| socket.local_addr().expect("it is bound"))
+    ports().map(|port| (Ipv4Addr::LOCALHOST, port).into())
 }
 
 fn is_open(address: SocketAddr) -> bool {

@@ -51,8 +51,11 @@ fn an_ensemble_gets_another_member() {
     let directory = directory("reconfig");
     fs::create_dir_all(directory.join("data")).expect("a directory for the test");
     fs::write(directory.join("data/myid"), "1\n").expect("a file for the test");
-    let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    let [quorum, election] = ports.map(|port| port.local_addr().expect("it has one").port());
+    // Below those that systems give to whoever asks for any port.
+    let first = 12_000 + u16::try_from(std::process::id() % 8_000).expect("it is small");
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut free = (first..20_002).filter(is_free);
+    let [quorum, election] = [(); 2].map(|()| free.next().expect("two are free"));
     let lines = format!(
         "standaloneEnabled=false\nreconfigEnabled=true\nskipACL=yes\n\
          initLimit=10\nsyncLimit=5\nserver.1=127.0.0.1:{quorum}:{election}\n"
