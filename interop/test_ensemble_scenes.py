@@ -306,3 +306,36 @@ def test_a_server_of_another_ensemble(unharmed, new_server, sid, epoch):
     assert not [name for name in names if name.startswith("of-the-other")]
     if stranger.alive():
         stranger.kill()
+
+
+@pytest.mark.parametrize("beside", ["own", "java"])
+@pytest.mark.parametrize("writes", [2, 60], ids=["few", "many"])
+def test_the_data_of_another_ensemble_and_all_start_at_once(new_ensemble, tmp_path, writes, beside):
+    """Its epoch is greater than any here, its zxid perhaps. Yet it is not this ensemble that agreed on them."""
+    # Time enough for a Java server to start before the two others have made up their minds.
+    ensemble = new_ensemble("own", beside, "own", config=CONFIG | {"initLimit": "100"}).start_led_by(2)
+    create(open_session(ensemble.port(3)), "/of-the-other", writes)
+    ensemble.kill(*ensemble.ids)
+    shutil.move(ensemble[3].data / "version-2", tmp_path / "of-the-other")
+    for name in ("acceptedEpoch", "currentEpoch"):
+        (tmp_path / "of-the-other" / name).write_text("256")
+    for sid in (1, 2):
+        shutil.rmtree(ensemble[sid].data / "version-2")
+    # Another ensemble, which has nothing to do with that.
+    ensemble.start_led_by(2)
+    create(open_session(ensemble.port(1)), "/acknowledged", 20)
+    ensemble.await_same()
+    ensemble.kill(*ensemble.ids)
+    shutil.rmtree(ensemble[3].data / "version-2")
+    shutil.move(tmp_path / "of-the-other", ensemble[3].data / "version-2")
+    ensemble.spawn()
+    ensemble.await_leader(among=(1, 2))
+    ensemble.await_serving(1, 2)
+    client = open_session(ensemble.port(1))
+    create(client, "/after", 5)
+    (names,) = client.ok(Op.GET_CHILDREN, records.path_and_watch("/"))
+    client.close_session()
+    found = {kind: sum(name.startswith(kind) for name in names) for kind in ("acknowledged", "after", "of-the-other")}
+    assert found == {"acknowledged": 20, "after": 5, "of-the-other": 0}
+    assert ensemble.mode(3) not in ("leader", "follower"), "it is kept out"
+    assert "it is another ensemble's" in ensemble[3].log_tail(200)

@@ -253,7 +253,7 @@ impl Election {
 
     /// The vote of another voter that looks for a leader, in this round or a later one.
     fn hear_vote(&mut self, from: ServerId, vote: Vote) {
-        if self.candidate.standing == Standing::Abstaining {
+        if !self.candidate.standing.votes() {
             return;
         }
         let electable = self.memberships.committed().quorum.weight(vote.leader) > 0;
@@ -298,7 +298,7 @@ impl Election {
             state: said.state,
             version: said.version,
         };
-        if said.round == self.round() && self.candidate.standing != Standing::Abstaining {
+        if said.round == self.round() && self.candidate.standing.votes() {
             let version = 0;
             self.votes.insert(from, Record { version, ..record });
             let mut supporters = supporters(&self.votes, &record);
@@ -380,8 +380,7 @@ impl Election {
 
     /// Whether this server's own vote counts.
     fn counts(&self) -> bool {
-        self.candidate.standing != Standing::Abstaining
-            && self.memberships.is_voter(self.candidate.id)
+        self.candidate.standing.votes() && self.memberships.is_voter(self.candidate.id)
     }
 
     /// This server's vote for itself, or for nobody.

@@ -675,6 +675,9 @@ impl Peer {
             self.look(now, text);
             self.succeed(now, successor);
         }
+        if matches!(&self.role, Role::Leading(leader) if leader.is_refuted) {
+            self.step_aside(now);
+        }
         self.send_away_late();
         self.refresh_vote();
         self.begin_relay(now);
@@ -780,6 +783,19 @@ impl Peer {
         }
     }
 
+    /// The others have shown that the history of this server is not their ensemble's.
+    fn step_aside(&mut self, now: Time) {
+        let epoch = self.common.epochs.current.0;
+        self.standing = Standing::Refuted;
+        self.common.warn(format!(
+            "the data of this server is of epoch {epoch}, which too many others never heard of to \
+             have agreed on it: it is another ensemble's, and this server neither votes nor leads \
+             with it. Stop it; give it the right data directory, or empty this one"
+        ));
+        self.look(now, "its data is another ensemble's".into());
+        self.advance(now);
+    }
+
     /// Whether this server has a vote in the configuration in force.
     fn votes(&self) -> bool {
         self.common.members.committed().is_voter(self.common.me)
@@ -808,6 +824,10 @@ impl Peer {
         };
         self.vote.epoch = i64::from(epoch.0);
         self.failed_joins = 0;
+        if self.standing == Standing::Refuted {
+            // It has the leader's history now.
+            self.standing = Standing::Normal;
+        }
     }
 }
 

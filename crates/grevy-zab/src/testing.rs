@@ -26,6 +26,11 @@ pub(crate) fn at(epoch: u32, counter: u32) -> Zxid {
 /// Server `id` of three, in epoch 1, which has the transactions from behind `base` up to `last`
 /// in memory.
 pub(crate) fn member(id: i64, base: Zxid, last: Zxid) -> Peer {
+    member_of(id, base, last, Epoch(1))
+}
+
+/// The same in another epoch.
+pub(crate) fn member_of(id: i64, base: Zxid, last: Zxid, epoch: Epoch) -> Peer {
     let config = PeerConfig {
         id: ServerId(id),
         timing: Timing {
@@ -54,8 +59,8 @@ pub(crate) fn member(id: i64, base: Zxid, last: Zxid) -> Peer {
     let recovered = Recovered {
         last,
         epochs: Epochs {
-            accepted: Epoch(1),
-            current: Epoch(1),
+            accepted: epoch,
+            current: epoch,
         },
         recent: (base.0 + 1..=last.0).map(entry).collect(),
         standing: Standing::Normal,
@@ -76,7 +81,7 @@ pub(crate) fn warnings(outputs: &[Output]) -> Vec<String> {
     outputs.iter().filter_map(warning).collect()
 }
 
-fn says(state: PeerState, leader: i64, zxid: Zxid) -> Notification {
+pub(crate) fn says(state: PeerState, leader: i64, zxid: Zxid) -> Notification {
     Notification {
         state,
         leader: ServerId(leader),

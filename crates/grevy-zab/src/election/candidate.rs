@@ -29,6 +29,17 @@ pub enum Standing {
     /// -1, which others leave out of their counts; and no leader, which even those before 3.6
     /// ignore). It takes a leader from nobody but a quorum of the others that have one.
     Abstaining,
+    /// It is of an epoch that the others have shown this ensemble never had: its data must be
+    /// another ensemble's. It names nobody, as above, but does not ask to have its history
+    /// replaced.
+    Refuted,
+}
+
+impl Standing {
+    /// Whether its vote counts.
+    pub fn votes(self) -> bool {
+        matches!(self, Self::Normal | Self::Empty)
+    }
 }
 
 impl Candidate {
@@ -41,7 +52,7 @@ impl Candidate {
             epoch: i64::MIN,
         };
         match self.standing {
-            Standing::Abstaining => Vote {
+            Standing::Abstaining | Standing::Refuted => Vote {
                 zxid: Zxid(-1),
                 ..nobody
             },

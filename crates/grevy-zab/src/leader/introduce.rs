@@ -107,8 +107,11 @@ impl Leader {
                     .epoch
                     .max(Epoch(info.accepted_epoch.0.saturating_add(1)));
                 let voter = info.server.filter(|server| common.is_voter(*server));
-                self.support.extend(voter);
-                self.try_promise(common);
+                if let Some(server) = voter {
+                    self.support.insert(server);
+                    self.claim.hear(server, info.accepted_epoch);
+                }
+                self.try_promise(common, now);
             }
             Phase::Promising => {}
             _ => self.inform(common, link),

@@ -6,6 +6,7 @@
 //! by what it has merely written.
 
 mod broadcast;
+mod claim;
 mod confirm;
 mod introduce;
 mod plan;
@@ -22,6 +23,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use claim::{Claim, Verdict};
 use confirm::Confirmations;
 use grevy_proto::election::{Notification, PeerState};
 use grevy_proto::quorum::Packet;
@@ -45,6 +47,7 @@ pub(crate) struct Leader {
     epoch: Epoch,
     /// What this server had when it began to lead: nobody who counts may have more.
     began_with: (Epoch, Zxid),
+    claim: Claim,
     /// Who has done what the phase waits for.
     support: BTreeSet<ServerId>,
     /// Voters that have another leader, or look for one in a later round, as they said last.
@@ -68,6 +71,8 @@ pub(crate) struct Leader {
     relays: bool,
     /// Who leads from here on, if a reconfiguration says so.
     pub successor: Option<ServerId>,
+    /// The others show that this ensemble never had the epoch of this server's history.
+    pub is_refuted: bool,
 }
 
 /// What happens to the snapshot for learners.
@@ -106,6 +111,7 @@ impl Leader {
             electors,
             epoch: Epoch(common.epochs.accepted.0 + 1),
             began_with: (common.epochs.current, common.history.last()),
+            claim: Claim::new(common.epochs.current, now, common.timing),
             support: BTreeSet::from([common.me]),
             elsewhere: BTreeSet::new(),
             links: BTreeMap::new(),
@@ -120,8 +126,9 @@ impl Leader {
             activates: None,
             relays: false,
             successor: None,
+            is_refuted: false,
         };
-        leader.try_promise(common);
+        leader.try_promise(common, now);
         leader
     }
 
@@ -135,6 +142,7 @@ impl Leader {
             electors: BTreeSet::new(),
             epoch: last.epoch(),
             began_with: (last.epoch(), last),
+            claim: Claim::new(last.epoch(), Time(0), common.timing),
             support: BTreeSet::new(),
             elsewhere: BTreeSet::new(),
             links: BTreeMap::new(),
@@ -149,6 +157,7 @@ impl Leader {
             activates: None,
             relays: false,
             successor: None,
+            is_refuted: false,
         }
     }
 
@@ -290,8 +299,13 @@ impl Leader {
         common.hang_up(link, why);
     }
 
-    fn try_promise(&mut self, common: &mut Common) {
-        if self.phase != Phase::Discovery || !self.is_supported(common) {
+    fn try_promise(&mut self, common: &mut Common, now: Time) {
+        if self.phase != Phase::Discovery {
+            return;
+        }
+        let verdict = self.claim.judge(common, now);
+        self.is_refuted |= verdict == Verdict::Refuted;
+        if verdict != Verdict::Stands || !self.is_supported(common) {
             return;
         }
         self.phase = Phase::Promising;
@@ -450,6 +464,7 @@ impl Leader {
                 common.timing.init.as_millis()
             )));
         }
+        self.try_promise(common, now);
         if now < self.next_ping {
             return Ok(());
         }
