@@ -47,6 +47,10 @@ pub enum Bug {
     CountsTwice,
     /// A register that was read on a connection reads the same there for ever.
     RepeatsReads,
+    /// A learner asks for an ephemeral znode without making the local session the ensemble's.
+    ForgetsUpgrade,
+    /// A follower tells its observers of what is only proposed.
+    RelaysEarly,
 }
 
 impl Bug {
@@ -73,6 +77,8 @@ impl Bug {
         Self::EndsWithoutAWord,
         Self::CountsTwice,
         Self::RepeatsReads,
+        Self::ForgetsUpgrade,
+        Self::RelaysEarly,
     ];
 
     /// Its name on a command line.

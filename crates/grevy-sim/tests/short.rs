@@ -1,6 +1,7 @@
 //! A short look at many worlds; `cargo xtask sim` goes on from here.
 
 use grevy_sim::counts::Counts;
+use grevy_sim::ensemble::Ensemble;
 use grevy_sim::{Options, run};
 
 /// Runs start here, so that a failure can be had again.
@@ -64,6 +65,34 @@ fn ensembles_hold() {
         &["events", "leaders", "notifications", "snapshots installed"],
         &["power cut", "kill of all", "isolated leader"],
     );
+}
+
+/// Ensembles with local sessions, and with observers behind followers.
+#[test]
+fn upgraded_sessions_and_relayed_histories_hold() {
+    let draw = |seed| {
+        let drawn = Options::ensemble(seed);
+        let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+            voters: 3,
+            observers: 2,
+            grouped: false,
+            local_sessions: true,
+            upgrades: true,
+            masters: true,
+            ..ensemble
+        });
+        Options { ensemble, ..drawn }
+    };
+    let total = worlds_hold(draw, 4);
+    for what in [
+        "local sessions",
+        "local sessions resumed",
+        "sessions upgraded",
+        "upgraded sessions moved",
+        "observers behind followers",
+    ] {
+        assert!(total.of(what) > 5, "{what}: only {}", total.of(what));
+    }
 }
 
 #[test]
