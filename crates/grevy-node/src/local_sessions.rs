@@ -282,6 +282,7 @@ impl Node {
 
     /// A session of the ensemble has ended.
     pub(crate) fn global_ended(&mut self, session: SessionId) {
+        self.revalidations.forget(session);
         self.local.upgrading.remove(&session);
         if self.has_local_sessions() {
             self.local.note_end(session);

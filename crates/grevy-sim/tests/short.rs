@@ -104,3 +104,13 @@ fn a_seed_repeats_itself() {
     }
     assert_ne!(run(Options::draw(3)).hash, run(Options::draw(4)).hash);
 }
+
+/// To the leader a follower and its observers are one learner. A client had moved from a follower
+/// to an observer behind it, and what the follower still got on the old connection took effect
+/// after what had come on the new one.
+#[test]
+fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
+    let outcome = run(Options::ensemble(1_795_685_093));
+    assert!(outcome.violations.is_empty(), "{}", outcome.failure());
+    assert!(outcome.counts.of("observers behind followers") > 0);
+}
