@@ -114,3 +114,11 @@ fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
     assert!(outcome.violations.is_empty(), "{}", outcome.failure());
     assert!(outcome.counts.of("observers behind followers") > 0);
 }
+
+/// A client asked for more behind the end of its local session, and that took effect.
+#[test]
+fn nothing_follows_the_end_of_a_local_session() {
+    let outcome = run(Options::ensemble(900_243));
+    assert!(outcome.violations.is_empty(), "{}", outcome.failure());
+    assert!(outcome.counts.of("local sessions") > 0);
+}
