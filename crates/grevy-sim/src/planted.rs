@@ -51,6 +51,8 @@ pub enum Bug {
     ForgetsUpgrade,
     /// A follower tells its observers of what is only proposed.
     RelaysEarly,
+    /// A server that has no vote any more goes on acknowledging.
+    AcksWithoutVote,
 }
 
 impl Bug {
@@ -79,6 +81,7 @@ impl Bug {
         Self::RepeatsReads,
         Self::ForgetsUpgrade,
         Self::RelaysEarly,
+        Self::AcksWithoutVote,
     ];
 
     /// Its name on a command line.

@@ -3,7 +3,7 @@
 
 use super::receive::Receiving;
 use super::{Run, Server, Task};
-use crate::checkers::{acks, local, p17, p25, p27, p28};
+use crate::checkers::{acks, local, p17, p25, p27, p28, p31};
 use crate::history::Reported;
 use crate::net::{End, LinkId, Received};
 use crate::planted::Bug;
@@ -149,6 +149,8 @@ impl Server {
         );
         packet.encode(&mut end.unsent);
         p25::sends(ctx, self.index, &self.disk, packet);
+        let in_force = run.node.peer().members().committed();
+        p31::sends(ctx, self.index, in_force, packet);
         p27::sends(ctx, self.index, &self.disk, packet);
         let leads = run.node.peer().leads();
         // A follower tells observers what it was told.
@@ -430,6 +432,10 @@ impl Server {
                     };
                     self.send(ctx, observer, &inform);
                 }
+            }
+            (Some(Bug::AcksWithoutVote), Packet::Inform { zxid, .. }) => {
+                let ack = Packet::Ack(*zxid);
+                self.send(ctx, name_of(link), &ack);
             }
             (Some(Bug::StealsSessions), Packet::Request(request)) => {
                 let packet = Packet::Revalidate {
