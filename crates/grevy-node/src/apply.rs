@@ -104,7 +104,7 @@ impl Node {
                     clients.with(client, |c| c.complete(code, |_| {}, view));
                 }
                 Queued::LocalClose { client, session } => {
-                    self.local.clock.remove(session);
+                    self.end_local(session);
                     let view = self.view(now, tree, watches);
                     clients.with(client, |c| {
                         c.complete(ErrorCode::Ok, |_| {}, view);
@@ -284,7 +284,7 @@ impl Node {
     ) {
         while let Some(waiting) = self.forwarding.take_refusal(session) {
             if let Kind::LocalClose(session) = waiting.kind {
-                self.local.clock.remove(session);
+                self.end_local(session);
             }
             self.complete_passed(&waiting, now, tree, watches, clients);
         }

@@ -91,7 +91,7 @@ impl Node {
                     self.tally.revalidations += 1;
                     self.revalidate(now, clients, link, session, timeout);
                 } else if self.relays_for(link) {
-                    self.relay_revalidation(link, session, timeout);
+                    self.relay_revalidation(clients, link, session, timeout);
                 }
             }
             Packet::Ping { heard: None, zxid } => {

@@ -39,6 +39,8 @@ pub(crate) struct LocalSessions {
     pub clock: SessionClock,
     /// How many this run of the server has opened.
     opened: u32,
+    /// Sessions whose clients have asked for their end, which has not had its turn yet.
+    pub closing: BTreeSet<SessionId>,
     /// Sessions whose createSession is on its way.
     upgrading: BTreeSet<SessionId>,
     /// Clients that ask for one, or resume one, while there is no leader.
@@ -53,6 +55,7 @@ impl LocalSessions {
         Self {
             clock: SessionClock::new(tick),
             opened: 0,
+            closing: BTreeSet::new(),
             upgrading: BTreeSet::new(),
             waiting: Vec::new(),
             ended: BTreeSet::new(),
@@ -187,6 +190,7 @@ impl Node {
 
     pub(crate) fn expire_local(&mut self, now: Now, clients: &impl Clients) {
         for (session, client) in self.local.clock.end_unheard(now.time, clients) {
+            self.local.closing.remove(&session);
             self.outputs.push_back(Output::Expired(session));
             if let Some(client) = client {
                 let reason = CloseReason::SessionExpired(session);
@@ -195,8 +199,14 @@ impl Node {
         }
     }
 
+    pub(crate) fn end_local(&mut self, session: SessionId) {
+        self.local.closing.remove(&session);
+        self.local.clock.remove(session);
+    }
+
     /// A client closes its local session, once what it asked for before is answered.
     pub(crate) fn close_local(&mut self, client: ClientId, session: SessionId) {
+        self.local.closing.insert(session);
         match self.peer.leads() && self.service == Service::Open {
             true => {
                 let close = Queued::LocalClose { client, session };
@@ -282,6 +292,7 @@ impl Node {
 
     /// A session of the ensemble has ended.
     pub(crate) fn global_ended(&mut self, session: SessionId) {
+        self.revalidations.forget(session);
         self.local.upgrading.remove(&session);
         if self.has_local_sessions() {
             self.local.note_end(session);

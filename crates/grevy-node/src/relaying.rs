@@ -6,17 +6,19 @@
 //! without a name, so it is kept whose questions were passed on.
 
 use crate::clients::Clients;
+use crate::connection::CloseReason;
 use crate::node::{Node, millis};
 use crate::time::Now;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use grevy_proto::quorum::{Forwarded, Packet};
 use grevy_proto::{OpCode, SessionId};
 use grevy_zab::LinkId;
 
-/// Questions about sessions that the leader has not answered, oldest first.
+/// Questions about sessions that the leader has not answered, oldest first; and where among this
+/// server and its observers sessions came in last, which to the leader are all one learner.
 #[derive(Debug, Default)]
-pub(crate) struct Revalidations(VecDeque<Asked>);
+pub(crate) struct Revalidations(VecDeque<Asked>, BTreeMap<SessionId, Option<LinkId>>);
 
 #[derive(Debug)]
 struct Asked {
@@ -29,10 +31,17 @@ struct Asked {
 impl Revalidations {
     pub fn clear(&mut self) {
         self.0.clear();
+        self.1.clear();
+    }
+
+    /// The session has ended.
+    pub fn forget(&mut self, session: SessionId) {
+        self.1.remove(&session);
     }
 
     /// A client of this server asks.
     pub fn push_own(&mut self, session: SessionId, timeout: i32) {
+        self.1.insert(session, None);
         self.0.push_back(Asked {
             session,
             timeout,
@@ -58,16 +67,37 @@ impl Node {
         let Some(leader) = self.peer.leader_link() else {
             return;
         };
+        // The session came back here, or to another observer: what still comes from this one was
+        // sent before, and the leader cannot tell them apart (P20).
+        let home = self.revalidations.1.get(&request.session);
+        if home.is_some_and(|home| *home != Some(link)) {
+            return;
+        }
         if OpCode::from_wire(request.op) == Some(OpCode::Sync) {
             self.forwarding.push_relayed_sync(link);
         }
         self.peer.send(leader, Packet::Request(request));
     }
 
-    pub(crate) fn relay_revalidation(&mut self, link: LinkId, session: SessionId, timeout: i32) {
+    pub(crate) fn relay_revalidation(
+        &mut self,
+        clients: &impl Clients,
+        link: LinkId,
+        session: SessionId,
+        timeout: i32,
+    ) {
         let Some(leader) = self.peer.leader_link() else {
             return;
         };
+        // A connection of this server is cut off, as the leader would have it done elsewhere.
+        if let Some(client) = self.serving(session) {
+            let heard = clients.with(client, |c| {
+                c.close(CloseReason::SessionMoved(session));
+                c.heard()
+            });
+            self.client_closed(client, Some(session), heard.unwrap_or_default());
+        }
+        self.revalidations.1.insert(session, Some(link));
         self.revalidations.0.push_back(Asked {
             session,
             timeout,

@@ -208,6 +208,9 @@ impl Node {
             self.also_heard.push((session, timeout));
         }
         self.clock.detach(session, client, heard);
+        if self.local.clock.client(session) == Some(client) {
+            self.local.closing.remove(&session);
+        }
         self.local.clock.detach(session, client, heard);
         self.read_only.clock.detach(session, client, heard);
     }

@@ -62,6 +62,10 @@ impl Node {
         if self.failure.is_some() || self.serving(session) != Some(client) {
             return;
         }
+        // What comes behind the end of a session takes no effect (P18).
+        if self.local.closing.contains(&session) {
+            return;
+        }
         if op == OpCode::CloseSession && self.local.clock.knows(session) {
             return self.close_local(client, session);
         }

@@ -85,6 +85,7 @@ impl Options {
             voters: *r.pick(&[3, 3, 3, 5]),
             observers: *r.pick(&[0, 0, 1]),
             changes: false,
+            local_sessions: false,
             ..ensemble
         });
         let calm = r.one_in(5);

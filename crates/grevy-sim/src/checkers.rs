@@ -7,6 +7,7 @@ pub mod acks;
 pub mod l04;
 pub mod linearizable;
 pub mod liveness;
+pub mod local;
 pub mod p01;
 pub mod p02;
 pub mod p03;

@@ -34,6 +34,12 @@ pub struct Ensemble {
     pub create_db: bool,
     /// The last counter of an epoch.
     pub last_counter: u32,
+    /// `localSessionsEnabled`.
+    pub local_sessions: bool,
+    /// `localSessionsUpgradingEnabled`.
+    pub upgrades: bool,
+    /// `observerMasterPort`: whether followers serve observers.
+    pub masters: bool,
 }
 
 impl Ensemble {
@@ -42,6 +48,7 @@ impl Ensemble {
         let voters = *r.pick(&[3, 3, 3, 3, 5, 5, 1, 2, 4, 7]);
         let grouped = voters >= 3 && r.one_in(6);
         let reconfig = r.percent(70);
+        let own = &mut r.clone().fork();
         Self {
             voters,
             observers: *r.pick(&[0, 0, 0, 1, 1, 2, 3]),
@@ -58,6 +65,9 @@ impl Ensemble {
                 true => r.between(20, 300) as u32,
                 false => Limits::default().last_counter,
             },
+            local_sessions: own.percent(30),
+            upgrades: own.percent(75),
+            masters: own.percent(50),
         }
     }
 
@@ -112,6 +122,8 @@ impl Ensemble {
             },
             limits: Limits {
                 last_counter: self.last_counter,
+                observer_masters: self.masters,
+                seed: id.0.cast_unsigned(),
                 ..Limits::default()
             },
             election: ElectionConfig {

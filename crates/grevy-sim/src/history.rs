@@ -9,6 +9,7 @@ use crate::operation::Operation;
 use crate::options::Options;
 use grevy_node::Time;
 use grevy_zab::Membership;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All evidence of a run.
@@ -28,6 +29,11 @@ pub struct History {
     pub membership: Option<Membership>,
     /// Sessions that a server in charge of their deadlines was told of.
     pub reported: Vec<Reported>,
+    /// Sessions that the ensemble did not know when they were opened, and in which run of which
+    /// server that was.
+    pub homes: BTreeMap<i64, u32>,
+    /// Sessions whose createSession was proposed.
+    pub opening: BTreeSet<i64>,
     /// Places in the order of all that reaches connections.
     pub reached: u64,
     /// Whole states that servers held.
@@ -219,6 +225,8 @@ impl History {
             ledger: Ledger::new(options.servers(), 0),
             membership: options.ensemble.as_ref().map(Ensemble::membership),
             reported: Vec::new(),
+            homes: BTreeMap::new(),
+            opening: BTreeSet::new(),
             reached: 0,
             connections: Vec::new(),
             committed: Vec::new(),

@@ -102,7 +102,9 @@ fn blocked_ends(ctx: &Context, route: Route) -> [(End, bool); 2] {
             let cut = ctx.blocks.is_client_cut_off(client, server);
             (cut, cut)
         }
-        Route::Servers { learner, leader } => (
+        Route::Servers {
+            learner, leader, ..
+        } => (
             ctx.blocks.quorum(learner.0, leader.0),
             ctx.blocks.quorum(leader.0, learner.0),
         ),

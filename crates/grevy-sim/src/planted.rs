@@ -47,6 +47,12 @@ pub enum Bug {
     CountsTwice,
     /// A register that was read on a connection reads the same there for ever.
     RepeatsReads,
+    /// A learner asks for an ephemeral znode without making the local session the ensemble's.
+    ForgetsUpgrade,
+    /// A follower tells its observers of what is only proposed.
+    RelaysEarly,
+    /// A server that has no vote any more goes on acknowledging.
+    AcksWithoutVote,
 }
 
 impl Bug {
@@ -73,6 +79,9 @@ impl Bug {
         Self::EndsWithoutAWord,
         Self::CountsTwice,
         Self::RepeatsReads,
+        Self::ForgetsUpgrade,
+        Self::RelaysEarly,
+        Self::AcksWithoutVote,
     ];
 
     /// Its name on a command line.

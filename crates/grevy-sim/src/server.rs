@@ -140,6 +140,8 @@ pub enum Task {
         leader: usize,
         /// When to give up.
         until: Time,
+        /// Its port for observers instead.
+        for_observers: bool,
     },
     /// An election connection came up or went down.
     ElectionPeer(usize, bool),
@@ -181,6 +183,8 @@ impl Server {
                 ..grevy_tree::PrepareConfig::default()
             },
             may_shrink_to_one: true,
+            local_sessions: options.ensemble.as_ref().is_some_and(|e| e.local_sessions),
+            upgrade_local_sessions: options.ensemble.as_ref().is_some_and(|e| e.upgrades),
             ..grevy_node::NodeConfig::default()
         };
         let membership = options.ensemble.as_ref().map(|e| e.membership());
@@ -296,7 +300,11 @@ impl Server {
             Task::Timer(at) => self.timer(ctx, at),
             Task::Quorum(link) => self.quorum(ctx, link),
             Task::Silence(link) => self.silence(ctx, link),
-            Task::Dial { leader, until } => self.try_dial(ctx, leader, until),
+            Task::Dial {
+                leader,
+                until,
+                for_observers,
+            } => self.try_dial(ctx, leader, until, for_observers),
             Task::ElectionPeer(other, up) => self.election_peer(ctx, other, up),
             Task::Purge => self.purge(ctx),
             Task::BeginStop => self.begin_stop(ctx),

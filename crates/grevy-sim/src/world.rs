@@ -68,6 +68,8 @@ pub enum Route {
         learner: (usize, u32),
         /// Who is to accept.
         leader: (usize, u32),
+        /// On its port for observers.
+        for_observers: bool,
     },
 }
 
@@ -160,7 +162,12 @@ impl Context {
                 incarnation: self.up[*server],
                 task: Task::Socket(link),
             },
-            (Some(Route::Servers { learner, leader }), end) => {
+            (
+                Some(Route::Servers {
+                    learner, leader, ..
+                }),
+                end,
+            ) => {
                 let (server, incarnation) = match end {
                     End::Client => *learner,
                     End::Server => *leader,
@@ -384,8 +391,12 @@ impl World {
         }
         match route {
             Route::Client { address, .. } => servers[server].accept(ctx, link, address),
-            Route::Servers { learner, leader } => match ctx.up[server] == leader.1 {
-                true => servers[server].accept_learner(ctx, link, learner.0),
+            Route::Servers {
+                learner,
+                leader,
+                for_observers,
+            } => match ctx.up[server] == leader.1 {
+                true => servers[server].accept_learner(ctx, link, learner.0, for_observers),
                 false => ctx.reset(link),
             },
         }

@@ -43,8 +43,8 @@ const ALONE: &[(Bug, &[&str])] = &[
     (Bug::RepeatsReads, &["P4", "P5"]),
 ];
 
-/// Those of ensembles; `tests/scenes.rs` has [`Bug::VotesWithoutHistory`] and
-/// [`Bug::EndsWithoutAWord`].
+/// Those of ensembles; `tests/scenes.rs` has [`Bug::VotesWithoutHistory`],
+/// [`Bug::EndsWithoutAWord`] and [`Bug::AcksWithoutVote`].
 const ENSEMBLES: &[(Bug, &[&str])] = &[
     (Bug::AckBeforeSync, &["P27", "P28", "P30"]),
     (
@@ -60,6 +60,8 @@ const ENSEMBLES: &[(Bug, &[&str])] = &[
     (Bug::KeepsOldLog, &["P12", "P22", "P23", "P27", "P30"]),
     (Bug::ServesWithoutLeader, &["L4"]),
     (Bug::StealsSessions, &["P1", "P20"]),
+    (Bug::ForgetsUpgrade, &["P19"]),
+    (Bug::RelaysEarly, &["P28"]),
 ];
 
 /// Three servers that have little rest, for a short time.
@@ -71,6 +73,7 @@ fn brisk(seed: u64) -> Options {
         grouped: false,
         commit_log: 3,
         changes: false,
+        local_sessions: false,
         ..ensemble
     });
     Options {
@@ -108,6 +111,28 @@ fn wandering(seed: u64) -> Options {
     }
 }
 
+/// The same as [`brisk`], with local sessions that become the ensemble's.
+fn upgrading(seed: u64) -> Options {
+    let drawn = brisk(seed);
+    let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+        local_sessions: true,
+        upgrades: true,
+        ..ensemble
+    });
+    Options { ensemble, ..drawn }
+}
+
+/// The same as [`brisk`], with observers behind followers.
+fn relaying(seed: u64) -> Options {
+    let drawn = brisk(seed);
+    let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+        observers: 2,
+        masters: true,
+        ..ensemble
+    });
+    Options { ensemble, ..drawn }
+}
+
 #[test]
 fn every_bug_of_a_server_is_found() {
     for (bug, properties) in ALONE {
@@ -130,6 +155,8 @@ fn every_bug_of_an_ensemble_is_found() {
     for (bug, properties) in ENSEMBLES {
         let draw = match bug {
             Bug::StealsSessions => wandering,
+            Bug::ForgetsUpgrade => upgrading,
+            Bug::RelaysEarly => relaying,
             _ => brisk,
         };
         check(*bug, draw, properties);
@@ -141,5 +168,10 @@ fn every_bug_of_an_ensemble_is_found() {
             .any(|(listed, _)| listed == bug)
     };
     let missing: Vec<&Bug> = Bug::ALL.iter().filter(|bug| !listed(bug)).collect();
-    assert_eq!(missing, [&Bug::VotesWithoutHistory, &Bug::EndsWithoutAWord]);
+    let in_scenes = [
+        &Bug::VotesWithoutHistory,
+        &Bug::EndsWithoutAWord,
+        &Bug::AcksWithoutVote,
+    ];
+    assert_eq!(missing, in_scenes);
 }

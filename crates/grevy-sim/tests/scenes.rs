@@ -58,11 +58,16 @@ fn the_end_of_an_epoch_ends_no_connection() {
 #[test]
 fn a_removed_leader_hands_over_and_may_come_back() {
     for seed in 1..=SEEDS {
-        let outcome = leader_removed(seed);
+        let outcome = leader_removed(seed, None);
         let failure = outcome.failure();
         assert!(outcome.violations.is_empty(), "{failure}");
         assert!(outcome.counts.of("reconfigurations") >= 2, "{failure}");
     }
+    let found = (1..=SEEDS).any(|seed| {
+        let outcome = leader_removed(seed, Some(Bug::AcksWithoutVote));
+        outcome.violations.iter().any(|v| v.property == "P31")
+    });
+    assert!(found);
 }
 
 #[test]

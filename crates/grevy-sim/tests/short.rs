@@ -1,6 +1,7 @@
 //! A short look at many worlds; `cargo xtask sim` goes on from here.
 
 use grevy_sim::counts::Counts;
+use grevy_sim::ensemble::Ensemble;
 use grevy_sim::{Options, run};
 
 /// Runs start here, so that a failure can be had again.
@@ -66,6 +67,34 @@ fn ensembles_hold() {
     );
 }
 
+/// Ensembles with local sessions, and with observers behind followers.
+#[test]
+fn upgraded_sessions_and_relayed_histories_hold() {
+    let draw = |seed| {
+        let drawn = Options::ensemble(seed);
+        let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+            voters: 3,
+            observers: 2,
+            grouped: false,
+            local_sessions: true,
+            upgrades: true,
+            masters: true,
+            ..ensemble
+        });
+        Options { ensemble, ..drawn }
+    };
+    let total = worlds_hold(draw, 4);
+    for what in [
+        "local sessions",
+        "local sessions resumed",
+        "sessions upgraded",
+        "upgraded sessions moved",
+        "observers behind followers",
+    ] {
+        assert!(total.of(what) > 5, "{what}: only {}", total.of(what));
+    }
+}
+
 #[test]
 fn a_seed_repeats_itself() {
     for seed in [3, 4, 5, 8] {
@@ -74,4 +103,22 @@ fn a_seed_repeats_itself() {
         assert_eq!(first.counts, second.counts, "seed {seed}");
     }
     assert_ne!(run(Options::draw(3)).hash, run(Options::draw(4)).hash);
+}
+
+/// To the leader a follower and its observers are one learner. A client had moved from a follower
+/// to an observer behind it, and what the follower still got on the old connection took effect
+/// after what had come on the new one.
+#[test]
+fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
+    let outcome = run(Options::ensemble(1_795_685_093));
+    assert!(outcome.violations.is_empty(), "{}", outcome.failure());
+    assert!(outcome.counts.of("observers behind followers") > 0);
+}
+
+/// A client asked for more behind the end of its local session, and that took effect.
+#[test]
+fn nothing_follows_the_end_of_a_local_session() {
+    let outcome = run(Options::ensemble(900_243));
+    assert!(outcome.violations.is_empty(), "{}", outcome.failure());
+    assert!(outcome.counts.of("local sessions") > 0);
 }

@@ -1,7 +1,7 @@
 //! P1: writes of a session take effect in the order sent, and of those with unknown outcome the
 //! first so many, none after.
 
-use super::{Case, is_empty};
+use super::{Case, is_empty, local};
 use std::collections::BTreeMap;
 
 /// See the module's text.
@@ -13,10 +13,15 @@ pub fn check(case: &mut Case<'_>) {
         let Some(session) = conversation.session() else {
             continue;
         };
+        let refused = local::refused(conversation);
         let mut missing = None;
         for sent in conversation.sent.iter().filter(|s| s.operation.is_write()) {
             let Some(&at) = case.txns.get(&(session, sent.xid)) else {
-                missing.get_or_insert(sent.xid);
+                let is_refused = refused.contains(&sent.xid)
+                    || local::is_refused(case.history, session, &sent.operation);
+                if !is_refused {
+                    missing.get_or_insert(sent.xid);
+                }
                 continue;
             };
             if is_empty(&case.entries[at]) {

@@ -1,7 +1,7 @@
 //! P6, P9, P19, P21, S1: every transaction is what its request had to become in the state before
 //! it: versions, permissions, sequence names, all or nothing, the ephemerals of a session's end.
 
-use super::{Case, describe, identities};
+use super::{Case, describe, identities, local};
 use crate::model::Model;
 use crate::model::decide::Caller;
 use crate::model::txn::{Change, Entry, Kind};
@@ -16,6 +16,12 @@ pub fn check(case: &mut Case<'_>, entry: &Entry, before: &Model) {
             if let Operation::Reconfig { .. } = conversation.sent[place].operation {
                 // Only the leader of the moment knows who is in sync.
                 return;
+            }
+            if before.is_local(entry.session)
+                && local::makes_ephemerals(&conversation.sent[place].operation)
+            {
+                let what = format!("{}: the session is local", describe(entry));
+                return case.violate("P19", what);
             }
             let ids = identities(conversation, place);
             let caller = Caller {

@@ -3,6 +3,7 @@
 //! clock of the server that proposes its end.
 
 use super::Case;
+use crate::history::Frame;
 use crate::model::txn::Change;
 use grevy_proto::quorum::Packet;
 use std::collections::BTreeMap;
@@ -24,6 +25,16 @@ pub fn check(case: &mut Case<'_>) {
     for entry in &case.entries {
         if let Change::CreateSession(timeout) = entry.change {
             timeouts.insert(entry.session, i64::from(timeout));
+        }
+    }
+    // Nothing in the history has those of local sessions.
+    for conversation in &case.history.connections {
+        for (_, frame) in &conversation.received {
+            if let Frame::Connected { session, timeout } = frame
+                && case.history.homes.contains_key(session)
+            {
+                timeouts.insert(*session, i64::from(*timeout));
+            }
         }
     }
     let mut found = Vec::new();

@@ -2,7 +2,7 @@
 //! were applied, one is the beginning of the other. A zxid is never given out twice.
 
 use super::p22::follows;
-use crate::checkers::{p28, p31};
+use crate::checkers::{local, p28, p31};
 use crate::history::Committed;
 use crate::model::txn::{Change, Entry};
 use crate::world::Context;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 /// A transaction is handed to a server's log.
 pub fn appended(ctx: &mut Context, server: usize, zxid: i64, entry: &Arc<[u8]>) {
     ctx.counts.check("P23");
+    local::appended(ctx, entry);
     let ledger = &mut ctx.history.ledger;
     let proposed = ledger.proposed.entry(zxid).or_insert_with(|| entry.clone());
     if proposed != entry {
@@ -75,6 +76,7 @@ fn commit(ctx: &mut Context, server: usize, zxid: i64, entry: Arc<[u8]>) {
     trace!(ctx.trace, ctx.schedule.now(), "s{server} applied {zxid:x}");
     ctx.counts.did("transactions");
     ctx.history.ledger.holders.remove(&zxid);
+    local::committed(ctx, &entry);
     if let Some(membership) = p31::brought_by(&entry) {
         ctx.counts.check("P31");
         ctx.counts.did("reconfigurations");

@@ -4,8 +4,11 @@
 use crate::ensemble::is_enough;
 use crate::history::History;
 use crate::model::txn::{Change, Entry};
+use crate::world::Context;
 use grevy_proto::ServerId;
+use grevy_proto::quorum::Packet;
 use grevy_zab::Membership;
+use grevy_zab::membership::Role;
 
 /// The operation code's place in an entry, and that of reconfig.
 const OP: (usize, [u8; 4]) = (28, 16i32.to_be_bytes());
@@ -19,6 +22,24 @@ pub fn brought_by(entry: &[u8]) -> Option<Membership> {
     match Entry::decode(entry)?.change {
         Change::Reconfig(text) => Membership::parse(&text).ok(),
         _ => None,
+    }
+}
+
+/// A server sends something, with this configuration in force where it is. Who was removed, or
+/// never had a vote, acknowledges nothing that came after.
+pub fn sends(ctx: &mut Context, server: usize, in_force: &Membership, packet: &Packet) {
+    let Packet::Ack(zxid) = packet else { return };
+    if zxid.counter() == 0 || zxid.0 <= in_force.version {
+        return;
+    }
+    ctx.counts.check("P31");
+    let member = in_force.members.get(&ServerId(server as i64 + 1));
+    if member.is_none_or(|member| member.role != Role::Participant) {
+        let what = format!(
+            "s{server} acknowledges {zxid}, and has had no vote since {:x}",
+            in_force.version
+        );
+        ctx.history.violate("P31", what);
     }
 }
 

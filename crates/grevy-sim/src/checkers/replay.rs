@@ -1,7 +1,7 @@
 //! One pass over the committed history: at every zxid, what each connection was told there is
 //! held against the state there.
 
-use super::{Case, identities, p04, p09, p16, p29};
+use super::{Case, identities, local, p04, p09, p16, p29};
 use crate::answer::Answer;
 use crate::history::{Conversation, Frame};
 use crate::model::acl::Identity;
@@ -50,6 +50,7 @@ pub struct Reply<'a> {
 pub fn check(case: &mut Case<'_>) {
     let history = case.history;
     let mut state = history.state.clone();
+    state.local = history.homes.keys().copied().collect();
     let mut readers: Vec<Reader<'_>> = history.connections.iter().filter_map(Reader::new).collect();
     let mut dumps: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (at, dump) in history.dumps.iter().enumerate() {
@@ -162,6 +163,9 @@ fn check_write(
         Some((zxid, expected)) => {
             let what = format!("{at}: the answer is {answer:?}, but {zxid:x} did {expected:?}");
             case.violate("P10", what);
+        }
+        None if local::is_answered(reply.operation, reader.session, state, reply.err) => {
+            case.counts.check("P10 local");
         }
         // Not every refusal takes a zxid; it must be right all the same.
         None => {

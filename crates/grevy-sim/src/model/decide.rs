@@ -106,6 +106,9 @@ impl Model {
             _ => return Err(ErrorCode::BadArguments),
         }
         self.check_session(caller)?;
+        if is_ephemeral && self.is_local(caller.session) {
+            return Err(ErrorCode::EphemeralOnLocalSession);
+        }
         if !create.path.contains('/') || create.path.contains('\0') {
             return Err(ErrorCode::BadArguments);
         }
@@ -212,7 +215,7 @@ impl Model {
     }
 
     fn check_session(&self, caller: Caller<'_>) -> Result<(), ErrorCode> {
-        match self.sessions.contains_key(&caller.session) {
+        match self.sessions.contains_key(&caller.session) || self.is_local(caller.session) {
             true => Ok(()),
             false => Err(ErrorCode::SessionExpired),
         }

@@ -15,6 +15,10 @@ pub struct Model {
     pub znodes: BTreeMap<String, Znode>,
     /// Timeouts in ms by session.
     pub sessions: BTreeMap<i64, i32>,
+    /// Sessions that began as local ones.
+    pub local: BTreeSet<i64>,
+    /// Sessions that have ended.
+    pub ended: BTreeSet<i64>,
     /// The last transaction.
     pub zxid: i64,
     /// Whether TTL znodes are enabled.
@@ -122,6 +126,8 @@ impl Model {
         let mut model = Self {
             znodes: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            local: BTreeSet::new(),
+            ended: BTreeSet::new(),
             zxid: 0,
             extended_types,
             digest: 0,
@@ -187,6 +193,12 @@ impl Model {
             });
         }
         self.zxid = zxid;
+    }
+
+    /// Whether the ensemble does not know the session, nor ever has, but a server does.
+    pub fn is_local(&self, session: i64) -> bool {
+        let known = self.sessions.contains_key(&session) || self.ended.contains(&session);
+        !known && self.local.contains(&session)
     }
 
     /// The digest of all znodes.
@@ -303,6 +315,7 @@ impl Model {
                     self.delete(&path, entry.zxid, triggers)?;
                 }
                 self.sessions.remove(&entry.session);
+                self.ended.insert(entry.session);
                 Ok(Answer::Done)
             }
         }

@@ -6,9 +6,11 @@ use crate::client::Client;
 use crate::ensemble::Ensemble;
 use crate::operation::Operation;
 use crate::options::Options;
+use crate::planted::Bug;
 use crate::random::Random;
 use crate::run::{Outcome, play};
 use crate::world::{Event, World};
+use grevy_node::Time;
 use grevy_zab::membership::Role;
 use std::time::Duration;
 
@@ -27,8 +29,12 @@ fn changing(seed: u64, voters: usize) -> Options {
 
 /// The leader is removed: another one leads, and the removed one follows as one without a vote.
 /// Then it comes back, with an empty disk if the seed is odd, and votes again.
-pub fn leader_removed(seed: u64) -> Outcome {
-    play(changing(seed, 4), |world| {
+pub fn leader_removed(seed: u64, bug: Option<Bug>) -> Outcome {
+    let options = Options {
+        bug,
+        ..changing(seed, 4)
+    };
+    play(options, |world| {
         let operator = add_operator(world, seed);
         world.run_for(Duration::from_secs(3));
         let Some(removed) = leader(world) else {
@@ -137,7 +143,7 @@ fn change(
     is_done: impl Fn(&World) -> bool,
 ) {
     let end = world.ctx.schedule.now() + PATIENCE;
-    while !is_done(world) && world.ctx.schedule.now() < end {
+    while !is_done(world) && goes_on(world, end) {
         ask(world, operator, operation);
         world.run_for(Duration::from_millis(500));
     }
@@ -147,9 +153,14 @@ fn change(
     }
 }
 
+/// Whether it is worth waiting: once a rule is broken, nothing happens any more.
+fn goes_on(world: &World, end: Time) -> bool {
+    world.ctx.history.violations.is_empty() && world.ctx.schedule.now() < end
+}
+
 fn await_or(world: &mut World, property: &'static str, what: &str, is_so: impl Fn(&World) -> bool) {
     let end = world.ctx.schedule.now() + PATIENCE;
-    while !is_so(world) && world.ctx.schedule.now() < end {
+    while !is_so(world) && goes_on(world, end) {
         world.run_for(Duration::from_millis(50));
     }
     if !is_so(world) {

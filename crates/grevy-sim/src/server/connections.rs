@@ -1,7 +1,7 @@
 //! The tasks of connections; as `Serve` in the server.
 
 use super::{Run, Server, Task};
-use crate::checkers::l04;
+use crate::checkers::{l04, local};
 use crate::history::{Attached, Heard};
 use crate::net::{End, LinkId, Received};
 use crate::planted::{Bug, Rewriter};
@@ -315,6 +315,7 @@ impl Server {
         if let Some(session) = connection.session().filter(|_| !socket.attached) {
             socket.attached = true;
             ctx.history.reached += 1;
+            local::attached(ctx, self.index, self.incarnation, session.0);
             ctx.history.attached.push(Attached {
                 number: ctx.history.reached,
                 session: session.0,

@@ -8,6 +8,7 @@ use grevy_node::{Output, Time};
 use grevy_proto::ServerId;
 use grevy_proto::election::Notification;
 use grevy_zab::{Memberships, Part};
+use std::time::Duration;
 
 /// A server's place by its number.
 pub(crate) fn index_of(server: ServerId) -> Option<usize> {
@@ -57,15 +58,8 @@ impl Server {
                 let others = (0..ctx.up.len()).filter(|other| *other != server);
                 others.for_each(|other| election::dial(ctx, server, other));
             }
-            Output::Dial { leader, timeout } => {
-                let Some(leader) = index_of(leader) else {
-                    return;
-                };
-                trace!(ctx.trace, at, "s{server} dials s{leader}");
-                let until = at + timeout;
-                let delay = 50 + self.random.around(500);
-                self.schedule(ctx, delay, Task::Dial { leader, until });
-            }
+            Output::Dial { leader, timeout } => self.begin_dial(ctx, leader, timeout, false),
+            Output::DialMaster { master, timeout } => self.begin_dial(ctx, master, timeout, true),
             Output::Send { link, packet } => self.send(ctx, link, &packet),
             Output::SendSnapshot { link, zxid } => self.send_snapshot(ctx, link, zxid),
             Output::Hangup { link, why } => {
@@ -81,6 +75,12 @@ impl Server {
                     ctx.counts.did("epochs used up");
                 }
                 p24::became(ctx, server, self.incarnation, &part);
+                let master = self.node().and_then(|node| node.peer().master());
+                if let Part::Observing { leader, .. } = part
+                    && master != Some(leader)
+                {
+                    ctx.counts.did("observers behind followers");
+                }
                 if part == Part::PreparingToLead {
                     acks::begins(ctx, server);
                 }
@@ -104,6 +104,28 @@ impl Server {
                 ctx.history.violate("P22", what);
             }
         }
+    }
+
+    fn begin_dial(
+        &mut self,
+        ctx: &mut Context,
+        other: ServerId,
+        timeout: Duration,
+        for_observers: bool,
+    ) {
+        let Some(leader) = index_of(other) else {
+            return;
+        };
+        let at = ctx.schedule.now();
+        trace!(ctx.trace, at, "s{} dials s{leader}", self.index);
+        let until = at + timeout;
+        let delay = 50 + self.random.around(500);
+        let task = Task::Dial {
+            leader,
+            until,
+            for_observers,
+        };
+        self.schedule(ctx, delay, task);
     }
 
     /// A message came on the election port.

@@ -3,7 +3,7 @@
 
 use super::receive::Receiving;
 use super::{Run, Server, Task};
-use crate::checkers::{acks, p17, p25, p27, p28};
+use crate::checkers::{acks, local, p17, p25, p27, p28, p31};
 use crate::history::Reported;
 use crate::net::{End, LinkId, Received};
 use crate::planted::Bug;
@@ -71,13 +71,24 @@ impl Server {
     }
 
     /// Tries another server's port, again and again.
-    pub(super) fn try_dial(&mut self, ctx: &mut Context, leader: usize, until: Time) {
+    pub(super) fn try_dial(
+        &mut self,
+        ctx: &mut Context,
+        leader: usize,
+        until: Time,
+        for_observers: bool,
+    ) {
         let at = ctx.schedule.now();
         let is_there = ctx.is_up(leader) && !ctx.blocks.is_quorum_cut(self.index, leader);
         let now = self.now_of(ctx);
         if !is_there {
             if at.0 + DIAL_AGAIN < until.0 {
-                return self.schedule(ctx, DIAL_AGAIN, Task::Dial { leader, until });
+                let again = Task::Dial {
+                    leader,
+                    until,
+                    for_observers,
+                };
+                return self.schedule(ctx, DIAL_AGAIN, again);
             }
             ctx.counts.did("dials failed");
             let leader = ServerId(leader as i64 + 1);
@@ -87,6 +98,7 @@ impl Server {
         let route = Route::Servers {
             learner: (self.index, self.incarnation),
             leader: (leader, ctx.up[leader]),
+            for_observers,
         };
         ctx.routes.insert(link, route);
         ctx.schedule.after_micros(1, Event::Accept(link));
@@ -95,11 +107,20 @@ impl Server {
     }
 
     /// Another server has connected.
-    pub fn accept_learner(&mut self, ctx: &mut Context, link: LinkId, learner: usize) {
+    pub fn accept_learner(
+        &mut self,
+        ctx: &mut Context,
+        link: LinkId,
+        learner: usize,
+        for_observers: bool,
+    ) {
         let now = self.now_of(ctx);
         ctx.counts.did("quorum connections");
         self.add_link(link, QuorumLink::new(End::Server, learner, now.time));
-        self.with_node(ctx, |node, _, _| node.link_accepted(now, name_of(link)));
+        self.with_node(ctx, |node, _, _| match for_observers {
+            true => node.observer_accepted(now, name_of(link)),
+            false => node.link_accepted(now, name_of(link)),
+        });
     }
 
     fn add_link(&mut self, link: LinkId, end: QuorumLink) {
@@ -112,6 +133,9 @@ impl Server {
     pub(super) fn send(&mut self, ctx: &mut Context, link: grevy_zab::LinkId, packet: &Packet) {
         let at = ctx.schedule.now();
         let Some(run) = &mut self.run else { return };
+        if ctx.options.bug == Some(Bug::ForgetsUpgrade) && local::upgrades(ctx, packet) {
+            return;
+        }
         let Some(end) = run.quorum.get_mut(&link_of(link)) else {
             return;
         };
@@ -125,9 +149,12 @@ impl Server {
         );
         packet.encode(&mut end.unsent);
         p25::sends(ctx, self.index, &self.disk, packet);
+        let in_force = run.node.peer().members().committed();
+        p31::sends(ctx, self.index, in_force, packet);
         p27::sends(ctx, self.index, &self.disk, packet);
         let leads = run.node.peer().leads();
-        if leads {
+        // A follower tells observers what it was told.
+        if leads || run.node.peer().serves_observer(link) {
             p28::sends(ctx, self.index, packet);
         }
         acks::sends(ctx, self.index, link_of(link), leads, packet);
@@ -350,6 +377,11 @@ impl Server {
         self.plant_in_packet(ctx, link, &packet);
         let reports = p17::reports(&packet);
         let incarnation = self.incarnation;
+        // Who is not known to the ensemble is refused.
+        let is_known = |session: &i64| {
+            ctx.history.opening.contains(session) || !ctx.history.homes.contains_key(session)
+        };
+        let reports: Vec<i64> = reports.into_iter().filter(is_known).collect();
         let reported = reports.into_iter().map(|session| Reported {
             at: now.time,
             session,
@@ -387,6 +419,23 @@ impl Server {
                     } = run;
                     node.link_packet(now, tree, &*connections, other, ack);
                 }
+            }
+            (Some(Bug::RelaysEarly), Packet::Proposal { zxid, entry }) => {
+                let serves = |end: &QuorumLink| end.end == End::Server;
+                let links = run.quorum.iter().filter(|(_, end)| serves(end));
+                let observers = links.map(|(link, _)| name_of(*link));
+                let observers = observers.filter(|link| run.node.peer().serves_observer(*link));
+                for observer in observers.collect::<Vec<_>>() {
+                    let inform = Packet::Inform {
+                        zxid: *zxid,
+                        entry: entry.clone(),
+                    };
+                    self.send(ctx, observer, &inform);
+                }
+            }
+            (Some(Bug::AcksWithoutVote), Packet::Inform { zxid, .. }) => {
+                let ack = Packet::Ack(*zxid);
+                self.send(ctx, name_of(link), &ack);
             }
             (Some(Bug::StealsSessions), Packet::Request(request)) => {
                 let packet = Packet::Revalidate {

@@ -294,6 +294,7 @@ impl Server {
         } = begun;
         let config = NodeConfig {
             seed: self.random.any(),
+            run: self.incarnation,
             ..(*self.node_config).clone()
         };
         let node = match (&ctx.options.ensemble, &self.members) {
