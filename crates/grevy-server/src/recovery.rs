@@ -137,11 +137,21 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
             (tree, Some(first), Standing::Empty)
         }
         Start::History { snapshot, zxid } => {
-            let loaded = snapshot.map(|(path, zxid, _)| written(path, zxid));
+            let loaded = match snapshot {
+                Some((path, zxid, _)) => written(path, zxid),
+                // The log was trusted. What it begins with is put beside it, so that the next start
+                // needs no trust. A snapshot of the end might have what is taken back.
+                None => {
+                    let mut beginning = Tree::new(builder.config.clone());
+                    let path = write_first_snapshot(config, &store, &mut beginning)
+                        .map_err(RecoverError::FirstSnapshot)?;
+                    written(path, beginning.last_zxid())
+                }
+            };
             let standing = standing(zxid, epochs.accepted());
             let tree;
             (tree, digest_matches) = builder.finish_with_warnings();
-            (tree, loaded, standing)
+            (tree, Some(loaded), standing)
         }
     };
     if !digest_matches {

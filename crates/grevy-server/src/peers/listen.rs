@@ -19,27 +19,40 @@ const BACKLOG: i32 = 128;
 /// whoever is a server has said it long before.
 const MAX_NEWCOMERS: usize = 64;
 
+/// What could be listened on, and what could not.
+#[derive(Debug, Default)]
+pub struct Bound {
+    /// The sockets.
+    pub sockets: Vec<TcpListener>,
+    /// Which address cannot be listened on, and why.
+    pub failed: Vec<(HostPort, io::Error)>,
+}
+
 /// Listens on these addresses of this server; on all addresses of the machine, if `everywhere`.
-///
-/// # Errors
-/// Which address cannot be listened on, and why.
-pub fn bind(
-    addresses: &[HostPort],
-    everywhere: bool,
-) -> Result<Vec<TcpListener>, (HostPort, io::Error)> {
-    let mut sockets = Vec::new();
+pub fn bind(addresses: &[HostPort], everywhere: bool) -> Bound {
+    let mut bound = Bound::default();
     for (index, address) in addresses.iter().enumerate() {
         let same_port = |other: &HostPort| other.port == address.port;
         if everywhere && addresses[..index].iter().any(same_port) {
             continue;
         }
-        let socket = match everywhere {
-            true => everywhere_at(address.port),
-            false => resolve(address).and_then(listen),
-        };
-        sockets.push(socket.map_err(|error| (address.clone(), error))?);
+        match bind_one(address, everywhere) {
+            Ok(socket) => bound.sockets.push(socket),
+            Err(error) => bound.failed.push((address.clone(), error)),
+        }
     }
-    Ok(sockets)
+    bound
+}
+
+/// The same for one address.
+///
+/// # Errors
+/// If it cannot be listened on.
+pub fn bind_one(address: &HostPort, everywhere: bool) -> io::Result<TcpListener> {
+    match everywhere {
+        true => everywhere_at(address.port),
+        false => resolve(address).and_then(listen),
+    }
 }
 
 fn everywhere_at(port: u16) -> io::Result<TcpListener> {

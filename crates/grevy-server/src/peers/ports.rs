@@ -47,17 +47,27 @@ pub enum Command {
     Stop,
 }
 
-/// Both ports, bound.
+/// A port for other servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Port {
+    Election,
+    Quorum,
+    Observers,
+}
+
+/// The ports, bound.
 #[derive(Debug)]
 pub struct Sockets {
-    election: Vec<TcpListener>,
-    quorum: Vec<TcpListener>,
-    observers: Vec<TcpListener>,
+    bound: Vec<(Port, TcpListener)>,
+    /// What this server can do without for a while.
+    missing: Vec<(Port, HostPort, io::Error)>,
+    everywhere: bool,
 }
 
 impl Sockets {
     /// Listens on both ports, as `me` has them, and on that for `observers`. Tries again every second, `tries` times in all;
-    /// for ever, if that is `None` (`electionPortBindRetry`).
+    /// for ever, if that is `None` (`electionPortBindRetry`). Of several addresses one is enough to
+    /// begin with, and the port for observers can come later.
     ///
     /// # Errors
     /// Which address cannot be listened on, and why.
@@ -85,15 +95,33 @@ impl Sockets {
         observers: Option<u16>,
         everywhere: bool,
     ) -> Result<Self, (HostPort, io::Error)> {
-        Ok(Self {
-            election: listen::bind(&me.election, everywhere)?,
-            quorum: listen::bind(&me.quorum, everywhere)?,
-            // Only voters ever follow.
-            observers: match observers.filter(|_| me.votes) {
-                Some(port) => listen::bind(&me.at(port), everywhere)?,
-                None => Vec::new(),
-            },
-        })
+        let mut sockets = Self {
+            bound: Vec::new(),
+            missing: Vec::new(),
+            everywhere,
+        };
+        // Only voters ever follow.
+        let observers = observers.filter(|_| me.votes);
+        let observers = observers.map_or(Vec::new(), |port| me.at(port));
+        for (port, addresses) in [
+            (Port::Election, &me.election),
+            (Port::Quorum, &me.quorum),
+            (Port::Observers, &observers),
+        ] {
+            let mut here = listen::bind(addresses, everywhere);
+            if here.sockets.is_empty()
+                && port != Port::Observers
+                && let Some(failed) = here.failed.pop()
+            {
+                return Err(failed);
+            }
+            let bound = here.sockets.into_iter().map(|socket| (port, socket));
+            sockets.bound.extend(bound);
+            let failed = here.failed.into_iter();
+            let missing = failed.map(|(address, error)| (port, address, error));
+            sockets.missing.extend(missing);
+        }
+        Ok(sockets)
     }
 }
 
@@ -198,16 +226,47 @@ fn keep(mut files: ConfigFiles, mut changed: UnboundedReceiver<Change>) {
 /// Accepts connections on all sockets, until the task is dropped.
 async fn listen(election: Election, quorum: Quorum, sockets: Sockets) {
     let mut accepting = JoinSet::new();
-    for socket in sockets.election {
-        accepting.spawn(election.clone().accept(socket));
+    for (port, socket) in sockets.bound {
+        accepting.spawn(accept(election.clone(), quorum.clone(), port, socket));
     }
-    for socket in sockets.quorum {
-        accepting.spawn(quorum.clone().accept(socket, Door::Quorum));
-    }
-    for socket in sockets.observers {
-        accepting.spawn(quorum.clone().accept(socket, Door::Observers));
+    for (port, address, error) in sockets.missing {
+        warn!("cannot listen on {address} for other servers: {error}; trying again every second");
+        let (election, quorum) = (election.clone(), quorum.clone());
+        let later = accept_later(election, quorum, port, address, sockets.everywhere);
+        accepting.spawn(later);
     }
     while accepting.join_next().await.is_some() {}
+}
+
+async fn accept(election: Election, quorum: Quorum, port: Port, socket: TcpListener) {
+    match port {
+        Port::Election => election.accept(socket).await,
+        Port::Quorum => quorum.accept(socket, Door::Quorum).await,
+        Port::Observers => quorum.accept(socket, Door::Observers).await,
+    }
+}
+
+/// The same on an address that cannot be had yet.
+async fn accept_later(
+    election: Election,
+    quorum: Quorum,
+    port: Port,
+    address: HostPort,
+    everywhere: bool,
+) {
+    loop {
+        tokio::time::sleep(BIND_PAUSE).await;
+        let here = address.clone();
+        let bound = tokio::task::spawn_blocking(move || listen::bind_one(&here, everywhere));
+        match bound.await {
+            Ok(Ok(socket)) => {
+                info!("listening on {address} for other servers, too");
+                return accept(election, quorum, port, socket).await;
+            }
+            Ok(Err(_)) => {}
+            Err(_) => return,
+        }
+    }
 }
 
 /// The same where the configuration has this server now.

@@ -13,4 +13,5 @@ mod ports;
 mod sessions;
 mod stuck_disk;
 mod template;
+mod trust;
 mod words;

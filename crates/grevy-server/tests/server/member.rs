@@ -7,6 +7,7 @@ use crate::place::Place;
 use crate::ports::ports;
 use crate::template::assert_fits;
 use serde_json::{Value, json};
+use std::net::{TcpListener, TcpStream};
 
 const ALL: &str = "4lw.commands.whitelist=*\ninitLimit=10\nsyncLimit=5\nstandaloneEnabled=false\n";
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
@@ -88,6 +89,25 @@ fn a_leader_tells_of_itself() {
     ] {
         assert_holds(&place.command(command), &expected, command);
     }
+}
+
+#[test]
+fn a_member_begins_with_one_of_its_addresses() {
+    let [quorum, election, other_quorum, other_election, observers] = ports();
+    let in_use = TcpListener::bind(("127.0.0.2", other_election)).expect("an address in use");
+    let for_observers = TcpListener::bind(("127.0.0.1", observers)).expect("an address in use");
+    let place = Place::member(
+        "addresses",
+        &format!(
+            "{ALL}multiAddress.enabled=true\nobserverMasterPort={observers}\nserver.1=\
+             127.0.0.1:{quorum}:{election}|127.0.0.2:{other_quorum}:{other_election}\n"
+        ),
+    );
+    place.wait_until(|| place.word(b"isro") == "rw", "it leads");
+    drop((in_use, for_observers));
+    let later = [("127.0.0.2", other_election), ("127.0.0.1", observers)];
+    let is_open = |address| TcpStream::connect(address).is_ok();
+    place.wait_until(|| later.into_iter().all(is_open), "the others are open");
 }
 
 /// Everything that is expected is there; more may be.
