@@ -1,21 +1,21 @@
 //! From the files to the state: the storage reads, the tree is built.
 
+mod build;
+
 use crate::config::{Config, Storage};
 use crate::log_thread::Files;
 use crate::metrics::ServerMetrics;
 use crate::setup;
 use crate::snapshot_board::{SnapshotBoard, Written};
-use grevy_proto::txn::TxnEntry;
-use grevy_proto::{Decode, Epoch, Zxid};
+use build::{Plan, build};
+use grevy_proto::{Epoch, Zxid};
 use grevy_storage::recovery::Start;
-use grevy_storage::snapshot::{Fed, Trailers};
-use grevy_storage::{
-    Disk, DiskError, OpenOptions, Opened, Recover, RecoveryError, Rejected, Store,
-};
-use grevy_tree::{Loader, Replay, Tree, TreeConfig};
+use grevy_storage::snapshot::Trailers;
+use grevy_storage::{Disk, DiskError, OpenOptions, Opened, Recover, RecoveryError, Store};
+use grevy_tree::{Tree, TreeConfig};
 use grevy_zab::{Entry, Standing};
-use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -74,6 +74,8 @@ impl Startup {
 pub enum RecoverError {
     /// The storage refuses.
     Storage(RecoveryError),
+    /// There is no thread to read with.
+    Thread(io::Error),
     /// The first snapshot of an empty server could not be written.
     FirstSnapshot(DiskError),
     /// The server has no data, and is not allowed to begin without.
@@ -84,6 +86,7 @@ impl fmt::Display for RecoverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Storage(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "cannot start a thread to read the files: {error}"),
             Self::FirstSnapshot(error) => write!(f, "cannot write the first snapshot: {error}"),
             Self::NoData => f.write_str(
                 "there is no data, and db.autocreate=false keeps a server from beginning without; \
@@ -106,19 +109,21 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         member: config.membership.is_some(),
         ..OpenOptions::default()
     };
-    let mut builder = Builder::new(config, setup::tree_config(config, seed));
     let dirs = setup::dirs(config);
+    let tree_config = setup::tree_config(config, seed);
+    let plan = plan(config, tree_config.clone());
+    let read = |visitor: &mut dyn Recover| Store::open(disk, dirs, options, visitor);
+    let (opened, built) = build(plan, read).map_err(RecoverError::Thread)?;
     let Opened {
         store,
         log,
         epochs,
         recovered,
-    } = Store::open(disk, dirs, options, &mut builder).map_err(RecoverError::Storage)?;
+    } = opened.map_err(RecoverError::Storage)?;
     for note in &recovered.notes {
         warn!("{note}");
     }
-    let snapshot_took = builder.loaded.map_or(Duration::ZERO, |at| at - start);
-    let recent = std::mem::take(&mut builder.recent);
+    let snapshot_took = built.loaded.map_or(Duration::ZERO, |at| at - start);
     let mut digest_matches = true;
     let (tree, loaded, standing) = match recovered.start {
         Start::Unknown if config.membership.is_none() => return Err(RecoverError::NoData),
@@ -127,10 +132,10 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
                 "there is no data, although this server has served before; it does not vote until \
                  a leader has filled it"
             );
-            (Tree::new(builder.config), None, Standing::Abstaining)
+            (Tree::new(tree_config), None, Standing::Abstaining)
         }
         Start::Empty => {
-            let mut tree = Tree::new(builder.config);
+            let mut tree = Tree::new(tree_config);
             let path = write_first_snapshot(config, &store, &mut tree)
                 .map_err(RecoverError::FirstSnapshot)?;
             let first = written(path, tree.last_zxid());
@@ -142,15 +147,16 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
                 // The log was trusted. What it begins with is put beside it, so that the next start
                 // needs no trust. A snapshot of the end might have what is taken back.
                 None => {
-                    let mut beginning = Tree::new(builder.config.clone());
+                    let mut beginning = Tree::new(tree_config.clone());
                     let path = write_first_snapshot(config, &store, &mut beginning)
                         .map_err(RecoverError::FirstSnapshot)?;
                     written(path, beginning.last_zxid())
                 }
             };
             let standing = standing(zxid, epochs.accepted());
-            let tree;
-            (tree, digest_matches) = builder.finish_with_warnings();
+            let mut tree;
+            (tree, digest_matches) = built.tree.unwrap_or_else(|| (Tree::new(tree_config), true));
+            finish_with_warnings(&mut tree);
             (tree, Some(loaded), standing)
         }
     };
@@ -178,7 +184,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         tree,
         store,
         files: Files { log, epochs },
-        recent: recent.into(),
+        recent: built.recent.into(),
         standing,
         startup,
     })
@@ -201,14 +207,19 @@ pub fn rebuild(
     store: &Store,
     tree: TreeConfig,
 ) -> Result<(Tree, Files), RecoverError> {
-    let mut builder = Builder::new(config, tree);
-    let recovered = store.recover(&mut builder);
+    let plan = plan(config, tree.clone());
+    let read = |visitor: &mut dyn Recover| store.recover(visitor);
+    let (recovered, built) = build(plan, read).map_err(RecoverError::Thread)?;
     let (log, epochs, recovered) = recovered.map_err(RecoverError::Storage)?;
     for note in &recovered.notes {
         warn!("{note}");
     }
     match recovered.start {
-        Start::History { .. } => Ok((builder.finish_with_warnings().0, Files { log, epochs })),
+        Start::History { .. } => {
+            let (mut tree, _) = built.tree.unwrap_or_else(|| (Tree::new(tree), true));
+            finish_with_warnings(&mut tree);
+            Ok((tree, Files { log, epochs }))
+        }
         Start::Empty | Start::Unknown => Err(RecoverError::NoData),
     }
 }
@@ -255,111 +266,24 @@ fn write_first_snapshot(
     Ok(file.path)
 }
 
-/// Builds a tree from what recovery finds.
-struct Builder {
-    field_limit: usize,
-    config: TreeConfig,
-    state: State,
-    /// When the snapshot had been read.
-    loaded: Option<Instant>,
-    /// The last transactions.
-    recent: VecDeque<Entry>,
-    /// How many of them are kept.
-    keep: usize,
-}
-
-enum State {
-    None,
-    Loading(Box<Loader>),
-    Loaded(Replay),
-}
-
-impl Builder {
-    fn new(config: &Config, tree: TreeConfig) -> Self {
-        let keep = config.storage.commit_log_count as usize;
-        Self {
-            field_limit: setup::field_limit(config),
-            config: tree,
-            state: State::None,
-            loaded: None,
-            recent: VecDeque::new(),
-            keep: config.membership.as_ref().map_or(0, |_| keep),
-        }
-    }
-
-    /// The state, put in order, and whether it has the digest that the log names last.
-    fn finish_with_warnings(self) -> (Tree, bool) {
-        let (mut tree, digest_matches) = match self.state {
-            State::Loaded(replay) => replay.finish(),
-            State::None | State::Loading(_) => (Tree::new(self.config), true),
-        };
-        for path in tree.finish_recovery() {
-            warn!("{path} has an access control list that no file holds; nobody may access it");
-        }
-        for orphan in tree.drop_orphan_ephemerals() {
-            warn!(
-                "deleted {}: its session {} does not exist",
-                orphan.path, orphan.session
-            );
-        }
-        (tree, digest_matches)
-    }
-
-    /// Keeps a transaction for learners.
-    fn remember(&mut self, zxid: Zxid, entry: &[u8]) {
-        if self.keep > 0 {
-            if self.recent.len() == self.keep {
-                self.recent.pop_front();
-            }
-            let bytes = entry.into();
-            self.recent.push_back(Entry { zxid, bytes });
-        }
+fn plan(config: &Config, tree: TreeConfig) -> Plan {
+    let keep = config.storage.commit_log_count as usize;
+    Plan {
+        tree,
+        field_limit: setup::field_limit(config),
+        keep: config.membership.as_ref().map_or(0, |_| keep),
     }
 }
 
-impl Recover for Builder {
-    fn begin(&mut self, zxid: Option<Zxid>) {
-        // What an earlier attempt built must not take memory beside this one.
-        self.state = State::None;
-        self.recent.clear();
-        self.state = match zxid {
-            Some(zxid) => {
-                let loader = Loader::new(self.config.clone(), zxid).field_limit(self.field_limit);
-                State::Loading(Box::new(loader))
-            }
-            None => State::Loaded(Replay::new(Tree::new(self.config.clone()))),
-        };
+/// The state, put in order.
+fn finish_with_warnings(tree: &mut Tree) {
+    for path in tree.finish_recovery() {
+        warn!("{path} has an access control list that no file holds; nobody may access it");
     }
-
-    fn snapshot_chunk(&mut self, chunk: &[u8]) -> Result<Fed, Rejected> {
-        let State::Loading(loader) = &mut self.state else {
-            return Err(Rejected("bytes behind the end of the body".to_owned()));
-        };
-        match loader.feed(chunk) {
-            Ok(grevy_tree::Fed::More) => Ok(Fed::More),
-            Ok(grevy_tree::Fed::Done(used)) => {
-                if let State::Loading(loader) = std::mem::replace(&mut self.state, State::None) {
-                    let tree = loader
-                        .finish()
-                        .map_err(|error| Rejected(error.to_string()))?;
-                    self.state = State::Loaded(Replay::new(tree));
-                    self.loaded = Some(Instant::now());
-                }
-                Ok(Fed::Done(used))
-            }
-            Err(error) => Err(Rejected(error.to_string())),
-        }
-    }
-
-    fn txn(&mut self, zxid: Zxid, entry: &[u8]) -> Result<(), Rejected> {
-        self.remember(zxid, entry);
-        let State::Loaded(replay) = &mut self.state else {
-            return Err(Rejected(
-                "a transaction before the state it changes".to_owned(),
-            ));
-        };
-        let entry = TxnEntry::from_bytes(entry).map_err(|error| Rejected(error.to_string()))?;
-        replay.push(entry);
-        Ok(())
+    for orphan in tree.drop_orphan_ephemerals() {
+        warn!(
+            "deleted {}: its session {} does not exist",
+            orphan.path, orphan.session
+        );
     }
 }

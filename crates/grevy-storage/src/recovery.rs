@@ -27,6 +27,9 @@ pub trait Recover {
     /// the snapshot which follows, or `None` for an empty tree.
     fn begin(&mut self, zxid: Option<Zxid>);
 
+    /// About how many bytes the body of the snapshot has that has just begun, if that can be told.
+    fn snapshot_len(&mut self, _len: u64) {}
+
     /// The next bytes of the snapshot's body: sessions, ACL table, nodes. Chunks end anywhere.
     fn snapshot_chunk(&mut self, chunk: &[u8]) -> Result<Fed, Rejected>;
 

@@ -20,5 +20,5 @@ pub use reader::{Fed, SnapshotError, SnapshotInfo, read};
 pub use trailer::{Digest, DigestValue, Trailers};
 pub use writer::{SealedSnapshot, SnapshotFile, SnapshotWriter};
 
-pub(crate) use candidate::is_sealed;
+pub(crate) use candidate::{Looks, is_sealed, looks};
 pub(crate) use writer::is_leftover;

@@ -1,6 +1,6 @@
 //! Where znodes are kept: in chunks that never move, named by small ids.
 
-use crate::blobs::{Blob, Blobs};
+use crate::blobs::{Blob, Blobs, Room};
 use crate::children::Children;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -140,6 +140,11 @@ impl Arena {
             vacant: NO_PARENT,
             live: 0,
         }
+    }
+
+    /// Takes memory for znodes to come.
+    pub(crate) fn supply(&mut self, room: Room) {
+        self.blobs.supply(room);
     }
 
     /// The number of znodes.

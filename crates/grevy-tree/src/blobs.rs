@@ -25,14 +25,7 @@ impl Blobs {
         let len = head.len() + tail.len();
         match class_of(len) {
             Place::Empty => Blob(0),
-            Place::Slot(class, size) => {
-                let class = &mut self.classes[class];
-                let index = class.take(size);
-                let slot = class.slot_mut(index, size);
-                slot[..head.len()].copy_from_slice(head);
-                slot[head.len()..len].copy_from_slice(tail);
-                Blob(index)
-            }
+            Place::Slot(class, size) => Blob(self.classes[class].insert(head, tail, size)),
             Place::Large => {
                 let mut bytes = Vec::with_capacity(len);
                 bytes.extend_from_slice(head);
@@ -50,6 +43,11 @@ impl Blobs {
                 }
             }
         }
+    }
+
+    /// Takes memory for strings to come.
+    pub(crate) fn supply(&mut self, room: Room) {
+        self.classes[room.class].supply.push(room.bytes);
     }
 
     /// The string at `blob`, `len` bytes long.
@@ -109,6 +107,41 @@ struct Class {
     without_memory: Vec<u32>,
     /// A chunk that was the last one to lose its last string.
     spare: u32,
+    /// Memory for chunks to come.
+    supply: Vec<Vec<u8>>,
+}
+
+/// Memory for one chunk.
+pub(crate) struct Room {
+    class: usize,
+    bytes: Vec<u8>,
+}
+
+/// Makes [`Room`] for strings that will be inserted into empty [`Blobs`], which need not be at
+/// hand. The system gives memory page by page when it is first written to, and that takes as long
+/// as what is written; so somebody else may do it.
+#[derive(Default)]
+pub(crate) struct Rooms {
+    /// The strings of each class so far.
+    strings: [usize; CLASSES],
+}
+
+impl Rooms {
+    /// Room, if a string of `len` bytes more needs any.
+    pub(crate) fn next(&mut self, len: usize) -> Option<Room> {
+        let Place::Slot(class, size) = class_of(len) else {
+            return None;
+        };
+        let strings = &mut self.strings[class];
+        let is_full = strings.is_multiple_of(SLOTS);
+        *strings += 1;
+        is_full.then(|| {
+            // Zeros might not be written.
+            let mut bytes = alloc::vec![1; size * SLOTS];
+            bytes.clear();
+            Room { class, bytes }
+        })
+    }
 }
 
 /// 256 slots; no memory, if all are vacant and it has been given back.
@@ -126,17 +159,23 @@ const SLOTS: usize = 256;
 const NO_SLOT: u16 = u16::MAX;
 
 impl Class {
-    fn take(&mut self, size: usize) -> u32 {
+    fn insert(&mut self, head: &[u8], tail: &[u8], size: usize) -> u32 {
         let number = self.roomy_chunk(size);
         let chunk = &mut self.chunks[number as usize];
+        let len = head.len() + tail.len();
         let slot = match chunk.vacant {
             NO_SLOT => {
-                chunk.bytes.resize(chunk.bytes.len() + size, 0);
+                let end = chunk.bytes.len() + size;
+                chunk.bytes.extend_from_slice(head);
+                chunk.bytes.extend_from_slice(tail);
+                chunk.bytes.resize(end, 0);
                 chunk.used
             }
             slot => {
                 let at = usize::from(slot) * size;
                 chunk.vacant = u16::from_le_bytes([chunk.bytes[at], chunk.bytes[at + 1]]);
+                chunk.bytes[at..at + head.len()].copy_from_slice(head);
+                chunk.bytes[at + head.len()..at + len].copy_from_slice(tail);
                 slot
             }
         };
@@ -161,7 +200,10 @@ impl Class {
             (self.chunks.len() - 1) as u32
         });
         self.chunks[number as usize] = Chunk {
-            bytes: Vec::with_capacity(size * SLOTS),
+            bytes: match self.supply.pop() {
+                Some(bytes) => bytes,
+                None => Vec::with_capacity(size * SLOTS),
+            },
             used: 0,
             vacant: NO_SLOT,
         };
@@ -265,6 +307,31 @@ mod tests {
         let chunks = &blobs.classes[0].chunks;
         let kept = chunks.iter().filter(|chunk| chunk.bytes.capacity() > 0);
         assert_eq!((chunks.len(), kept.count()), (4, 1));
+    }
+
+    /// Exactly as much is made as is used.
+    #[test]
+    fn memory_is_made_elsewhere() {
+        let (mut blobs, mut rooms) = (Blobs::default(), Rooms::default());
+        let mut made = Vec::new();
+        for n in 0..3 * SLOTS + 1 {
+            for len in [0, 1, 100, 600] {
+                if let Some(room) = rooms.next(len) {
+                    made.push(room.bytes.as_ptr());
+                    blobs.supply(room);
+                }
+                let text = vec![n as u8; len];
+                let blob = blobs.insert(&[], &text);
+                assert_eq!(blobs.get(blob, len), text);
+            }
+        }
+        assert_eq!(made.len(), 2 * 4);
+        for class in &blobs.classes {
+            assert!(class.supply.is_empty());
+            for chunk in &class.chunks {
+                assert!(made.contains(&chunk.bytes.as_ptr()));
+            }
+        }
     }
 
     fn length() -> impl Strategy<Value = usize> {

@@ -9,7 +9,7 @@ pub(crate) fn node_digest(path: &str, data: Option<&[u8]>, stat: &StatPersisted)
     if path.starts_with("/zookeeper/") {
         return 0;
     }
-    let mut meta = [0; 60];
+    let mut meta = [0; META];
     let longs = [
         stat.czxid.0,
         stat.mzxid.0,
@@ -26,12 +26,31 @@ pub(crate) fn node_digest(path: &str, data: Option<&[u8]>, stat: &StatPersisted)
     }
     meta[52..].copy_from_slice(&stat.ephemeral_owner.to_be_bytes());
 
-    let mut crc = Hasher::new();
-    crc.update(path.as_bytes());
-    crc.update(data.unwrap_or_default());
-    crc.update(&meta);
-    crc.finalize()
+    let data = data.unwrap_or_default();
+    let (meta_at, end) = (path.len() + data.len(), path.len() + data.len() + META);
+    let mut joined = [0; JOINED];
+    match joined.get_mut(..end) {
+        // One long piece takes half the time of three short ones.
+        Some(joined) => {
+            joined[..path.len()].copy_from_slice(path.as_bytes());
+            joined[path.len()..meta_at].copy_from_slice(data);
+            joined[meta_at..].copy_from_slice(&meta);
+            crc32fast::hash(joined)
+        }
+        None => {
+            let mut crc = Hasher::new();
+            crc.update(path.as_bytes());
+            crc.update(data);
+            crc.update(&meta);
+            crc.finalize()
+        }
+    }
 }
+
+/// The metadata's bytes.
+const META: usize = 60;
+/// Most znodes are smaller: path, data and metadata.
+const JOINED: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -47,6 +66,25 @@ mod tests {
         ] {
             assert_eq!(node_digest(path, Some(b""), &zero), expected, "{path}");
             assert_eq!(node_digest(path, None, &zero), expected, "{path}");
+        }
+    }
+
+    /// However long a znode is, it is what the parts together have.
+    #[test]
+    fn lengths() {
+        let stat = StatPersisted {
+            version: 3,
+            ephemeral_owner: -7,
+            ..StatPersisted::default()
+        };
+        let mut meta = [0; META];
+        meta[43] = 3;
+        meta[52..].copy_from_slice(&(-7i64).to_be_bytes());
+        for len in [0, 1, 60, JOINED - META - 3, JOINED - META - 2, JOINED, 1000] {
+            let data = alloc::vec![0xa5; len];
+            let whole = [b"/a", &data[..], &meta].concat();
+            let expected = crc32fast::hash(&whole);
+            assert_eq!(node_digest("/a", Some(&data), &stat), expected, "{len}");
         }
     }
 }

@@ -6,6 +6,25 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::hash::{BuildHasher, Hasher};
+use foldhash::quality::FixedState;
+
+/// Hashes paths for the table.
+#[derive(Clone)]
+pub(crate) struct PathHasher(FixedState);
+
+impl PathHasher {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(FixedState::with_seed(seed))
+    }
+
+    pub(crate) fn hash(&self, path: &str) -> u32 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write(path.as_bytes());
+        let hash = hasher.finish();
+        (hash ^ (hash >> 32)) as u32
+    }
+}
 
 /// The table.
 #[derive(Default)]
@@ -65,9 +84,8 @@ impl Index {
 
     /// Adds an id, which must not be in the table.
     pub(crate) fn insert(&mut self, hash: u32, id: u32) {
-        // Three quarters full at most, so that runs stay short.
-        if (self.len + 1) * 4 > self.entries.len() * 3 {
-            self.grow();
+        if self.is_full(self.len) {
+            self.resize(self.entries.len() + self.entries.len() / 2 + 16);
         }
         self.place(Entry { hash, id });
         self.len += 1;
@@ -103,8 +121,20 @@ impl Index {
         self.len -= 1;
     }
 
-    fn grow(&mut self) {
-        let len = self.entries.len() + self.entries.len() / 2 + 16;
+    /// Makes room for so many ids in all.
+    pub(crate) fn reserve(&mut self, ids: usize) {
+        if self.is_full(ids) {
+            self.resize(ids + ids / 3 + 16);
+        }
+    }
+
+    /// Whether there is no room for another one beside so many: three quarters full at most, so
+    /// that runs stay short.
+    fn is_full(&self, ids: usize) -> bool {
+        (ids + 1) * 4 > self.entries.len() * 3
+    }
+
+    fn resize(&mut self, len: usize) {
         let old = core::mem::replace(&mut self.entries, vec![VACANT; len]);
         for entry in old.into_iter().filter(|entry| !entry.is_vacant()) {
             self.place(entry);
@@ -147,17 +177,32 @@ mod tests {
     use alloc::collections::BTreeMap;
     use proptest::prelude::*;
 
+    #[test]
+    fn what_is_reserved_is_there() {
+        for ids in 0..100 {
+            let mut index = Index::default();
+            index.reserve(ids);
+            let len = index.entries.len();
+            (0..ids as u32).for_each(|id| index.insert(id << 20, id));
+            assert_eq!(index.entries.len(), len);
+        }
+    }
+
     proptest! {
         /// Few hashes, at both ends, so that runs form, collide and wrap around.
         #[test]
         fn behaves_like_a_map(
             steps in prop::collection::vec((any::<bool>(), 0..60u32), 0..300),
             high in any::<bool>(),
+            reserve in 0..100usize,
         ) {
             let hash = |id: u32| if high { u32::MAX - id / 3 } else { (id / 3).wrapping_mul(0x0800_0000) };
             let mut index = Index::default();
             let mut model = BTreeMap::new();
-            for (insert, id) in steps {
+            for (step, (insert, id)) in steps.into_iter().enumerate() {
+                if step == reserve {
+                    index.reserve(reserve);
+                }
                 match (insert, model.contains_key(&id)) {
                     (true, false) => {
                         index.insert(hash(id), id);

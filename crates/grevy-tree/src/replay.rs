@@ -30,7 +30,15 @@ impl Replay {
     pub fn push(&mut self, entry: TxnEntry) {
         self.ahead.push(entry);
         if self.ahead.len() == AHEAD {
-            self.apply();
+            self.settle();
+        }
+    }
+
+    /// The next transactions, which whoever decoded them keeps.
+    pub fn extend(&mut self, entries: &[TxnEntry]) {
+        self.settle();
+        for entries in entries.chunks(AHEAD) {
+            self.apply(entries);
         }
     }
 
@@ -38,25 +46,28 @@ impl Replay {
     /// transaction with a digest names. Earlier ones say nothing: a Java server's snapshot may
     /// hold parts of what follows it.
     pub fn finish(mut self) -> (Tree, bool) {
-        self.apply();
+        self.settle();
         (*self.tree, self.digest_matches)
     }
 
-    fn apply(&mut self) {
+    /// Applies what is being kept.
+    fn settle(&mut self) {
+        let mut ahead = core::mem::take(&mut self.ahead);
+        self.apply(&ahead);
+        ahead.clear();
+        self.ahead = ahead;
+    }
+
+    fn apply(&mut self, entries: &[TxnEntry]) {
         let Self {
             tree,
-            ahead,
             digest_matches,
+            ..
         } = self;
-        tree.warm(ahead.iter().filter_map(|entry| Txn::path(&entry.txn)));
-        for TxnEntry {
-            header,
-            txn,
-            digest,
-        } in ahead.drain(..)
-        {
-            tree.apply(&header, &txn, &mut |_| {});
-            if let Some(digest) = digest
+        tree.warm(entries.iter().filter_map(|entry| Txn::path(&entry.txn)));
+        for entry in entries {
+            tree.apply(&entry.header, &entry.txn, &mut |_| {});
+            if let Some(digest) = entry.digest
                 && digest.version == DIGEST_VERSION
                 && tree.config().digest
             {
@@ -118,15 +129,19 @@ mod tests {
                 digest = Some(expected.digest());
             }
             for (last, good) in [(digest, true), (Some(1), count == 0)] {
-                let mut replay = Replay::new(tree());
-                for zxid in 1..=count {
-                    let digest = if zxid == count { last } else { Some(2) };
-                    replay.push(create(zxid, digest));
+                let entries: Vec<TxnEntry> = (1..=count)
+                    .map(|zxid| create(zxid, if zxid == count { last } else { Some(2) }))
+                    .collect();
+                for pushed in [0, 1, entries.len()] {
+                    let (push, extend) = entries.split_at(pushed.min(entries.len()));
+                    let mut replay = Replay::new(tree());
+                    push.iter().cloned().for_each(|entry| replay.push(entry));
+                    replay.extend(extend);
+                    let (tree, digest_matches) = replay.finish();
+                    assert_eq!(tree.last_zxid(), Zxid(count));
+                    assert_eq!(tree.digest(), expected.digest());
+                    assert_eq!(digest_matches, good, "{count}, {pushed} pushed");
                 }
-                let (tree, digest_matches) = replay.finish();
-                assert_eq!(tree.last_zxid(), Zxid(count));
-                assert_eq!(tree.digest(), expected.digest());
-                assert_eq!(digest_matches, good, "{count}");
             }
         }
     }

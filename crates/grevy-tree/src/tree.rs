@@ -4,7 +4,7 @@ use crate::acl_table::{self, AclTable};
 use crate::arena::{Arena, NO_PARENT, ROOT};
 use crate::digest::node_digest;
 use crate::ephemeral_type::EphemeralType;
-use crate::index::Index;
+use crate::index::{Index, PathHasher};
 use crate::quota::Quotas;
 use crate::sessions::Sessions;
 use crate::snapshot::Progress;
@@ -12,8 +12,6 @@ use crate::znode::Znode;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
-use core::hash::{BuildHasher, Hasher};
-use foldhash::quality::FixedState;
 use grevy_proto::{Acl, SessionId, StatPersisted, Zxid};
 
 /// What a tree depends on besides its transactions.
@@ -36,7 +34,7 @@ pub struct TreeConfig {
 /// as in snapshots; callers may say `/`.
 pub struct Tree {
     config: TreeConfig,
-    hasher: FixedState,
+    hasher: PathHasher,
     pub(crate) last_zxid: Zxid,
     digest: i64,
     pub(crate) arena: Arena,
@@ -74,7 +72,7 @@ impl Tree {
     /// Not even the root is there; it has to come first.
     pub(crate) fn without_znodes(config: TreeConfig) -> Self {
         Self {
-            hasher: FixedState::with_seed(config.hash_seed),
+            hasher: PathHasher::new(config.hash_seed),
             last_zxid: Zxid::ZERO,
             digest: 0,
             arena: Arena::new(),
@@ -190,6 +188,15 @@ impl Tree {
     }
 }
 
+/// What of a new znode depends on nothing else in the tree.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sums {
+    /// Its path's hash.
+    pub(crate) hash: u32,
+    /// What it adds to the tree's digest; 0 if digests are off.
+    pub(crate) digest: u32,
+}
+
 const ZOOKEEPER: &str = "/zookeeper";
 const CONFIG: &str = "/zookeeper/config";
 
@@ -198,24 +205,16 @@ const CONFIG: &str = "/zookeeper/config";
 impl Tree {
     /// The id of the znode with this path, the root's being empty.
     pub(crate) fn find(&self, path: &str) -> Option<u32> {
-        let hash = self.hash(path);
+        self.find_hashed(self.hash(path), path)
+    }
+
+    /// Likewise, by the path's hash.
+    pub(crate) fn find_hashed(&self, hash: u32, path: &str) -> Option<u32> {
         self.index.find(hash, |id| self.arena.is_at(id, path))
     }
 
-    /// Prepares for looking up a path soon; see [`Index::touch`].
-    pub(crate) fn touch(&self, path: &[u8]) {
-        self.index.touch(self.hash_bytes(path));
-    }
-
     pub(crate) fn hash(&self, path: &str) -> u32 {
-        self.hash_bytes(path.as_bytes())
-    }
-
-    fn hash_bytes(&self, path: &[u8]) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(path);
-        let hash = hasher.finish();
-        (hash ^ (hash >> 32)) as u32
+        self.hasher.hash(path)
     }
 
     /// What the stored owner of a znode means.
@@ -237,9 +236,29 @@ impl Tree {
         acl: u32,
         stat: &StatPersisted,
     ) -> u32 {
-        let name = path.rsplit_once('/').map_or("", |(_, name)| name);
+        let sums = Sums {
+            hash: self.hash(path),
+            digest: match self.config.digest {
+                true => node_digest(path, data, stat),
+                false => 0,
+            },
+        };
+        self.insert_summed(parent, path, data, acl, stat, sums)
+    }
+
+    /// Likewise, with what has been computed of the znode already.
+    pub(crate) fn insert_summed(
+        &mut self,
+        parent: u32,
+        path: &str,
+        data: Option<&[u8]>,
+        acl: u32,
+        stat: &StatPersisted,
+        sums: Sums,
+    ) -> u32 {
+        let name = split_path(path).map_or("", |(_, name)| name);
         let id = self.arena.insert(parent, name.as_bytes(), data, acl, stat);
-        self.index.insert(self.hash(path), id);
+        self.index.insert(sums.hash, id);
         if let Some(progress) = &mut self.snapshot {
             progress.born(id);
         }
@@ -253,7 +272,8 @@ impl Tree {
         };
         self.data_size += size(path, data);
         self.quotas.created(path);
-        self.update_digest(id, path);
+        self.arena.node_mut(id).digest = sums.digest;
+        self.digest = self.digest.wrapping_add(sums.digest.into());
         id
     }
 
@@ -327,6 +347,12 @@ impl Tree {
             progress.preserve(id, &self.arena);
         }
     }
+}
+
+/// A parent's path and a name. Names are short, so this looks at byte for byte.
+pub(crate) fn split_path(path: &str) -> Option<(&str, &str)> {
+    let slash = path.bytes().rposition(|byte| byte == b'/')?;
+    Some((&path[..slash], &path[slash + 1..]))
 }
 
 fn size(path: &str, data: Option<&[u8]>) -> i64 {

@@ -8,7 +8,7 @@ use crate::epochs::{self, EpochFile, Epochs, Stored};
 use crate::log::{Log, Resume};
 use crate::mark::{self, End, MARK_FILE, MARK_TEMPORARY, Mark, MarkFound};
 use crate::names::Name;
-use crate::snapshot::{self, Candidate, Fed, SnapshotInfo};
+use crate::snapshot::{self, Candidate, Fed, Looks, SnapshotInfo};
 use crate::store::OpenOptions;
 use grevy_proto::{Epoch, Zxid};
 use std::path::{Path, PathBuf};
@@ -205,11 +205,18 @@ impl Place<'_> {
         let mut newer = Vec::new();
         for candidate in std::mem::take(&mut survey.candidates) {
             let path = self.snapshots.join(&candidate.name);
-            if let Some(why) = self.unfit(survey, &candidate, &path)? {
-                unfit.push((path.clone(), why.clone()));
-                newer.extend(candidate.named.then_some(candidate.zxid));
-                survey.notes.push(Note::SnapshotSkipped { path, why });
-                continue;
+            let len = match self.fit(survey, &candidate, &path)? {
+                Ok(len) => len,
+                Err(why) => {
+                    unfit.push((path.clone(), why.clone()));
+                    newer.extend(candidate.named.then_some(candidate.zxid));
+                    survey.notes.push(Note::SnapshotSkipped { path, why });
+                    continue;
+                }
+            };
+            visitor.begin(Some(candidate.zxid));
+            if let Some(len) = len {
+                visitor.snapshot_len(len);
             }
             let loaded = match self.load(survey, &candidate, &path, &newer, visitor) {
                 // What lies behind an older snapshot need not be there; a newer one was to be.
@@ -269,28 +276,28 @@ impl Place<'_> {
         })
     }
 
-    /// Why a snapshot need not even be tried.
-    fn unfit(
+    /// About how long a snapshot is, if that can be told; or why it need not even be tried.
+    fn fit(
         &self,
         survey: &Survey,
         candidate: &Candidate,
         path: &Path,
-    ) -> Result<Option<String>, DiskError> {
+    ) -> Result<Result<Option<u64>, String>, DiskError> {
         // A Java server that had acknowledged it would have set the epoch after it.
         let current = survey.current.map_or(Epoch(0), |stored| stored.epoch);
         if !candidate.named && candidate.zxid.epoch() > current {
-            return Ok(Some("it has not got its name yet".into()));
+            return Ok(Err("it has not got its name yet".into()));
         }
         Ok(
-            match snapshot::looks_whole(&**self.disk, path, candidate.compression)? {
-                true => None,
-                false => Some("writing it did not come to its end".into()),
+            match snapshot::looks(&**self.disk, path, candidate.compression)? {
+                Looks::Whole(len) => Ok(len),
+                Looks::CutShort => Err("writing it did not come to its end".into()),
             },
         )
     }
 
-    /// Loads a snapshot and replays the log on it. The inner error says why the snapshot is no
-    /// good; the outer one, that the server must not start.
+    /// Loads a snapshot, with which the visitor has begun, and replays the log on it. The inner
+    /// error says why the snapshot is no good; the outer one, that the server must not start.
     fn load(
         &self,
         survey: &Survey,
@@ -299,7 +306,6 @@ impl Place<'_> {
         newer: &[Zxid],
         visitor: &mut dyn Recover,
     ) -> Result<Result<(SnapshotInfo, Replayed), String>, RecoveryError> {
-        visitor.begin(Some(candidate.zxid));
         let sink = &mut |chunk: &[u8]| visitor.snapshot_chunk(chunk);
         let info = match snapshot::read(&**self.disk, path, candidate.compression, sink) {
             Ok(info) => info,
@@ -543,6 +549,10 @@ struct Through<'a> {
 impl Recover for Through<'_> {
     fn begin(&mut self, zxid: Option<Zxid>) {
         self.visitor.begin(zxid);
+    }
+
+    fn snapshot_len(&mut self, len: u64) {
+        self.visitor.snapshot_len(len);
     }
 
     fn snapshot_chunk(&mut self, chunk: &[u8]) -> Result<Fed, Rejected> {

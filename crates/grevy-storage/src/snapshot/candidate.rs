@@ -51,15 +51,40 @@ pub fn looks_whole(
     path: &Path,
     compression: Compression,
 ) -> Result<bool, DiskError> {
+    Ok(looks(disk, path, compression)? != Looks::CutShort)
+}
+
+/// What the cheap test says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Looks {
+    CutShort,
+    /// With the length of a file that is not compressed.
+    Whole(Option<u64>),
+}
+
+/// The cheap test.
+pub(crate) fn looks(
+    disk: &dyn Disk,
+    path: &Path,
+    compression: Compression,
+) -> Result<Looks, DiskError> {
     let file = disk.open(path, OpenMode::Read)?;
-    match compression {
+    let (whole, len) = match compression {
         Compression::None => {
             let len = file.len()?;
-            Ok(len >= 10 && holds(&*file, len - SEAL_END.len() as u64, &SEAL_END)?)
+            let ends = len >= 10 && holds(&*file, len - SEAL_END.len() as u64, &SEAL_END)?;
+            (ends, Some(len))
         }
-        Compression::Gzip => holds(&*file, 0, &[0x1f, 0x8b]),
-        Compression::Snappy => holds(&*file, 0, &snappy::HEADER[..snappy::MAGIC_LEN]),
-    }
+        Compression::Gzip => (holds(&*file, 0, &[0x1f, 0x8b])?, None),
+        Compression::Snappy => (
+            holds(&*file, 0, &snappy::HEADER[..snappy::MAGIC_LEN])?,
+            None,
+        ),
+    };
+    Ok(match whole {
+        true => Looks::Whole(len),
+        false => Looks::CutShort,
+    })
 }
 
 /// Whether the last seal of a snapshot is right, and with it every byte before: as good as
