@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::doubts;
 use super::finding::{Origin, Report};
 use super::keys;
 use super::properties;
@@ -104,6 +105,7 @@ pub(super) fn read(
     if let Some(hierarchy) = &mut ensemble.hierarchy {
         hierarchy.complete(&ids, whole, report);
     }
+    doubts::warn(&ensemble, whole, report);
     ensemble
 }
 

@@ -11,6 +11,7 @@ mod arguments;
 mod clients;
 #[cfg(test)]
 mod docs;
+mod doubts;
 mod endpoint;
 mod ensemble;
 mod finding;
