@@ -5,7 +5,7 @@ use crate::workers::Accepted;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,14 +17,38 @@ const SOCKETS: usize = 4;
 
 /// Takes a port without listening yet: until then, clients are refused and try elsewhere.
 pub fn bind(address: SocketAddr) -> Result<Vec<Socket>, (SocketAddr, io::Error)> {
-    let bind = || -> io::Result<Vec<Socket>> {
+    let bind = |address| -> io::Result<Vec<Socket>> {
         // Sockets that may share a port share it with those of another server, too; one that may
         // not finds out first whether there is one.
         let first = open(address, false)?.local_addr()?;
         let taken = first.as_socket().unwrap_or(address);
         (0..SOCKETS).map(|_| open(taken, true)).collect()
     };
-    bind().map_err(|error| (address, error))
+    let bound = match address.ip().is_unspecified() {
+        true => everywhere(address.port(), bind),
+        false => bind(address),
+    };
+    bound.map_err(|error| (address, error))
+}
+
+/// Takes a port of every address of this machine, IPv4 and IPv6 alike: the JVM does so, too, when
+/// it is told `0.0.0.0`.
+pub(crate) fn everywhere<T>(
+    port: u16,
+    bind: impl Fn(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    // Takes IPv4 as well, where there is IPv6 at all.
+    match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            bind((Ipv4Addr::UNSPECIFIED, port).into())
+        }
+        other => other,
+    }
+}
+
+/// The address as its owner knows it: a socket for IPv4 and IPv6 tells those of IPv4 in IPv6.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
@@ -72,6 +96,7 @@ pub async fn run(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let peer = canonical(peer);
                 let worker = &workers[turn % workers.len()];
                 turn = turn.wrapping_add(1);
                 if let Err(error) = admit(&shared, stream, peer, worker) {

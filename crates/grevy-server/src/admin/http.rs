@@ -1,6 +1,7 @@
 //! HTTP/1 connections, bounded in number, in the size of requests and in patience.
 
 use super::write_timeout::WriteTimeout;
+use crate::listener::canonical;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -38,7 +39,7 @@ pub(super) async fn run(listener: Option<std::net::TcpListener>, router: Router,
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let router = router.clone().layer(Extension(Peer(peer)));
+                let router = router.clone().layer(Extension(Peer(canonical(peer))));
                 connections.spawn(async move {
                     serve(stream, peer, router, idle).await;
                     drop(place);

@@ -19,7 +19,9 @@ mod shed;
 mod snapshot;
 mod write_timeout;
 
+use crate::client_port;
 use crate::config::{Config, Listen, Metrics};
+use crate::listener;
 use crate::metrics::prometheus;
 use crate::shared::Shared;
 use axum::Router;
@@ -34,6 +36,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 128;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -164,12 +169,13 @@ fn listen(listen: &Listen, what: &str, key: &str) -> Option<TcpListener> {
 }
 
 fn bind(listen: &Listen) -> io::Result<TcpListener> {
-    let listener = match &listen.host {
-        Some(host) if !listen.is_every_address() => {
-            TcpListener::bind((host.as_str(), listen.port))?
-        }
-        _ => TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], listen.port)))?,
+    let bind = |address| -> io::Result<TcpListener> {
+        let socket = listener::open(address, false)?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
     };
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    match listen.is_every_address() {
+        true => listener::everywhere(listen.port, bind),
+        false => bind(client_port::resolve(listen)?),
+    }
 }

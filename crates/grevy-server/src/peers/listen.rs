@@ -6,7 +6,7 @@ use grevy_proto::HostPort;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -50,18 +50,8 @@ pub fn bind(addresses: &[HostPort], everywhere: bool) -> Bound {
 /// If it cannot be listened on.
 pub fn bind_one(address: &HostPort, everywhere: bool) -> io::Result<TcpListener> {
     match everywhere {
-        true => everywhere_at(address.port),
+        true => listener::everywhere(address.port, listen),
         false => resolve(address).and_then(listen),
-    }
-}
-
-fn everywhere_at(port: u16) -> io::Result<TcpListener> {
-    // Takes IPv4 as well, where there is IPv6 at all.
-    match listen((Ipv6Addr::UNSPECIFIED, port).into()) {
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            listen(([0, 0, 0, 0], port).into())
-        }
-        other => other,
     }
 }
 
@@ -99,6 +89,7 @@ pub async fn accept<F>(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    let peer = listener::canonical(peer);
                     newcomers.retain(|newcomer| !newcomer.is_finished());
                     if newcomers.len() >= MAX_NEWCOMERS
                         && let Some(oldest) = newcomers.pop_front()

@@ -5,6 +5,7 @@ mod client;
 mod clients;
 mod documentation;
 mod ensemble;
+mod every_address;
 mod limits;
 mod member;
 mod moving;
