@@ -15,10 +15,15 @@ use grevy_proto::quorum::{Forwarded, Packet};
 use grevy_proto::{OpCode, SessionId};
 use grevy_zab::LinkId;
 
-/// Questions about sessions that the leader has not answered, oldest first; and where among this
-/// server and its observers sessions came in last, which to the leader are all one learner.
+/// Sessions that came here, or to an observer behind this server.
 #[derive(Debug, Default)]
-pub(crate) struct Revalidations(VecDeque<Asked>, BTreeMap<SessionId, Option<LinkId>>);
+pub(crate) struct Revalidations {
+    /// Questions that the leader has not answered, oldest first.
+    asked: VecDeque<Asked>,
+    /// Where they came in last: at the observer of this connection, or at this server itself. To
+    /// the leader all of these are one learner.
+    homes: BTreeMap<SessionId, Option<LinkId>>,
+}
 
 #[derive(Debug)]
 struct Asked {
@@ -30,19 +35,19 @@ struct Asked {
 
 impl Revalidations {
     pub fn clear(&mut self) {
-        self.0.clear();
-        self.1.clear();
+        self.asked.clear();
+        self.homes.clear();
     }
 
     /// The session has ended.
     pub fn forget(&mut self, session: SessionId) {
-        self.1.remove(&session);
+        self.homes.remove(&session);
     }
 
     /// A client of this server asks.
     pub fn push_own(&mut self, session: SessionId, timeout: i32) {
-        self.1.insert(session, None);
-        self.0.push_back(Asked {
+        self.homes.insert(session, None);
+        self.asked.push_back(Asked {
             session,
             timeout,
             observer: None,
@@ -69,7 +74,7 @@ impl Node {
         };
         // The session came back here, or to another observer: what still comes from this one was
         // sent before, and the leader cannot tell them apart (P20).
-        let home = self.revalidations.1.get(&request.session);
+        let home = self.revalidations.homes.get(&request.session);
         if home.is_some_and(|home| *home != Some(link)) {
             return;
         }
@@ -97,8 +102,8 @@ impl Node {
             });
             self.client_closed(client, Some(session), heard.unwrap_or_default());
         }
-        self.revalidations.1.insert(session, Some(link));
-        self.revalidations.0.push_back(Asked {
+        self.revalidations.homes.insert(session, Some(link));
+        self.revalidations.asked.push_back(Asked {
             session,
             timeout,
             observer: Some(link),
@@ -116,10 +121,10 @@ impl Node {
         valid: bool,
     ) {
         let is_meant = |asked: &Asked| asked.session == session;
-        let Some(at) = self.revalidations.0.iter().position(is_meant) else {
+        let Some(at) = self.revalidations.asked.iter().position(is_meant) else {
             return;
         };
-        let Some(asked) = self.revalidations.0.remove(at) else {
+        let Some(asked) = self.revalidations.asked.remove(at) else {
             return;
         };
         let Some(observer) = asked.observer else {

@@ -94,6 +94,26 @@ fn what_was_asked_before_the_end_is_answered_first() {
 }
 
 #[test]
+fn what_is_asked_behind_the_end_takes_no_effect() {
+    for seed in 1..10 {
+        let mut cluster = started(seed, true);
+        for at in 0..4 {
+            let (client, _) = connect(&mut cluster, at);
+            let before = cluster.create(at, client, &format!("/before-{at}"));
+            let closing = cluster.request(at, client, OpCode::CloseSession, &[]);
+            cluster.create(at, client, &format!("/behind-{at}"));
+            cluster.run_for(Duration::from_secs(1));
+            let expected = [before, closing].map(|xid| (xid, ErrorCode::Ok));
+            assert_eq!(cluster.replies(at, client), expected);
+            for server in 0..4 {
+                assert!(cluster.exists(server, &format!("/before-{at}")));
+                assert!(!cluster.exists(server, &format!("/behind-{at}")), "{at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn ids_do_not_come_again() {
     let mut cluster = started(1, false);
     let mut ids = BTreeSet::new();

@@ -90,6 +90,31 @@ fn sessions_live_and_move_behind_followers() {
     cluster.run_until("a refusal", SECONDS, |c| c.closing(4, late).is_some());
 }
 
+/// To the leader both are one learner, so the follower has to tell them apart (P20).
+#[test]
+fn a_session_has_one_home_among_a_follower_and_its_observers() {
+    for seed in 1..20 {
+        let mut cluster = started(3, 1, seed);
+        let observer = 3;
+        let master = *cluster.linked(observer).first().unwrap();
+        for (old, new) in [(master, observer), (observer, master)] {
+            let (left_behind, session) = open(&mut cluster, old);
+            let client = cluster.resume(new, session);
+            // What it had asked for is on its way as it comes in elsewhere.
+            while cluster.session(new, client).is_none() {
+                cluster.step();
+            }
+            if cluster.closing(old, left_behind).is_none() {
+                cluster.create(old, left_behind, &format!("/late-{old}"));
+            }
+            let xid = cluster.create(new, client, &format!("/in-time-{new}"));
+            await_replies(&mut cluster, new, client, &[xid]);
+            cluster.run_for(Duration::from_secs(1));
+            assert!(!cluster.exists(new, &format!("/late-{old}")), "seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn a_session_behind_a_follower_is_kept_alive() {
     let mut cluster = started(3, 1, 1);
