@@ -43,6 +43,8 @@ pub struct NodeConfig {
     pub output_limit: usize,
     /// Whether an ensemble may be left with one voter (`standaloneEnabled=false`).
     pub may_shrink_to_one: bool,
+    /// Whether a reconfiguration may give a server several addresses (`multiAddress.enabled`).
+    pub several_addresses: bool,
     /// Whether a leader serves clients (`leaderServes`).
     pub leader_serves: bool,
     /// Whether sessions begin as local ones (`localSessionsEnabled`); in an ensemble only.
@@ -82,6 +84,7 @@ impl Default for NodeConfig {
             output_high_water: 1 << 20,
             output_limit: 32 << 20,
             may_shrink_to_one: false,
+            several_addresses: false,
             leader_serves: true,
             local_sessions: false,
             upgrade_local_sessions: false,

@@ -1,5 +1,6 @@
 //! Writes: at the leader they are decided and proposed, at a learner they go to the leader.
 
+use crate::config::NodeConfig;
 use crate::connection::{ClientId, Request};
 use crate::forwarding::{Kind, Waiting};
 use crate::node::{Node, Queued, millis};
@@ -215,8 +216,7 @@ impl Node {
             pending,
             ..
         } = self;
-        let least = if config.may_shrink_to_one { 1 } else { 2 };
-        let reconfigure = |request: &Reconfig<'_>| reconfigured(peer, least, request, zxid);
+        let reconfigure = |request: &Reconfig<'_>| reconfigured(peer, config, request, zxid);
         let context = Context {
             config: &config.prepare,
             session: ask.session,
@@ -340,7 +340,7 @@ fn path<'a>(request: &Request<'a>) -> Option<&'a str> {
 /// reconfig.
 fn reconfigured(
     peer: &Peer,
-    least_participants: usize,
+    config: &NodeConfig,
     request: &Reconfig<'_>,
     zxid: Zxid,
 ) -> Result<Box<[u8]>, ErrorCode> {
@@ -357,10 +357,13 @@ fn reconfigured(
             request.joining.0.as_deref(),
             request.leaving.0.as_deref(),
             request.members.0.as_deref(),
-            least_participants,
+            if config.may_shrink_to_one { 1 } else { 2 },
         )
         .map_err(|error| error.code())?
         .with_version(zxid.0);
+    if next.has_several_addresses() && !config.several_addresses {
+        return Err(ErrorCode::BadArguments);
+    }
     // Who joins must be in sync already.
     if !next.quorum.is_quorum(|server| peer.is_in_sync(server)) {
         return Err(ErrorCode::NewConfigNoQuorum);

@@ -35,6 +35,7 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
         reap_never_used: types.never_used_container_age.unwrap_or(Duration::ZERO),
         max_pending_requests: (limits.outstanding as usize).max(1),
         may_shrink_to_one: !config.quorum.standalone,
+        several_addresses: config.quorum.multi_address,
         leader_serves: config.quorum.leader_serves,
         read_only: config.quorum.read_only_mode,
         local_sessions: config.quorum.local_sessions,

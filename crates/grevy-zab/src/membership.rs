@@ -99,6 +99,12 @@ impl Membership {
         self.is_voter(server) && addresses(self) == addresses(before)
     }
 
+    /// Whether a server has several addresses (`multiAddress.enabled`).
+    pub fn has_several_addresses(&self) -> bool {
+        let mut members = self.members.values();
+        members.any(|member| member.addresses.len() > 1)
+    }
+
     /// Whether `server` votes.
     pub fn is_voter(&self, server: ServerId) -> bool {
         self.quorum.contains(server)
