@@ -318,7 +318,6 @@ macro_rules! record {
             $($(#[$field_meta])* pub $field: $type,)*
         }
         impl $(<$lt>)? $crate::jute::Encode for $name $(<$lt>)? {
-            #[allow(unused_variables, reason = "a record may have no fields")]
             fn encode(&self, out: &mut alloc::vec::Vec<u8>) {
                 $($crate::jute::Encode::encode(&self.$field, out);)*
             }
@@ -336,7 +335,6 @@ macro_rules! record {
     };
     (@decode $name:ident { $($field:ident: $type:ty,)* }) => {
         impl $crate::jute::Decode<'_> for $name {
-            #[allow(unused_variables, reason = "a record may have no fields")]
             fn decode(
                 reader: &mut $crate::jute::Reader<'_>,
             ) -> Result<Self, $crate::jute::DecodeError> {

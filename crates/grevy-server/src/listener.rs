@@ -14,6 +14,8 @@ use tracing::{info, warn};
 /// Sockets that share the port. The system bounds how many connections may wait at each (4096 as
 /// a rule); a burst of ten thousand clients has room at four.
 const SOCKETS: usize = 4;
+/// Connections that may wait to be accepted where clients do not connect.
+const BACKLOG: i32 = 128;
 
 /// Takes a port without listening yet: until then, clients are refused and try elsewhere.
 pub fn bind(address: SocketAddr) -> Result<Vec<Socket>, (SocketAddr, io::Error)> {
@@ -51,7 +53,7 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // A restarted server gets its port back at once.
     socket.set_reuse_address(true)?;
@@ -62,6 +64,13 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Listens for others than clients, who are not that many.
+pub(crate) fn listen_at(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = open(address, false)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// Begins to listen; `backlog` connections may wait at each socket.

@@ -86,7 +86,11 @@ impl fmt::Display for RecoverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Storage(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "cannot start a thread to read the files: {error}"),
+            Self::Thread(error) => write!(
+                f,
+                "cannot start a thread to read the files: {error}; look for a limit of processes \
+                 or memory"
+            ),
             Self::FirstSnapshot(error) => write!(f, "cannot write the first snapshot: {error}"),
             Self::NoData => f.write_str(
                 "there is no data, and db.autocreate=false keeps a server from beginning without; \

@@ -675,7 +675,9 @@ impl Peer {
             self.look(now, text);
             self.succeed(now, successor);
         }
-        if matches!(&self.role, Role::Leading(leader) if leader.is_refuted) {
+        if let Role::Leading(leader) = &self.role
+            && leader.is_refuted(&self.common, now)
+        {
             self.step_aside(now);
         }
         self.send_away_late();

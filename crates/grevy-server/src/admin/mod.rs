@@ -37,9 +37,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 128;
-
 /// What handlers share.
 #[derive(Clone)]
 struct Admin(Arc<Inner>);
@@ -169,13 +166,8 @@ fn listen(listen: &Listen, what: &str, key: &str) -> Option<TcpListener> {
 }
 
 fn bind(listen: &Listen) -> io::Result<TcpListener> {
-    let bind = |address| -> io::Result<TcpListener> {
-        let socket = listener::open(address, false)?;
-        socket.listen(BACKLOG)?;
-        Ok(socket.into())
-    };
     match listen.is_every_address() {
-        true => listener::everywhere(listen.port, bind),
-        false => bind(client_port::resolve(listen)?),
+        true => listener::everywhere(listen.port, listener::listen_at),
+        false => client_port::resolve(listen).and_then(listener::listen_at),
     }
 }

@@ -13,8 +13,6 @@ use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::warn;
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 128;
 /// Connections that may be open before they have said who they are. One more ends the oldest:
 /// whoever is a server has said it long before.
 const MAX_NEWCOMERS: usize = 64;
@@ -50,8 +48,8 @@ pub fn bind(addresses: &[HostPort], everywhere: bool) -> Bound {
 /// If it cannot be listened on.
 pub fn bind_one(address: &HostPort, everywhere: bool) -> io::Result<TcpListener> {
     match everywhere {
-        true => listener::everywhere(address.port, listen),
-        false => resolve(address).and_then(listen),
+        true => listener::everywhere(address.port, listener::listen_at),
+        false => resolve(address).and_then(listener::listen_at),
     }
 }
 
@@ -59,12 +57,6 @@ fn resolve(address: &HostPort) -> io::Result<SocketAddr> {
     let mut found = (&*address.host, address.port).to_socket_addrs()?;
     let none = || io::Error::other("the name has no address");
     found.next().ok_or_else(none)
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = listener::open(address, false)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }
 
 /// Accepts until the task is dropped. `serve` takes a connection until it is known who is at its

@@ -65,9 +65,9 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Listens on both ports, as `me` has them, and on that for `observers`. Tries again every second, `tries` times in all;
-    /// for ever, if that is `None` (`electionPortBindRetry`). Of several addresses one is enough to
-    /// begin with, and the port for observers can come later.
+    /// Listens on both ports, as `me` has them, and on that for `observers`. Tries again every
+    /// second, `tries` times in all; for ever, if that is `None` (`electionPortBindRetry`). Of
+    /// several addresses one is enough to begin with, and the port for observers can come later.
     ///
     /// # Errors
     /// Which address cannot be listened on, and why.

@@ -47,6 +47,7 @@ pub(crate) struct Leader {
     epoch: Epoch,
     /// What this server had when it began to lead: nobody who counts may have more.
     began_with: (Epoch, Zxid),
+    /// Whether it may lead with that.
     claim: Claim,
     /// Who has done what the phase waits for.
     support: BTreeSet<ServerId>,
@@ -71,8 +72,6 @@ pub(crate) struct Leader {
     relays: bool,
     /// Who leads from here on, if a reconfiguration says so.
     pub successor: Option<ServerId>,
-    /// The others show that this ensemble never had the epoch of this server's history.
-    pub is_refuted: bool,
 }
 
 /// What happens to the snapshot for learners.
@@ -126,7 +125,6 @@ impl Leader {
             activates: None,
             relays: false,
             successor: None,
-            is_refuted: false,
         };
         leader.try_promise(common, now);
         leader
@@ -157,7 +155,6 @@ impl Leader {
             activates: None,
             relays: false,
             successor: None,
-            is_refuted: false,
         }
     }
 
@@ -299,13 +296,19 @@ impl Leader {
         common.hang_up(link, why);
     }
 
+    /// What is to be thought of the epoch of this server's history, until a new one is promised.
+    fn verdict(&self, common: &Common, now: Time) -> Option<Verdict> {
+        (self.phase == Phase::Discovery).then(|| self.claim.judge(common, now))
+    }
+
+    /// Whether the others show that their ensemble never had the epoch of this server's history.
+    pub fn is_refuted(&self, common: &Common, now: Time) -> bool {
+        self.verdict(common, now) == Some(Verdict::Refuted)
+    }
+
     fn try_promise(&mut self, common: &mut Common, now: Time) {
-        if self.phase != Phase::Discovery {
-            return;
-        }
-        let verdict = self.claim.judge(common, now);
-        self.is_refuted |= verdict == Verdict::Refuted;
-        if verdict != Verdict::Stands || !self.is_supported(common) {
+        let stands = self.verdict(common, now) == Some(Verdict::Stands);
+        if !stands || !self.is_supported(common) {
             return;
         }
         self.phase = Phase::Promising;
