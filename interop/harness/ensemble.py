@@ -165,9 +165,18 @@ class Ensemble:
         there is one.
         """
         ids = ids or self.ids
-        with Wire(self.servers[ids[0]].port) as client:
-            client.connect()
-            client.close_session()
+
+        def transaction():
+            # A reconfiguration has a Java server close its client port and open it again.
+            try:
+                with Wire(self.servers[ids[0]].port) as client:
+                    client.connect()
+                    client.close_session()
+                    return True
+            except OSError:
+                return False
+
+        wait_until(transaction, f"{ids[0]} of {self} opens a session", seconds=seconds)
 
         def same():
             try:

@@ -141,6 +141,11 @@ impl Learner {
         self.master.unwrap_or(self.leader)
     }
 
+    /// Whether it waits for a connection to `server`.
+    pub fn waits_for(&self, server: ServerId) -> bool {
+        self.dials() == server && self.link.is_none()
+    }
+
     /// Whether it follows, with all that is committed.
     pub fn follows(&self) -> bool {
         self.serves() && self.manner == Manner::Follow

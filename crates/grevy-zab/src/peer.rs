@@ -687,6 +687,13 @@ impl Peer {
 
     fn elected(&mut self, now: Time, vote: Vote, supporters: BTreeSet<ServerId>) {
         self.round = vote.round;
+        if self.standing == Standing::Refuted {
+            // Zxids of two ensembles are not to be compared: it would keep what only has the same
+            // numbers. So it joins nobody, and asks again for as long as it runs.
+            let until = now + LONGEST_PAUSE;
+            self.role = Role::Draining { until };
+            return;
+        }
         self.vote = vote;
         if vote.leader == self.common.me {
             self.lead(now, supporters);
@@ -791,8 +798,8 @@ impl Peer {
         self.standing = Standing::Refuted;
         self.common.warn(format!(
             "the data of this server is of epoch {epoch}, which too many others never heard of to \
-             have agreed on it: it is another ensemble's, and this server neither votes nor leads \
-             with it. Stop it; give it the right data directory, or empty this one"
+             have agreed on it: it is another ensemble's, and this server takes no part with it. \
+             Stop it; give it the right data directory, or empty this one"
         ));
         self.look(now, "its data is another ensemble's".into());
         self.advance(now);
@@ -826,10 +833,6 @@ impl Peer {
         };
         self.vote.epoch = i64::from(epoch.0);
         self.failed_joins = 0;
-        if self.standing == Standing::Refuted {
-            // It has the leader's history now.
-            self.standing = Standing::Normal;
-        }
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn warnings(outputs: &[Output]) -> Vec<String> {
     outputs.iter().filter_map(warning).collect()
 }
 
-fn says(state: PeerState, leader: i64, zxid: Zxid) -> Notification {
+pub(crate) fn says(state: PeerState, leader: i64, zxid: Zxid) -> Notification {
     Notification {
         state,
         leader: ServerId(leader),

@@ -15,6 +15,11 @@ pub fn names<'a>(servers: impl IntoIterator<Item = &'a ServerId>) -> String {
 
 /// What a server that does not serve waits for.
 pub fn outlook(peer: &Peer) -> String {
+    if peer.is_refuted() {
+        return "its data is another ensemble's, and it takes no part; stop it, and give it the \
+                right data directory, or empty this one"
+            .to_owned();
+    }
     let voters = peer.voter_reports();
     let named = |wanted: &dyn Fn(&grevy_node::VoterReport) -> bool| -> Vec<ServerId> {
         let wanted = voters.iter().filter(|voter| wanted(voter));

@@ -30,8 +30,7 @@ pub enum Standing {
     /// ignore). It takes a leader from nobody but a quorum of the others that have one.
     Abstaining,
     /// It is of an epoch that the others have shown this ensemble never had: its data must be
-    /// another ensemble's. It names nobody, as above, but does not ask to have its history
-    /// replaced.
+    /// another ensemble's. It names nobody, as above, and follows nobody.
     Refuted,
 }
 

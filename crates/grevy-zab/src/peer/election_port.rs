@@ -45,8 +45,14 @@ impl Peer {
         if !connected {
             self.heard.forget(server);
         }
-        if let Role::Looking(election) = &mut self.role {
-            election.handle_peer(now, server, connected);
+        match &mut self.role {
+            Role::Looking(election) => election.handle_peer(now, server, connected),
+            // It is gone, and so is no use to try and reach it any longer.
+            Role::Learning(learner) if !connected && learner.waits_for(server) => {
+                let text = format!("server {} is gone, and was not followed yet", server.0);
+                self.look(now, text);
+            }
+            _ => {}
         }
         self.advance(now);
     }

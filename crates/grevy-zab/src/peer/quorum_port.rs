@@ -70,8 +70,7 @@ impl Peer {
     /// [`Output::Dial`] or [`Output::DialMaster`] has led to nothing.
     pub fn dial_failed(&mut self, now: Time, server: ServerId) {
         if let Role::Learning(learner) = &self.role
-            && learner.dials() == server
-            && learner.link().is_none()
+            && learner.waits_for(server)
         {
             let text = format!("server {} cannot be reached on its quorum port", server.0);
             self.look(now, text);

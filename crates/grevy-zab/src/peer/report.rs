@@ -1,6 +1,7 @@
 //! What operators want to know of a server's part in its ensemble. Nothing here changes anything.
 
 use super::{Peer, Role};
+use crate::election::Standing;
 use crate::output::LinkId;
 use crate::time::Time;
 use alloc::vec::Vec;
@@ -118,6 +119,11 @@ impl Peer {
             Role::Leading(leader) => leader.report_phase(),
             Role::Learning(learner) => learner.report_phase(),
         }
+    }
+
+    /// Whether its data is another ensemble's, so that it takes no part.
+    pub fn is_refuted(&self) -> bool {
+        self.standing == Standing::Refuted
     }
 
     /// Whom this server votes for, tries to follow or follows; itself if it leads.

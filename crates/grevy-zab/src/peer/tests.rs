@@ -131,6 +131,22 @@ fn a_follower_remembers_who_looked_before_it() {
 }
 
 #[test]
+fn a_leader_that_is_gone_before_it_was_reached_is_not_waited_for() {
+    for (lost, expected) in [(3, true), (2, false)] {
+        let mut peer = start(1);
+        for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+            peer.handle_peer(Time(0), ServerId(from), true);
+            peer.handle_notification(Time(0), ServerId(from), &says(state, 3));
+        }
+        let dials = |output: &Output| matches!(output, Output::Dial { leader, .. } if *leader == ServerId(3));
+        assert!(outputs(&mut peer).iter().any(dials));
+        peer.handle_peer(Time(1), ServerId(lost), false);
+        let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
+        assert_eq!(outputs(&mut peer).iter().any(looks), expected, "{lost}");
+    }
+}
+
+#[test]
 fn who_waits_for_a_server_that_votes_for_another_is_sent_away() {
     for comes_first in [true, false] {
         let mut peer = start(1);

@@ -31,8 +31,11 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// How often connecting to a leader is tried.
-const TRIES: u32 = 5;
+/// How often connecting to a leader is tried. A Java server listens for learners only when it knows
+/// that it leads, which takes it some hundred ms longer than this server to know; and if it misses
+/// the one that has elected it, it waits for `initLimit`. If it is gone, its election connection
+/// tells.
+const TRIES: u32 = 20;
 /// A learner's first packet has no field longer than this, in bytes.
 const FIRST_LIMIT: usize = 1024;
 /// Bytes that a read of the first packet may bring.

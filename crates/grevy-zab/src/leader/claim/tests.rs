@@ -1,6 +1,6 @@
 use crate::output::{LinkId, Output, Part};
 use crate::peer::Peer;
-use crate::testing::{at, elect, introduce_from, member_of, outputs, warnings};
+use crate::testing::{at, elect, introduce_from, member_of, outputs, says, warnings};
 use crate::time::Time;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -57,6 +57,26 @@ fn a_history_of_an_epoch_that_nobody_knows_of_does_not_lead() {
             .iter()
             .all(|vote| vote.zxid == Zxid(-1) && vote.leader != ServerId(2))
     );
+}
+
+/// It would keep what has the same zxids, of whatever ensemble.
+#[test]
+fn it_follows_nobody_either() {
+    let mut peer = of_epoch_9();
+    introduce_from(&mut peer, Time(0), LinkId(1), 1, 4);
+    introduce_from(&mut peer, Time(0), LinkId(3), 3, 4);
+    assert!(looks(&outputs(&mut peer)));
+    let mut now = Time(0);
+    for _ in 0..3 {
+        for (from, state) in [(1, PeerState::Following), (3, PeerState::Leading)] {
+            peer.handle_notification(now, ServerId(from), &says(state, 3, at(4, 7)));
+        }
+        let outputs = outputs(&mut peer);
+        let dials = |output: &Output| matches!(output, Output::Dial { .. });
+        assert!(!outputs.iter().any(dials) && peer.is_refuted());
+        now = peer.next_timeout().expect("it looks again");
+        peer.handle_timeout(now);
+    }
 }
 
 #[test]
