@@ -35,7 +35,7 @@ use grevy_proto::txn::{Txn, TxnDigest, TxnHeader};
 use grevy_proto::{ErrorCode, OpCode, SessionId, Zxid};
 use grevy_tree::Tree;
 use grevy_tree::prepare::Pending;
-use grevy_zab::{Memberships, Part, Peer, PeerConfig, Recovered};
+use grevy_zab::{Membership, Memberships, Part, Peer, PeerConfig, Recovered};
 
 /// Whether the node serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +170,8 @@ impl Node {
         tree: &Tree,
         now: Now,
     ) -> Self {
+        let mut members = members;
+        members.keep_proposed_if_brought(configuration_version(tree));
         let peer = Peer::member(peer, members, recovered, now.time);
         let mut node = Self::new(config, peer, tree, now);
         node.follow_up(now);
@@ -405,6 +407,15 @@ pub(crate) fn timeouts(tree: &Tree) -> impl Iterator<Item = (SessionId, Duration
     tree.sessions()
         .iter()
         .map(|(session, timeout)| (session, millis(timeout)))
+}
+
+/// The version of the newest configuration that a history has brought; -1 if that is none.
+fn configuration_version(tree: &Tree) -> i64 {
+    let configuration = tree.get("/zookeeper/config").and_then(|znode| {
+        let text = core::str::from_utf8(znode.data()?).ok()?;
+        Membership::parse(text).ok()
+    });
+    configuration.map_or(-1, |membership| membership.version)
 }
 
 /// A timeout as it stands in transactions.

@@ -173,6 +173,15 @@ impl Common {
         }
     }
 
+    /// The history is that of a leader from now on, and so is what is proposed: what this server's
+    /// own had is part of the leader's as something committed, or not at all.
+    pub fn replace_configuration(&mut self, theirs: Option<Arc<Membership>>) {
+        let theirs = theirs.filter(|_| self.reconfig);
+        if self.members.replace_proposed(theirs) {
+            self.output_configuration();
+        }
+    }
+
     /// A configuration that never had a version gets that of the epoch, so that NEWLEADER
     /// establishes it (ZOOKEEPER-1783).
     pub fn establish_configuration(&mut self, epoch: Epoch) {

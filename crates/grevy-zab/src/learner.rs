@@ -471,7 +471,7 @@ impl Learner {
             let end = behind.last().map_or(zxid, |entry| entry.zxid);
             warn_of_replacement(common, end, self.config.as_deref());
             common.history.restart(zxid);
-            common.take_back_configuration(zxid);
+            common.replace_configuration(self.config.clone());
             common.durable = zxid;
             common.rewriting = true;
             common.output(Output::InstallSnapshot { zxid });

@@ -25,6 +25,27 @@ fn a_configuration_is_forgotten_with_the_transaction_that_brings_it() {
     }
 }
 
+/// Its zxid may be lower than the snapshot's, of which it is no part all the same.
+#[test]
+fn what_was_proposed_in_a_history_goes_with_it_when_a_snapshot_comes() {
+    let members = "server.1=a:1:2\nserver.4=d:1:2";
+    let own = Membership::parse(&format!("{members}\nversion=100000006")).unwrap();
+    for (theirs, kept) in [("0", None), ("100000006", Some(0x1_0000_0006))] {
+        let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
+        peer.configuration_proposed(Time(0), Arc::new(own.clone()));
+        let config = format!("{members}\nversion={theirs}").into();
+        let zxid = at(2, 0);
+        peer.handle_packet(Time(0), LINK, Packet::Snap(at(1, 9)));
+        peer.handle_packet(Time(0), LINK, Packet::NewLeader { zxid, config });
+        outputs(&mut peer);
+        peer.snapshot_received(Time(0), LINK, at(1, 9));
+        let proposed = peer.members().proposed();
+        assert_eq!(proposed.map(|proposed| proposed.version), kept);
+        let configured = |output: &Output| matches!(output, Output::Configured { .. });
+        assert_eq!(outputs(&mut peer).iter().any(configured), kept.is_none());
+    }
+}
+
 /// Where this server says that its history ends.
 fn said(outputs: &[Output]) -> Vec<Zxid> {
     let said = |output: &Output| match output {

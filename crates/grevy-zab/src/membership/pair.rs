@@ -63,14 +63,30 @@ impl Memberships {
         newer
     }
 
+    /// Another history takes the place of the one that brought what is proposed: its newest
+    /// membership, if that is newer than the one in force. Returns whether this changed anything.
+    pub fn replace_proposed(&mut self, newest: Option<Arc<Membership>>) -> bool {
+        let version = self.committed.version;
+        let newest = newest.filter(|newest| newest.version > version);
+        let changed = self.proposed != newest;
+        self.proposed = newest;
+        changed
+    }
+
+    /// Forgets a proposed membership that the history does not bring; `newest` is the version of the
+    /// newest one that it does. A crash may have come between a leader's snapshot, which took the
+    /// place of the history, and the file in which the membership is kept.
+    pub fn keep_proposed_if_brought(&mut self, newest: i64) {
+        self.proposed
+            .take_if(|proposed| !is_epochs(proposed) && proposed.version != newest);
+    }
+
     /// The history ends at `last` from now on: a proposed membership that a later transaction would
     /// bring is forgotten. Returns whether there was one.
     pub fn take_back(&mut self, last: Zxid) -> bool {
-        let proposed = self.proposed.take_if(|proposed| {
-            // One without a transaction of its own is the epoch's.
-            let brought_by = Zxid(proposed.version);
-            brought_by > last && brought_by.counter() > 0
-        });
+        let proposed = self
+            .proposed
+            .take_if(|proposed| !is_epochs(proposed) && Zxid(proposed.version) > last);
         proposed.is_some()
     }
 
@@ -107,4 +123,9 @@ impl Memberships {
         let each = self.both().map(|m| m.quorum.committed(acked));
         each.min().unwrap_or(Zxid(-1))
     }
+}
+
+/// Whether a membership came with an epoch, and so without a transaction of its own.
+fn is_epochs(membership: &Membership) -> bool {
+    Zxid(membership.version).counter() == 0
 }

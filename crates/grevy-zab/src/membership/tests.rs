@@ -257,6 +257,25 @@ fn reconfigurations_that_cannot_be() {
 }
 
 #[test]
+fn what_the_history_does_not_bring_is_not_proposed() {
+    let with_version = |version: i64| parse(THREE).with_version(version);
+    let (own, epochs) = (0x1_0000_0006, 0x2_0000_0000);
+    for (proposed, newest, kept) in [
+        (own, own, true),
+        (own, -1, false),
+        (own, 0x1_0000_0002, false),
+        (own, 0x2_0000_0003, false),
+        // That of an epoch has no transaction.
+        (epochs, -1, true),
+    ] {
+        let mut pair = Memberships::new(with_version(1));
+        pair.propose(with_version(proposed));
+        pair.keep_proposed_if_brought(newest);
+        assert_eq!(pair.proposed().is_some(), kept, "{proposed:x}, {newest:x}");
+    }
+}
+
+#[test]
 fn while_two_are_in_force_both_must_agree() {
     let mut pair = Memberships::new(parse("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2"));
     assert!(!pair.propose(parse("server.1=a:1:2")));
