@@ -155,11 +155,10 @@ impl Node {
         match OpCode::from_wire(*op) {
             Some(OpCode::Sync) => self.peer.sync(Some(link)),
             op => {
-                // The end of a session may come from anywhere.
                 let op = op.unwrap_or(OpCode::Error);
-                let is_free = matches!(op, OpCode::CreateSession | OpCode::CloseSession);
                 let owner = Owner::Learner(self.learner(link));
-                let admitted = match is_free || self.clock.admit(*session, owner) {
+                let is_new = op == OpCode::CreateSession;
+                let admitted = match is_new || self.clock.admit(*session, owner) {
                     true => Ok(()),
                     false => Err(ErrorCode::SessionMoved),
                 };

@@ -4,7 +4,7 @@ mod cluster;
 
 use cluster::Cluster;
 use grevy_node::{ClientId, CloseReason};
-use grevy_proto::{ErrorCode, SessionId, Xid};
+use grevy_proto::{ErrorCode, OpCode, SessionId, Xid};
 use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(30);
@@ -53,6 +53,35 @@ fn what_was_left_behind_is_not_taken_up_by_the_next_leader() {
         assert_eq!(cluster.closing(old, left), Some(reason));
         cluster.run_for(Duration::from_secs(1));
         assert!(!cluster.exists(old, "/late"), "{seed}");
+    }
+}
+
+/// Nor does the session end by what was asked for before it moved (P20).
+#[test]
+fn a_session_does_not_end_through_a_connection_that_it_has_left() {
+    for seed in 1..10 {
+        let mut cluster = Cluster::new(3, 0, seed);
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..3).all(|at| c.serves(at)));
+        let leader = cluster.leader().unwrap();
+        for (old, new) in [
+            ((leader + 1) % 3, (leader + 2) % 3),
+            (leader, (leader + 1) % 3),
+        ] {
+            let left = cluster.connect(old);
+            let session = opened(&mut cluster, old, left);
+            let moved = cluster.resume(new, session);
+            opened(&mut cluster, new, moved);
+            if cluster.closing(old, left).is_none() {
+                cluster.request(old, left, OpCode::CloseSession, &[]);
+            }
+            cluster.run_for(Duration::from_secs(1));
+            let reason = CloseReason::SessionMoved(session);
+            assert_eq!(cluster.closing(old, left), Some(reason), "{seed}");
+            assert_eq!(cluster.session(new, moved), Some(session), "{seed}");
+            let closing = cluster.request(new, moved, OpCode::CloseSession, &[]);
+            assert_eq!(answer(&mut cluster, new, moved, closing), ErrorCode::Ok);
+        }
     }
 }
 

@@ -185,7 +185,7 @@ impl Pending {
             OpCode::Reconfig => preparer.reconfig(&decode(record)?),
             OpCode::Multi => preparer.multi(record),
             OpCode::CreateSession => decode(record).map(Txn::CreateSession),
-            OpCode::CloseSession => Ok(preparer.close_session()),
+            OpCode::CloseSession => preparer.close_session(),
             // Not writes; among them check, which only exists inside a multi.
             _ => Err(ErrorCode::Unimplemented),
         }

@@ -4,12 +4,18 @@ use super::Preparer;
 use crate::ephemeral_type::EphemeralType;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use grevy_proto::ErrorCode;
 use grevy_proto::txn::Txn;
 
 impl Preparer<'_> {
     /// All ephemeral znodes of the session go, also those that are only proposed. Whether the
-    /// session is known does not matter: this is its last request, or made for it.
-    pub(super) fn close_session(&mut self) -> Txn {
+    /// session is known does not matter: this is its last request, or made for it. If it has moved,
+    /// it is not the last one. ZooKeeper takes it from anywhere.
+    pub(super) fn close_session(&mut self) -> Result<Txn, ErrorCode> {
+        let moved = ErrorCode::SessionMoved;
+        if self.context.session_state == Err(moved) {
+            return Err(moved);
+        }
         let session = self.context.session;
         let config = self.tree.config();
         let kept = self
@@ -30,7 +36,7 @@ impl Preparer<'_> {
             self.remove(path);
         }
         if !self.context.config.close_session_paths {
-            return Txn::CloseSession(None);
+            return Ok(Txn::CloseSession(None));
         }
         // Servers delete those that are not listed, too; a list too long for a record would stop
         // them all.
@@ -40,6 +46,6 @@ impl Preparer<'_> {
             room = left.unwrap_or(0);
             left.is_some()
         });
-        Txn::CloseSession(Some(paths))
+        Ok(Txn::CloseSession(Some(paths)))
     }
 }
