@@ -10,8 +10,9 @@ use crate::log_queue::LogItem;
 use crate::log_thread;
 use crate::peers::Settings;
 use crate::peers::config_files::ConfigFiles;
+use crate::peers::listening::Sockets;
 use crate::peers::node::Peers;
-use crate::peers::ports::{Command, Ports, Sockets};
+use crate::peers::ports::{Command, Ports};
 use crate::peers::roster::Roster;
 use crate::recovery::{self, RecoverError};
 use crate::run_number;
@@ -69,10 +70,8 @@ impl Place {
         let roster = Roster::of(members.committed(), proposed);
         let settings = setup::peer_settings(config, membership);
         let me = roster.get(settings.me).cloned().unwrap_or_default();
-        let everywhere = settings.listen_everywhere;
         let tries = config.quorum.election_bind_tries;
-        let observers = settings.observer_port;
-        let sockets = Sockets::bind(&me, observers, everywhere, tries)
+        let sockets = Sockets::bind(&settings.places(&me), tries)
             .map_err(|(address, error)| StartError::PeerPort { address, error })?;
         let files = match config.quorum.reconfig {
             true => ConfigFiles::new(membership),

@@ -5,6 +5,7 @@ pub mod config_files;
 pub mod connect;
 pub mod election;
 pub mod listen;
+pub mod listening;
 pub mod node;
 pub mod ports;
 pub mod quorum;
@@ -14,7 +15,9 @@ use grevy_proto::ServerId;
 use grevy_proto::election::Notification;
 use grevy_proto::quorum::Packet;
 use grevy_zab::LinkId;
+use listening::Place;
 use quorum::{Dial, Received};
+use roster::Member;
 use std::time::Duration;
 
 /// Which port a connection came in through.
@@ -51,6 +54,13 @@ pub struct Settings {
     pub connect_pause: Duration,
     /// The port on which followers serve observers, if they do (`observerMasterPort`).
     pub observer_port: Option<u16>,
+}
+
+impl Settings {
+    /// Where this server, known as `me`, is to listen for others.
+    pub fn places(&self, me: &Member) -> Vec<Place> {
+        Place::all(me, self.observer_port, self.listen_everywhere)
+    }
 }
 
 /// What is heard of other servers.

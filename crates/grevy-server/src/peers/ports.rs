@@ -2,25 +2,21 @@
 
 use super::config_files::ConfigFiles;
 use super::election::Election;
-use super::listen;
+use super::listening::{Listening, Port, Sockets};
 use super::quorum::{Depot, Dial, Links, Quorum};
-use super::roster::{Member, Roster};
+use super::roster::Roster;
 use super::{Door, Events, Settings};
+use grevy_proto::ServerId;
 use grevy_proto::election::Notification;
-use grevy_proto::{HostPort, ServerId};
 use grevy_zab::Membership;
+use std::future::Future;
 use std::io;
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::JoinSet;
-use tracing::{info, warn};
-
-/// The pause between two tries to listen. Source: `QuorumCnxManager.Listener`.
-const BIND_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the ports are to do.
 #[derive(Debug)]
@@ -45,84 +41,6 @@ pub enum Command {
     },
     /// End.
     Stop,
-}
-
-/// A port for other servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Port {
-    Election,
-    Quorum,
-    Observers,
-}
-
-/// The ports, bound.
-#[derive(Debug)]
-pub struct Sockets {
-    bound: Vec<(Port, TcpListener)>,
-    /// What this server can do without for a while.
-    missing: Vec<(Port, HostPort, io::Error)>,
-    everywhere: bool,
-}
-
-impl Sockets {
-    /// Listens on both ports, as `me` has them, and on that for `observers`. Tries again every
-    /// second, `tries` times in all; for ever, if that is `None` (`electionPortBindRetry`). Of
-    /// several addresses one is enough to begin with, and the port for observers can come later.
-    ///
-    /// # Errors
-    /// Which address cannot be listened on, and why.
-    pub fn bind(
-        me: &Member,
-        observers: Option<u16>,
-        everywhere: bool,
-        tries: Option<u32>,
-    ) -> Result<Self, (HostPort, io::Error)> {
-        let mut tried = 1;
-        loop {
-            match Self::try_bind(me, observers, everywhere) {
-                Err((address, error)) if tries.is_none_or(|tries| tried < tries) => {
-                    warn!("cannot listen on {address} for other servers yet: {error}");
-                    std::thread::sleep(BIND_PAUSE);
-                    tried += 1;
-                }
-                other => return other,
-            }
-        }
-    }
-
-    fn try_bind(
-        me: &Member,
-        observers: Option<u16>,
-        everywhere: bool,
-    ) -> Result<Self, (HostPort, io::Error)> {
-        let mut sockets = Self {
-            bound: Vec::new(),
-            missing: Vec::new(),
-            everywhere,
-        };
-        // Only voters ever follow.
-        let observers = observers.filter(|_| me.votes);
-        let observers = observers.map_or(Vec::new(), |port| me.at(port));
-        for (port, addresses) in [
-            (Port::Election, &me.election),
-            (Port::Quorum, &me.quorum),
-            (Port::Observers, &observers),
-        ] {
-            let mut here = listen::bind(addresses, everywhere);
-            if here.sockets.is_empty()
-                && port != Port::Observers
-                && let Some(failed) = here.failed.pop()
-            {
-                return Err(failed);
-            }
-            let bound = here.sockets.into_iter().map(|socket| (port, socket));
-            sockets.bound.extend(bound);
-            let failed = here.failed.into_iter();
-            let missing = failed.map(|(address, error)| (port, address, error));
-            sockets.missing.extend(missing);
-        }
-        Ok(sockets)
-    }
 }
 
 /// What the thread is started with.
@@ -165,9 +83,8 @@ impl Ports {
         let links = self.links.clone();
         let quorum = Quorum::new(settings.clone(), self.events, self.links, self.depot);
         election.configure(&self.roster);
-        let mut own = self.roster.get(settings.me).cloned();
-        let first = listen(election.clone(), quorum.clone(), self.sockets);
-        let mut listening = tokio::spawn(first);
+        let accept = doors(election.clone(), quorum.clone());
+        let mut listening = Listening::begin(self.sockets, accept);
         let (changes, changed) = unbounded_channel();
         if let Some(files) = self.files {
             tokio::task::spawn_blocking(move || keep(files, changed));
@@ -193,20 +110,14 @@ impl Ports {
                     election.configure(&roster);
                     // An error means that no files are kept.
                     let _ = changes.send((committed, proposed));
-                    let here = roster.get(settings.me).cloned();
-                    if here.is_some() && here != own {
-                        // The addresses may be in use until the present sockets are closed.
-                        listening.abort();
-                        own.clone_from(&here);
-                        let settings = settings.clone();
-                        let again = listen_again(election.clone(), quorum.clone(), here, settings);
-                        listening = tokio::spawn(again);
+                    if let Some(me) = roster.get(settings.me) {
+                        listening.move_to(settings.places(me)).await;
                     }
                 }
                 Command::Stop => break,
             }
         }
-        listening.abort();
+        drop(listening);
         election.stop();
         // Those that were hung up get what is queued for them.
         links.are_gone().await;
@@ -223,75 +134,21 @@ fn keep(mut files: ConfigFiles, mut changed: UnboundedReceiver<Change>) {
     }
 }
 
-/// Accepts connections on all sockets, until the task is dropped.
-async fn listen(election: Election, quorum: Quorum, sockets: Sockets) {
-    let mut accepting = JoinSet::new();
-    for (port, socket) in sockets.bound {
-        accepting.spawn(accept(election.clone(), quorum.clone(), port, socket));
-    }
-    for (port, address, error) in sockets.missing {
-        warn!("cannot listen on {address} for other servers: {error}; trying again every second");
+type Accepting = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Lets others in through these ports.
+fn doors(
+    election: Election,
+    quorum: Quorum,
+) -> impl Fn(Port, TcpListener) -> Accepting + Clone + Send + 'static {
+    move |port, socket| -> Accepting {
         let (election, quorum) = (election.clone(), quorum.clone());
-        let later = accept_later(election, quorum, port, address, sockets.everywhere);
-        accepting.spawn(later);
-    }
-    while accepting.join_next().await.is_some() {}
-}
-
-async fn accept(election: Election, quorum: Quorum, port: Port, socket: TcpListener) {
-    match port {
-        Port::Election => election.accept(socket).await,
-        Port::Quorum => quorum.accept(socket, Door::Quorum).await,
-        Port::Observers => quorum.accept(socket, Door::Observers).await,
-    }
-}
-
-/// The same on an address that cannot be had yet.
-async fn accept_later(
-    election: Election,
-    quorum: Quorum,
-    port: Port,
-    address: HostPort,
-    everywhere: bool,
-) {
-    loop {
-        tokio::time::sleep(BIND_PAUSE).await;
-        let here = address.clone();
-        let bound = tokio::task::spawn_blocking(move || listen::bind_one(&here, everywhere));
-        match bound.await {
-            Ok(Ok(socket)) => {
-                info!("listening on {address} for other servers, too");
-                return accept(election, quorum, port, socket).await;
+        Box::pin(async move {
+            match port {
+                Port::Election => election.accept(socket).await,
+                Port::Quorum => quorum.accept(socket, Door::Quorum).await,
+                Port::Observers => quorum.accept(socket, Door::Observers).await,
             }
-            Ok(Err(_)) => {}
-            Err(_) => return,
-        }
-    }
-}
-
-/// The same where the configuration has this server now.
-async fn listen_again(
-    election: Election,
-    quorum: Quorum,
-    own: Option<Member>,
-    settings: Arc<Settings>,
-) {
-    let own = own.unwrap_or_default();
-    let (observers, everywhere) = (settings.observer_port, settings.listen_everywhere);
-    loop {
-        let here = own.clone();
-        let bound =
-            tokio::task::spawn_blocking(move || Sockets::try_bind(&here, observers, everywhere));
-        match bound.await {
-            Ok(Ok(sockets)) => {
-                info!("listening for other servers at new addresses");
-                return listen(election, quorum, sockets).await;
-            }
-            Ok(Err((address, error))) => {
-                warn!("cannot listen on {address} for other servers: {error}; trying again");
-            }
-            Err(_) => return,
-        }
-        tokio::time::sleep(BIND_PAUSE).await;
+        })
     }
 }
