@@ -6,6 +6,7 @@
 //! the connection and either sends it at once or wakes the task.
 
 use crate::four_letter;
+use crate::peers::quorum::outbox;
 use crate::shared::Shared;
 use crate::stats::Batch;
 use bytes::Buf as _;
@@ -324,6 +325,7 @@ impl Serve {
                 four_letter::Parsed::None => self.state = State::Serving,
             }
         }
+        outbox::pass();
         let shared = self.shared.clone();
         let now = shared.clock.now();
         let mut requests = Vec::new();

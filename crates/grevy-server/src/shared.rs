@@ -14,7 +14,7 @@ use crate::ensemble::{EnsembleWatch, outlook};
 use crate::log_queue::{LogItem, LogQueue};
 use crate::metrics::{Counter, ServerMetrics};
 use crate::peers::node::{Peers, discard};
-use crate::peers::quorum::{Link, Received};
+use crate::peers::quorum::{Link, Received, outbox};
 use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
 use crate::timer::Alarm;
@@ -175,9 +175,7 @@ impl Shared {
     /// Does what must wait until the node is not locked any more.
     fn follow_up(&self, after: After) {
         discard(after.forgotten);
-        for link in &after.links {
-            link.send_now();
-        }
+        outbox::send_soon(after.links);
         if after.drops_clients {
             for client in self.clients.all() {
                 client.wire().conn.close(CloseReason::NotServing);

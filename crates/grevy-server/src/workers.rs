@@ -2,6 +2,7 @@
 //! lives on one thread from its first byte to its last.
 
 use crate::client::Serve;
+use crate::peers::quorum::outbox;
 use crate::shared::Shared;
 use grevy_proto::Id;
 use std::io;
@@ -46,6 +47,7 @@ impl Workers {
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
+                    runtime.spawn(outbox::keep_sending());
                     runtime.spawn(take_over(shared, accepted));
                     // An error means that nobody is left who could say so.
                     drop(runtime.block_on(stopped));

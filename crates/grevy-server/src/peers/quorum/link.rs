@@ -22,6 +22,8 @@ use tokio::time::Instant;
 const MAX_QUEUED: usize = 256 << 20;
 /// Output is held in pieces of about this many bytes, so that none has to be moved.
 const PIECE: usize = 1 << 20;
+/// So much room for what is to be sent next is kept, in bytes.
+const KEPT: usize = 256 << 10;
 /// How long a link that was hung up has to send what is queued, and the other end to close.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -45,6 +47,8 @@ pub struct Link {
 #[derive(Debug, Default)]
 struct Out {
     pieces: VecDeque<Piece>,
+    /// An empty piece to be filled next.
+    spare: Vec<u8>,
     /// Bytes of the first piece that are sent.
     sent: usize,
     /// Bytes that wait.
@@ -78,6 +82,19 @@ enum Sent {
     Some,
     /// What comes next is a snapshot, which is up to the caller.
     UpTo(Zxid),
+}
+
+impl Out {
+    /// The first piece is sent. Its room is kept for what comes next.
+    fn take_sent(&mut self) {
+        self.sent = 0;
+        if let Some(Piece::Bytes(mut bytes)) = self.pieces.pop_front()
+            && bytes.capacity() <= KEPT
+        {
+            bytes.clear();
+            self.spare = bytes;
+        }
+    }
 }
 
 impl Link {
@@ -132,7 +149,10 @@ impl Link {
         }
         match out.pieces.back() {
             Some(Piece::Bytes(bytes)) if bytes.len() < PIECE => {}
-            _ => out.pieces.push_back(Piece::Bytes(Vec::new())),
+            _ => {
+                let room = std::mem::take(&mut out.spare);
+                out.pieces.push_back(Piece::Bytes(room));
+            }
         }
         if let Some(Piece::Bytes(bytes)) = out.pieces.back_mut() {
             let before = bytes.len();
@@ -199,8 +219,7 @@ impl Link {
                     out.sent += n;
                     out.queued -= n;
                     if out.sent == bytes.len() {
-                        out.pieces.pop_front();
-                        out.sent = 0;
+                        out.take_sent();
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sent::Some),

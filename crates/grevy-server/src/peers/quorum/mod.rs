@@ -3,6 +3,7 @@
 
 mod link;
 mod links;
+pub mod outbox;
 mod snapshot_in;
 mod snapshot_out;
 mod task;
