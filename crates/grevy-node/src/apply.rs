@@ -4,15 +4,15 @@ use crate::clients::Clients;
 use crate::connection::{ClientId, CloseReason, View};
 use crate::forwarding::{Kind, Waiting};
 use crate::node::{Node, Queued, millis};
-use crate::output::Service;
+use crate::output::{Broken, Output, Service};
 use crate::reply;
 use crate::time::{Now, Time};
 use crate::watches::Watches;
 use core::time::Duration;
 use grevy_proto::acl::perms;
 use grevy_proto::event::EventType;
-use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
-use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Xid, Zxid};
+use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnEntry, TxnHeader, path_of};
+use grevy_proto::{Decode, Encode, ErrorCode, OpCode, SessionId, Xid, Zxid};
 use grevy_tree::watch::WatcherId;
 use grevy_tree::{Change, Tree};
 
@@ -84,10 +84,17 @@ impl Node {
             match queued {
                 Queued::Txn {
                     header,
-                    txn,
-                    digest,
+                    entry,
                     origin,
                 } => {
+                    let TxnEntry { txn, digest, .. } = match TxnEntry::from_bytes(&entry) {
+                        Ok(entry) => entry,
+                        // It could be read when it was queued.
+                        Err(error) => {
+                            let broken = Broken::Unreadable(header.zxid, error);
+                            return self.outputs.push_back(Output::Broken(broken));
+                        }
+                    };
                     self.apply(now, header, &txn, origin, tree, watches, clients);
                     if !self.compare_digest(now, header.zxid, digest, tree) {
                         return;
@@ -131,12 +138,12 @@ impl Node {
             .iter()
             .take(AHEAD)
             .map_while(|queued| match queued {
-                Queued::Txn { header, txn, .. } if header.zxid <= committed => Some(txn),
+                Queued::Txn { header, entry, .. } if header.zxid <= committed => Some(entry),
                 _ => None,
             });
         let count = next.clone().count();
         if count > 1 {
-            tree.warm(next.filter_map(Txn::path));
+            tree.warm(next.filter_map(|entry| path_of(entry)));
         }
         count.max(1)
     }
@@ -149,7 +156,7 @@ impl Node {
         &mut self,
         now: Now,
         header: TxnHeader,
-        txn: &Txn,
+        txn: &Txn<'_>,
         origin: Option<(ClientId, OpCode)>,
         tree: &mut Tree,
         watches: &impl Watches,
@@ -418,7 +425,7 @@ impl Node {
 }
 
 /// Whether a request was refused because its session was at home elsewhere.
-fn is_moved(txn: &Txn) -> bool {
+fn is_moved(txn: &Txn<'_>) -> bool {
     match txn {
         Txn::Error(code) => *code == ErrorCode::SessionMoved.wire(),
         Txn::Multi(parts) => parts.iter().any(is_moved),

@@ -308,26 +308,25 @@ impl Node {
     }
 
     /// A transaction of the leader's is about to be logged. This server's own are known.
-    fn take_up(&mut self, now: Now, zxid: Zxid, entry: &[u8]) -> bool {
+    fn take_up(&mut self, now: Now, zxid: Zxid, entry: &Arc<[u8]>) -> bool {
         if zxid <= self.queued {
             return true;
         }
-        let Ok(decoded) = TxnEntry::from_bytes(entry) else {
+        let Ok(TxnEntry { header, txn, .. }) = TxnEntry::from_bytes(entry) else {
             return false;
         };
-        if decoded.header.zxid != zxid {
+        if header.zxid != zxid {
             return false;
         }
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
-        if let Some(membership) = configuration(&decoded.txn) {
+        if let Some(membership) = configuration(&txn) {
             self.peer
                 .configuration_proposed(now.time, Arc::new(membership));
         }
         self.queued = zxid;
         self.queue.push_back(Queued::Txn {
-            header: decoded.header,
-            txn: decoded.txn,
-            digest: decoded.digest,
+            header,
+            entry: entry.clone(),
             origin: None,
         });
         true

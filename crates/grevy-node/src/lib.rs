@@ -33,7 +33,7 @@ pub use config::NodeConfig;
 pub use connection::{Action, ClientId, CloseReason, Connection, View};
 pub use grevy_zab::{LearnerReport, LinkId, Membership, Part, Peer, Phase, VoterReport};
 pub use node::{Node, Status};
-pub use output::{Output, Service};
+pub use output::{Broken, Output, Service};
 pub use tally::Tally;
 pub use time::{Now, Time};
 pub use watches::Watches;

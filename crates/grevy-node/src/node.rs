@@ -29,9 +29,10 @@ use crate::time::{Now, Time};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use grevy_proto::txn::{Txn, TxnDigest, TxnHeader};
+use grevy_proto::txn::TxnHeader;
 use grevy_proto::{ErrorCode, OpCode, SessionId, Zxid};
 use grevy_tree::Tree;
 use grevy_tree::prepare::Pending;
@@ -58,9 +59,8 @@ pub enum Status {
 pub(crate) enum Queued {
     Txn {
         header: TxnHeader,
-        txn: Txn,
-        /// The leader's digest of the state that it leads to.
-        digest: Option<TxnDigest>,
+        /// All of it, as it stands in the log. It can be read.
+        entry: Arc<[u8]>,
         /// Which connection it came in through, as which operation; `None`: another server's,
         /// the node's own, or one that was forwarded.
         origin: Option<(ClientId, OpCode)>,

@@ -2,10 +2,11 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::fmt;
 use core::time::Duration;
 use grevy_proto::election::Notification;
 use grevy_proto::quorum::Packet;
-use grevy_proto::{Epoch, ServerId, SessionId, Zxid};
+use grevy_proto::{DecodeError, Epoch, ServerId, SessionId, Zxid};
 use grevy_tree::SnapshotInfo;
 use grevy_zab::{LinkId, Membership, Part, ProposeError};
 
@@ -138,8 +139,36 @@ pub enum Output {
     /// [`Node::begin_stop`](crate::Node::begin_stop) is done.
     Stopped,
     /// A rule of the protocol is broken. The server must stop at once.
-    Broken(ProposeError),
+    Broken(Broken),
 }
+
+/// Which rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// What was decided could not be proposed.
+    Propose(ProposeError),
+    /// A transaction that could be read when it was queued cannot be read any more.
+    Unreadable(Zxid, DecodeError),
+}
+
+impl From<ProposeError> for Broken {
+    fn from(error: ProposeError) -> Self {
+        Self::Propose(error)
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Propose(error) => error.fmt(f),
+            Self::Unreadable(zxid, error) => {
+                write!(f, "transaction {zxid} cannot be read any more: {error}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Broken {}
 
 /// Whether clients are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

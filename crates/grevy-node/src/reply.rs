@@ -17,7 +17,7 @@ pub fn code(applied: &Applied) -> ErrorCode {
 }
 
 /// Appends the record of a successful reply to `op`.
-pub fn encode_record(op: OpCode, txn: &Txn, applied: &Applied, out: &mut Vec<u8>) {
+pub fn encode_record(op: OpCode, txn: &Txn<'_>, applied: &Applied, out: &mut Vec<u8>) {
     match (txn, applied) {
         (Txn::Multi(parts), Applied::Multi(results)) => {
             for (part, result) in parts.iter().zip(results) {
@@ -43,7 +43,7 @@ pub fn encode_record(op: OpCode, txn: &Txn, applied: &Applied, out: &mut Vec<u8>
     }
 }
 
-fn encode_result(txn: &Txn, stat: Option<Stat>, out: &mut Vec<u8>) {
+fn encode_result(txn: &Txn<'_>, stat: Option<Stat>, out: &mut Vec<u8>) {
     let stat = stat.unwrap_or_default();
     match txn {
         Txn::Create(create) => match create.kind {
@@ -79,7 +79,7 @@ mod tests {
         for reconfig in [false, true] {
             let txn = Txn::SetData(SetDataTxn {
                 path: "/a".into(),
-                data: Some((*b"server.1=a:1:2").into()),
+                data: Some(b"server.1=a:1:2".into()),
                 version: 7,
                 reconfig,
             });

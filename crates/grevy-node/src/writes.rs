@@ -254,7 +254,7 @@ impl Node {
                     }
                     _ => {}
                 }
-                self.propose(now, header, prepared.txn, prepared.digest, origin);
+                self.propose(now, header, &prepared.txn, prepared.digest, origin);
             }
             (Err(code), _) => match ask.client {
                 Some(client) => self.queue.push_back(Queued::Refused { client, code }),
@@ -268,7 +268,7 @@ impl Node {
                         time: now.wall_ms,
                         op: txn.op().wire(),
                     };
-                    self.propose(now, header, txn, None, None);
+                    self.propose(now, header, &txn, None, None);
                 }
             },
             (Ok(_), None) => {}
@@ -296,31 +296,30 @@ impl Node {
         &mut self,
         now: Now,
         header: TxnHeader,
-        txn: Txn,
+        txn: &Txn<'_>,
         digest: Option<TxnDigest>,
         origin: Option<(ClientId, OpCode)>,
     ) {
         self.encoded.clear();
-        encode_entry(&header, &txn, digest, &mut self.encoded);
+        encode_entry(&header, txn, digest, &mut self.encoded);
         let entry: Arc<[u8]> = self.encoded.as_slice().into();
         if entry.len() > KEPT {
             self.encoded = Vec::new();
         }
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
-        let configuration = configuration(&txn).map(Arc::new);
+        let configuration = configuration(txn).map(Arc::new);
         self.queued = header.zxid;
         self.tally.proposed += 1;
         self.queue.push_back(Queued::Txn {
             header,
-            txn,
-            digest,
+            entry: entry.clone(),
             origin,
         });
         let proposed = self
             .peer
             .propose(now.time, header.zxid, entry, configuration);
         if let Err(broken) = proposed {
-            self.outputs.push_back(Output::Broken(broken));
+            self.outputs.push_back(Output::Broken(broken.into()));
         }
     }
 }
@@ -372,7 +371,7 @@ fn reconfigured(
 }
 
 /// The configuration that a transaction brings, if it is a reconfiguration.
-pub(crate) fn configuration(txn: &Txn) -> Option<Membership> {
+pub(crate) fn configuration(txn: &Txn<'_>) -> Option<Membership> {
     match txn {
         Txn::SetData(set) if set.reconfig => {
             let text = core::str::from_utf8(set.data.as_deref()?).ok()?;

@@ -273,6 +273,16 @@ impl Decode<'_> for Option<Box<[u8]>> {
         Ok(reader.buffer()?.map(Box::from))
     }
 }
+impl Encode for Option<Cow<'_, [u8]>> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.as_deref().encode(out);
+    }
+}
+impl<'a> Decode<'a> for Option<Cow<'a, [u8]>> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(reader.buffer()?.map(Cow::Borrowed))
+    }
+}
 impl<T: Encode> Encode for [T] {
     fn encode(&self, out: &mut Vec<u8>) {
         put_len(self.len(), out);

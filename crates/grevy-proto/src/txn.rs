@@ -7,8 +7,7 @@ use crate::acl::Acl;
 use crate::ids::{SessionId, Xid, Zxid};
 use crate::jute::{Decode, DecodeError, Encode, Reader};
 use crate::op::OpCode;
-use alloc::borrow::Cow;
-use alloc::boxed::Box;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::vec::Vec;
 
 record! {
@@ -44,47 +43,49 @@ pub const DIGEST_VERSION: i32 = 2;
 
 /// One transaction with all that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TxnEntry {
+pub struct TxnEntry<'a> {
     /// Who, when, which.
     pub header: TxnHeader,
     /// What.
-    pub txn: Txn,
+    pub txn: Txn<'a>,
     /// The tree's digest after it, if the leader computed one.
     pub digest: Option<TxnDigest>,
 }
 
 /// What a transaction does. Everything that could differ between servers has been decided: the
 /// name of a sequential znode, new versions, the time.
+///
+/// Paths and data are where they came from, a request or an entry, unless they were made up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Txn {
+pub enum Txn<'a> {
     /// create, create2, createContainer, createTTL.
-    Create(CreateTxn),
+    Create(CreateTxn<'a>),
     /// delete, deleteContainer.
-    Delete(DeleteTxn),
+    Delete(DeleteTxn<'a>),
     /// setData, reconfig.
-    SetData(SetDataTxn),
+    SetData(SetDataTxn<'a>),
     /// setACL.
-    SetAcl(SetAclTxn),
+    SetAcl(SetAclTxn<'a>),
     /// check; inside a multi only.
-    Check(CheckTxn),
+    Check(CheckTxn<'a>),
     /// Several of the above under one zxid. If one is an [`Txn::Error`], none takes effect.
-    Multi(Vec<Txn>),
+    Multi(Vec<Txn<'a>>),
     /// A write that failed, with its error code.
     Error(i32),
     /// A session opens, with its timeout in ms.
     CreateSession(i32),
     /// A session ends. Its ephemeral znodes go: those listed, then any others. `None`: written
     /// before 3.6, without a list.
-    CloseSession(Option<Vec<Box<str>>>),
+    CloseSession(Option<Vec<Cow<'a, str>>>),
 }
 
 /// A znode is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreateTxn {
+pub struct CreateTxn<'a> {
     /// Its whole path.
-    pub path: Box<str>,
+    pub path: Cow<'a, str>,
     /// Its data.
-    pub data: Option<Box<[u8]>>,
+    pub data: Option<Cow<'a, [u8]>>,
     /// Its access control list.
     pub acl: Vec<Acl>,
     /// What kind of znode.
@@ -114,20 +115,20 @@ pub enum CreateKind {
 
 /// A znode is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeleteTxn {
+pub struct DeleteTxn<'a> {
     /// Its path.
-    pub path: Box<str>,
+    pub path: Cow<'a, str>,
     /// Whether the reaper of containers did it.
     pub container: bool,
 }
 
 /// A znode's data is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetDataTxn {
+pub struct SetDataTxn<'a> {
     /// Its path.
-    pub path: Box<str>,
+    pub path: Cow<'a, str>,
     /// Its new data.
-    pub data: Option<Box<[u8]>>,
+    pub data: Option<Cow<'a, [u8]>>,
     /// Its version after this.
     pub version: i32,
     /// Whether a reconfiguration did it.
@@ -136,9 +137,9 @@ pub struct SetDataTxn {
 
 /// A znode's access control list is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAclTxn {
+pub struct SetAclTxn<'a> {
     /// Its path.
-    pub path: Box<str>,
+    pub path: Cow<'a, str>,
     /// Its new list.
     pub acl: Vec<Acl>,
     /// Its aversion after this.
@@ -147,15 +148,15 @@ pub struct SetAclTxn {
 
 record! {
     /// A version was checked.
-    pub struct CheckTxn {
+    pub struct CheckTxn<'a> {
         /// The znode's path.
-        pub path: Box<str>,
+        pub path: Cow<'a, str>,
         /// The version that was expected.
         pub version: i32,
     }
 }
 
-impl Txn {
+impl<'a> Txn<'a> {
     /// The operation code that the header carries.
     pub fn op(&self) -> OpCode {
         match self {
@@ -238,24 +239,24 @@ impl Txn {
     }
 
     /// Reads a body of type `op`.
-    fn decode_body(op: i32, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn decode_body(op: i32, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let op = OpCode::from_wire(op).ok_or(DecodeError::UnknownValue(op))?;
         Ok(match op {
             OpCode::Create | OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl => {
                 Self::Create(decode_create(op, reader)?)
             }
             OpCode::Delete | OpCode::DeleteContainer => Self::Delete(DeleteTxn {
-                path: path(reader)?,
+                path: Decode::decode(reader)?,
                 container: op == OpCode::DeleteContainer,
             }),
             OpCode::SetData | OpCode::Reconfig => Self::SetData(SetDataTxn {
-                path: path(reader)?,
+                path: Decode::decode(reader)?,
                 data: Decode::decode(reader)?,
                 version: reader.int()?,
                 reconfig: op == OpCode::Reconfig,
             }),
             OpCode::SetAcl => Self::SetAcl(SetAclTxn {
-                path: path(reader)?,
+                path: Decode::decode(reader)?,
                 acl: Decode::decode(reader)?,
                 version: reader.int()?,
             }),
@@ -269,14 +270,75 @@ impl Txn {
     }
 }
 
-impl Encode for TxnEntry {
+/// A copy that borrows nothing.
+fn owned<T: ?Sized + ToOwned>(value: Cow<'_, T>) -> Cow<'static, T> {
+    Cow::Owned(value.into_owned())
+}
+
+impl Txn<'_> {
+    /// The same, on its own.
+    pub fn into_owned(self) -> Txn<'static> {
+        match self {
+            Self::Create(create) => Txn::Create(CreateTxn {
+                path: owned(create.path),
+                data: create.data.map(owned),
+                acl: create.acl,
+                kind: create.kind,
+                parent_cversion: create.parent_cversion,
+            }),
+            Self::Delete(delete) => Txn::Delete(DeleteTxn {
+                path: owned(delete.path),
+                container: delete.container,
+            }),
+            Self::SetData(set) => Txn::SetData(SetDataTxn {
+                path: owned(set.path),
+                data: set.data.map(owned),
+                version: set.version,
+                reconfig: set.reconfig,
+            }),
+            Self::SetAcl(set) => Txn::SetAcl(SetAclTxn {
+                path: owned(set.path),
+                acl: set.acl,
+                version: set.version,
+            }),
+            Self::Check(check) => Txn::Check(CheckTxn {
+                path: owned(check.path),
+                version: check.version,
+            }),
+            Self::Multi(parts) => Txn::Multi(parts.into_iter().map(Txn::into_owned).collect()),
+            Self::Error(code) => Txn::Error(code),
+            Self::CreateSession(timeout) => Txn::CreateSession(timeout),
+            Self::CloseSession(paths) => {
+                Txn::CloseSession(paths.map(|paths| paths.into_iter().map(owned).collect()))
+            }
+        }
+    }
+}
+
+impl TxnEntry<'_> {
+    /// The same, on its own.
+    pub fn into_owned(self) -> TxnEntry<'static> {
+        TxnEntry {
+            header: self.header,
+            txn: self.txn.into_owned(),
+            digest: self.digest,
+        }
+    }
+}
+
+impl Encode for TxnEntry<'_> {
     fn encode(&self, out: &mut Vec<u8>) {
         encode_entry(&self.header, &self.txn, self.digest, out);
     }
 }
 
 /// Appends an entry from its parts. `header.op` must be the transaction's.
-pub fn encode_entry(header: &TxnHeader, txn: &Txn, digest: Option<TxnDigest>, out: &mut Vec<u8>) {
+pub fn encode_entry(
+    header: &TxnHeader,
+    txn: &Txn<'_>,
+    digest: Option<TxnDigest>,
+    out: &mut Vec<u8>,
+) {
     header.encode(out);
     txn.encode_body(out);
     if let Some(digest) = digest {
@@ -284,9 +346,9 @@ pub fn encode_entry(header: &TxnHeader, txn: &Txn, digest: Option<TxnDigest>, ou
     }
 }
 
-impl Decode<'_> for TxnEntry {
+impl<'a> Decode<'a> for TxnEntry<'a> {
     /// Reads an entry that ends where the input ends. Bytes after a whole digest are ignored.
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let header = TxnHeader::decode(reader)?;
         let txn = Txn::decode_body(header.op, reader)?;
         let digest = match reader.rest().len() {
@@ -302,13 +364,28 @@ impl Decode<'_> for TxnEntry {
     }
 }
 
-fn path(reader: &mut Reader<'_>) -> Result<Box<str>, DecodeError> {
-    Decode::decode(reader)
+/// The znode that an entry is about, as by [`Txn::path`], without reading all of it.
+pub fn path_of(entry: &[u8]) -> Option<&str> {
+    let mut reader = Reader::new(entry);
+    let header = TxnHeader::decode(&mut reader).ok()?;
+    match OpCode::from_wire(header.op)? {
+        OpCode::Create
+        | OpCode::Create2
+        | OpCode::CreateContainer
+        | OpCode::CreateTtl
+        | OpCode::Delete
+        | OpCode::DeleteContainer
+        | OpCode::SetData
+        | OpCode::Reconfig
+        | OpCode::SetAcl
+        | OpCode::Check => core::str::from_utf8(reader.buffer().ok()??).ok(),
+        _ => None,
+    }
 }
 
 /// Logs of very old servers hold creates without the parent's cversion; then the entry ends early.
-fn decode_create(op: OpCode, reader: &mut Reader<'_>) -> Result<CreateTxn, DecodeError> {
-    let path = path(reader)?;
+fn decode_create<'a>(op: OpCode, reader: &mut Reader<'a>) -> Result<CreateTxn<'a>, DecodeError> {
+    let path = Decode::decode(reader)?;
     let data = Decode::decode(reader)?;
     let acl = Decode::decode(reader)?;
     let (kind, parent_cversion) = match op {
@@ -339,7 +416,7 @@ fn decode_create(op: OpCode, reader: &mut Reader<'_>) -> Result<CreateTxn, Decod
     })
 }
 
-fn decode_multi(reader: &mut Reader<'_>) -> Result<Vec<Txn>, DecodeError> {
+fn decode_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Txn<'a>>, DecodeError> {
     let len = reader.vector_len()?.unwrap_or(0);
     // None is shorter than its type and its length, so no more room is made than was received.
     let mut txns = Vec::with_capacity(len.min(reader.rest().len() / 8));
@@ -365,15 +442,14 @@ fn decode_multi(reader: &mut Reader<'_>) -> Result<Vec<Txn>, DecodeError> {
 
 /// The list of paths may be missing; a digest of version 2 may follow it, or stand in its place,
 /// where its first bytes look like a list of two.
-fn decode_close_session(reader: &mut Reader<'_>) -> Result<Txn, DecodeError> {
+fn decode_close_session<'a>(reader: &mut Reader<'a>) -> Result<Txn<'a>, DecodeError> {
     if reader.is_empty() {
         return Ok(Txn::CloseSession(None));
     }
     let mut attempt = *reader;
-    match Vec::<Cow<'_, str>>::decode(&mut attempt) {
+    match Decode::decode(&mut attempt) {
         Ok(paths) => {
             *reader = attempt;
-            let paths = paths.into_iter().map(Box::from).collect();
             Ok(Txn::CloseSession(Some(paths)))
         }
         Err(_) if reader.rest().len() == 12 => Ok(Txn::CloseSession(None)),
@@ -396,7 +472,7 @@ mod tests {
         }
     }
 
-    fn create(kind: CreateKind) -> Txn {
+    fn create(kind: CreateKind) -> Txn<'static> {
         Txn::Create(CreateTxn {
             path: "/a".into(),
             data: Some(b"x".as_slice().into()),
@@ -482,7 +558,11 @@ mod tests {
                     txn: txn.clone(),
                     digest,
                 };
-                assert_eq!(TxnEntry::from_bytes(&entry.to_bytes()), Ok(entry));
+                let bytes = entry.to_bytes();
+                assert_eq!(path_of(&bytes), entry.txn.path());
+                let read = TxnEntry::from_bytes(&bytes);
+                assert_eq!(read.map(TxnEntry::into_owned), Ok(entry.clone()));
+                assert_eq!(TxnEntry::from_bytes(&bytes), Ok(entry));
             }
         }
     }

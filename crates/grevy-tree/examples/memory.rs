@@ -65,7 +65,7 @@ fn main() {
     );
     assert_eq!(sum, rounds * hot.len() * (len + 7));
 
-    let sets: Vec<Txn> = paths
+    let sets: Vec<Txn<'_>> = paths
         .iter()
         .map(|path| {
             Txn::SetData(SetDataTxn {
@@ -81,7 +81,8 @@ fn main() {
         tree.apply(&header((2 * count + n) as i64, txn), txn, &mut |_| {});
     }
     each("setData", start.elapsed(), count);
-    drop((sets, paths, order));
+    drop(sets);
+    drop((paths, order));
 
     let mut body = Vec::with_capacity(count * (len + 130));
     let start = Clock::start();
@@ -117,7 +118,7 @@ fn main() {
     memory("loaded", before, count);
 }
 
-fn create_txn(path: String, len: usize) -> Txn {
+fn create_txn(path: String, len: usize) -> Txn<'static> {
     Txn::Create(CreateTxn {
         path: path.into(),
         data: Some(vec![7; len].into()),

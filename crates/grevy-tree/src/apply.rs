@@ -50,7 +50,7 @@ impl Tree {
     pub fn apply(
         &mut self,
         header: &TxnHeader,
-        txn: &Txn,
+        txn: &Txn<'_>,
         changes: &mut dyn FnMut(Change<'_>),
     ) -> Applied {
         let applied = match txn {
@@ -76,7 +76,12 @@ impl Tree {
 
     /// If one part failed when the multi was prepared, none takes effect: those before it have
     /// no error of their own, those after it were not tried.
-    fn multi(&mut self, header: &TxnHeader, parts: &[Txn], changes: Changes<'_>) -> Vec<AppliedOp> {
+    fn multi(
+        &mut self,
+        header: &TxnHeader,
+        parts: &[Txn<'_>],
+        changes: Changes<'_>,
+    ) -> Vec<AppliedOp> {
         let error = |error| AppliedOp { error, stat: None };
         if parts.iter().any(|part| matches!(part, Txn::Error(_))) {
             let mut other = ErrorCode::Ok;
@@ -103,7 +108,7 @@ impl Tree {
     fn operation(
         &mut self,
         header: &TxnHeader,
-        txn: &Txn,
+        txn: &Txn<'_>,
         changes: Changes<'_>,
     ) -> Result<Option<Stat>, i32> {
         let result = match txn {
@@ -132,7 +137,7 @@ impl Tree {
     fn create(
         &mut self,
         header: &TxnHeader,
-        create: &CreateTxn,
+        create: &CreateTxn<'_>,
         changes: Changes<'_>,
     ) -> Result<Stat, ErrorCode> {
         let path = &*create.path;
@@ -234,7 +239,7 @@ impl Tree {
     fn set_data(
         &mut self,
         header: &TxnHeader,
-        set: &SetDataTxn,
+        set: &SetDataTxn<'_>,
         changes: Changes<'_>,
     ) -> Result<Stat, ErrorCode> {
         let path = root_is_empty(&set.path);
@@ -256,7 +261,7 @@ impl Tree {
         Ok(Znode::new(self, id).stat())
     }
 
-    fn set_acl(&mut self, set: &SetAclTxn, zxid: Zxid) -> Result<Stat, ErrorCode> {
+    fn set_acl(&mut self, set: &SetAclTxn<'_>, zxid: Zxid) -> Result<Stat, ErrorCode> {
         let path = root_is_empty(&set.path);
         let id = self.find_at(path, zxid).ok_or(ErrorCode::NoNode)?;
         self.preserve(id);

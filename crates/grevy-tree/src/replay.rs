@@ -12,7 +12,7 @@ const AHEAD: usize = 16;
 /// [`Tree::finish_recovery`] is due.
 pub struct Replay {
     tree: Box<Tree>,
-    ahead: Vec<TxnEntry>,
+    ahead: Vec<TxnEntry<'static>>,
     digest_matches: bool,
 }
 
@@ -27,15 +27,15 @@ impl Replay {
     }
 
     /// The next transaction.
-    pub fn push(&mut self, entry: TxnEntry) {
-        self.ahead.push(entry);
+    pub fn push(&mut self, entry: TxnEntry<'_>) {
+        self.ahead.push(entry.into_owned());
         if self.ahead.len() == AHEAD {
             self.settle();
         }
     }
 
     /// The next transactions, which whoever decoded them keeps.
-    pub fn extend(&mut self, entries: &[TxnEntry]) {
+    pub fn extend(&mut self, entries: &[TxnEntry<'_>]) {
         self.settle();
         for entries in entries.chunks(AHEAD) {
             self.apply(entries);
@@ -58,7 +58,7 @@ impl Replay {
         self.ahead = ahead;
     }
 
-    fn apply(&mut self, entries: &[TxnEntry]) {
+    fn apply(&mut self, entries: &[TxnEntry<'_>]) {
         let Self {
             tree,
             digest_matches,
@@ -93,7 +93,7 @@ mod tests {
         })
     }
 
-    fn create(zxid: i64, digest: Option<i64>) -> TxnEntry {
+    fn create(zxid: i64, digest: Option<i64>) -> TxnEntry<'static> {
         let txn = Txn::Create(CreateTxn {
             path: alloc::format!("/{zxid}").into(),
             data: None,
@@ -129,7 +129,7 @@ mod tests {
                 digest = Some(expected.digest());
             }
             for (last, good) in [(digest, true), (Some(1), count == 0)] {
-                let entries: Vec<TxnEntry> = (1..=count)
+                let entries: Vec<TxnEntry<'_>> = (1..=count)
                     .map(|zxid| create(zxid, if zxid == count { last } else { Some(2) }))
                     .collect();
                 for pushed in [0, 1, entries.len()] {

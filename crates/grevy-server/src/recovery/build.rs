@@ -86,14 +86,14 @@ enum Work {
     /// A state begins, from nothing or a snapshot of this zxid.
     Begin(Option<(Zxid, Verdict)>),
     Body(Batch),
-    Txns(Vec<TxnEntry>),
+    Txns(Vec<TxnEntry<'static>>),
 }
 
 /// What remains of it: allocations, which go back to where they were made.
 #[derive(Default)]
 struct Used {
     batch: Option<Batch>,
-    txns: Option<Vec<TxnEntry>>,
+    txns: Option<Vec<TxnEntry<'static>>>,
 }
 
 /// Says once, at the end of a snapshot or at the first error, whether it can be loaded.
@@ -163,13 +163,13 @@ struct Reading {
     back: Receiver<Used>,
     part: Part,
     batch: Batch,
-    txns: Vec<TxnEntry>,
+    txns: Vec<TxnEntry<'static>>,
     /// Bytes of these.
     txns_len: usize,
     loaded: Option<Instant>,
     recent: VecDeque<Entry>,
     spare_batches: Vec<Batch>,
-    spare_txns: Vec<Vec<TxnEntry>>,
+    spare_txns: Vec<Vec<TxnEntry<'static>>>,
 }
 
 /// What may come next.
@@ -310,8 +310,8 @@ impl Recover for Reading {
         if !matches!(self.part, Part::Txns) {
             return Err(rejected("a transaction before the state it changes"));
         }
-        self.txns
-            .push(TxnEntry::from_bytes(entry).map_err(rejected)?);
+        let txn = TxnEntry::from_bytes(entry).map_err(rejected)?;
+        self.txns.push(txn.into_owned());
         self.txns_len += entry.len();
         if self.txns.len() >= MOST_TXNS || self.txns_len >= FULL {
             self.send_txns();

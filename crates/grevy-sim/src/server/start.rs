@@ -74,7 +74,7 @@ impl Server {
             op: 1,
         };
         // A parent that has seen many creates.
-        let create = |path: &str, parent_cversion| {
+        let create = |path: &'static str, parent_cversion| {
             Txn::Create(CreateTxn {
                 path: path.into(),
                 data: None,

@@ -4,6 +4,7 @@ use crate::output;
 use grevy_proto::ErrorCode;
 use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnEntry};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// A line: when, who, which, what.
 pub fn text(entry: &TxnEntry, with_data: bool) -> String {
@@ -38,7 +39,7 @@ pub fn json(entry: &TxnEntry) -> Map<String, Value> {
 
 fn what(txn: &Txn, with_data: bool) -> String {
     let op = txn.op().name();
-    let size = |data: &Option<Box<[u8]>>| match with_data {
+    let size = |data: &Option<Cow<'_, [u8]>>| match with_data {
         true => output::data_text(data.as_deref()),
         false => format!("{} bytes", data.as_ref().map_or(0, |data| data.len())),
     };
@@ -174,7 +175,7 @@ mod tests {
         }
     }
 
-    fn set(data: &[u8]) -> Txn {
+    fn set(data: &[u8]) -> Txn<'_> {
         Txn::SetData(SetDataTxn {
             path: "/a".into(),
             data: Some(data.into()),

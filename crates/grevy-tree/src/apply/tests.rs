@@ -26,7 +26,7 @@ fn acl(name: &'static str) -> Vec<Acl> {
     }]
 }
 
-fn create(path: &str, kind: CreateKind) -> Txn {
+fn create(path: &'static str, kind: CreateKind) -> Txn<'static> {
     Txn::Create(CreateTxn {
         path: path.into(),
         data: Some(b"data".as_slice().into()),
@@ -36,14 +36,14 @@ fn create(path: &str, kind: CreateKind) -> Txn {
     })
 }
 
-fn delete(path: &str) -> Txn {
+fn delete(path: &'static str) -> Txn<'static> {
     Txn::Delete(DeleteTxn {
         path: path.into(),
         container: false,
     })
 }
 
-fn set_data(path: &str, data: &[u8], version: i32) -> Txn {
+fn set_data(path: &'static str, data: &'static [u8], version: i32) -> Txn<'static> {
     Txn::SetData(SetDataTxn {
         path: path.into(),
         data: Some(data.into()),
@@ -52,7 +52,7 @@ fn set_data(path: &str, data: &[u8], version: i32) -> Txn {
     })
 }
 
-fn set_acl(path: &str, name: &'static str, version: i32) -> Txn {
+fn set_acl(path: &'static str, name: &'static str, version: i32) -> Txn<'static> {
     Txn::SetAcl(SetAclTxn {
         path: path.into(),
         acl: acl(name),

@@ -4,7 +4,6 @@ use super::pending::{PendingAcl, PendingZnode, is_quota};
 use super::{Preparer, parent_of, validate};
 use crate::ephemeral_type::{CONTAINER_OWNER, EphemeralType, MAX_TTL, ttl_owner};
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::format;
 use grevy_proto::acl::perms;
 use grevy_proto::request::{Create, CreateMode};
@@ -16,12 +15,12 @@ const SEQUENCE_DIGITS: usize = 11;
 
 impl Preparer<'_> {
     /// `ttl`: in ms; only createTTL has one.
-    pub(super) fn create(
+    pub(super) fn create<'r>(
         &mut self,
         op: OpCode,
-        request: Create<'_>,
+        request: Create<'r>,
         ttl: Option<i64>,
-    ) -> Result<Txn, ErrorCode> {
+    ) -> Result<Txn<'r>, ErrorCode> {
         let mode = CreateMode::from_wire(request.flags).ok_or(ErrorCode::BadArguments)?;
         let kind = self.kind(op, mode, ttl)?;
         match mode.is_ephemeral() {
@@ -42,7 +41,7 @@ impl Preparer<'_> {
         // -2147483648.
         let path = match mode.is_sequential() {
             true => Cow::Owned(format!("{}{:010}", request.path, parent_stat.cversion)),
-            false => Cow::Borrowed(&*request.path),
+            false => request.path.clone(),
         };
         validate(&path)?;
         if self.look(&path).is_some() {
@@ -86,8 +85,8 @@ impl Preparer<'_> {
         self.write(&path, 0, Some(znode));
         self.add_usage(&path, data_len as i64, 1);
         Ok(Txn::Create(CreateTxn {
-            path: path.into(),
-            data: request.data.map(Box::from),
+            path,
+            data: request.data.map(Cow::Borrowed),
             acl,
             kind,
             parent_cversion,

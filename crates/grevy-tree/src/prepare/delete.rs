@@ -8,7 +8,7 @@ use grevy_proto::txn::{DeleteTxn, Txn};
 use grevy_proto::{ErrorCode, SessionId};
 
 impl Preparer<'_> {
-    pub(super) fn delete(&mut self, request: &Delete<'_>) -> Result<Txn, ErrorCode> {
+    pub(super) fn delete<'r>(&mut self, request: &Delete<'r>) -> Result<Txn<'r>, ErrorCode> {
         self.context.session_state?;
         let path = &*request.path;
         let parent = self.find(deletable(path)?)?;
@@ -20,7 +20,7 @@ impl Preparer<'_> {
         }
         self.remove(path);
         Ok(Txn::Delete(DeleteTxn {
-            path: path.into(),
+            path: request.path.clone(),
             container: false,
         }))
     }
@@ -28,7 +28,10 @@ impl Preparer<'_> {
     /// The leader's reaper sends this, as nobody. It looked at the tree a while ago, so whether
     /// the znode's time has come is decided again. A client that sends it needs what it needs for
     /// a delete.
-    pub(super) fn delete_container(&mut self, request: &PathOnly<'_>) -> Result<Txn, ErrorCode> {
+    pub(super) fn delete_container<'r>(
+        &mut self,
+        request: &PathOnly<'r>,
+    ) -> Result<Txn<'r>, ErrorCode> {
         let is_reaper = self.context.session == SessionId::NONE;
         if !is_reaper {
             self.context.session_state?;
@@ -55,7 +58,7 @@ impl Preparer<'_> {
         }
         self.remove(path);
         Ok(Txn::Delete(DeleteTxn {
-            path: path.into(),
+            path: request.path.clone(),
             container: true,
         }))
     }

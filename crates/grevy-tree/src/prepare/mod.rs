@@ -104,7 +104,7 @@ pub type Reconfigure<'a> = dyn Fn(&Reconfig<'_>) -> Result<Box<[u8]>, ErrorCode>
 
 impl Context<'_> {
     /// The header of the transaction that the request became.
-    pub fn header(&self, txn: &Txn) -> TxnHeader {
+    pub fn header(&self, txn: &Txn<'_>) -> TxnHeader {
         TxnHeader {
             session: self.session,
             cxid: self.cxid,
@@ -117,12 +117,22 @@ impl Context<'_> {
 
 /// What a request became.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prepared {
+pub struct Prepared<'r> {
     /// The transaction; [`Txn::Error`] if the request is refused, and [`Txn::Multi`] with an
     /// error in it for a multi.
-    pub txn: Txn,
+    pub txn: Txn<'r>,
     /// The tree's digest once it is applied. Missing for [`Txn::Error`], and if digests are off.
     pub digest: Option<TxnDigest>,
+}
+
+impl Prepared<'_> {
+    /// The same, on its own.
+    pub fn into_owned(self) -> Prepared<'static> {
+        Prepared {
+            txn: self.txn.into_owned(),
+            digest: self.digest,
+        }
+    }
 }
 
 impl Pending {
@@ -131,12 +141,12 @@ impl Pending {
     ///
     /// # Errors
     /// The record cannot be read: there is no transaction, and the zxid is still free.
-    pub fn prepare(
+    pub fn prepare<'r>(
         &mut self,
         tree: &Tree,
-        request: &WriteRequest<'_>,
+        request: &WriteRequest<'r>,
         context: &Context<'_>,
-    ) -> Result<Prepared, ErrorCode> {
+    ) -> Result<Prepared<'r>, ErrorCode> {
         let txn = self.decide(tree, request, context);
         // A multi whose record cannot be read takes a zxid, as in ZooKeeper.
         if txn == Err(ErrorCode::MarshallingError) && request.op != OpCode::Multi {
@@ -153,12 +163,12 @@ impl Pending {
         Ok(Prepared { txn, digest })
     }
 
-    fn decide(
+    fn decide<'r>(
         &mut self,
         tree: &Tree,
-        request: &WriteRequest<'_>,
+        request: &WriteRequest<'r>,
         context: &Context<'_>,
-    ) -> Result<Txn, ErrorCode> {
+    ) -> Result<Txn<'r>, ErrorCode> {
         if request.record.len() > context.config.request_bytes {
             return Err(ErrorCode::BadArguments);
         }

@@ -9,7 +9,7 @@ use grevy_proto::{ErrorCode, OpCode, Reader};
 
 impl Preparer<'_> {
     /// If an operation fails, nothing of the multi remains; the transaction says why and where.
-    pub(super) fn multi(&mut self, record: &[u8]) -> Result<Txn, ErrorCode> {
+    pub(super) fn multi<'r>(&mut self, record: &'r [u8]) -> Result<Txn<'r>, ErrorCode> {
         let ops = decode_multi(&mut Reader::new(record));
         let ops = ops.map_err(|_| ErrorCode::MarshallingError)?;
         ops.iter().try_for_each(check_shape)?;
@@ -33,7 +33,7 @@ impl Preparer<'_> {
         Ok(Txn::Multi(txns))
     }
 
-    fn part(&mut self, op: MultiOp<'_>) -> Result<Txn, ErrorCode> {
+    fn part<'r>(&mut self, op: MultiOp<'r>) -> Result<Txn<'r>, ErrorCode> {
         match op {
             // Here, unlike outside a multi, a container may be asked for by create, and anything
             // by createTTL.

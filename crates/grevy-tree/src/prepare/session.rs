@@ -2,7 +2,7 @@
 
 use super::Preparer;
 use crate::ephemeral_type::EphemeralType;
-use alloc::boxed::Box;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use grevy_proto::ErrorCode;
 use grevy_proto::txn::Txn;
@@ -11,7 +11,7 @@ impl Preparer<'_> {
     /// All ephemeral znodes of the session go, also those that are only proposed. Whether the
     /// session is known does not matter: this is its last request, or made for it. If it has moved,
     /// it is not the last one. ZooKeeper takes it from anywhere.
-    pub(super) fn close_session(&mut self) -> Result<Txn, ErrorCode> {
+    pub(super) fn close_session(&mut self) -> Result<Txn<'static>, ErrorCode> {
         let moved = ErrorCode::SessionMoved;
         if self.context.session_state == Err(moved) {
             return Err(moved);
@@ -22,14 +22,14 @@ impl Preparer<'_> {
             .tree
             .ephemerals(session)
             .filter(|path| self.pending.leaves_ephemeral(config, path, session));
-        let mut paths: Vec<Box<str>> = kept.map(Box::from).collect();
+        let mut paths: Vec<Cow<'static, str>> = kept.map(Cow::Owned).collect();
         let is_new = |path: &&str| {
             self.tree
                 .get(path)
                 .is_none_or(|znode| znode.kind() != EphemeralType::Ephemeral(session))
         };
         let new = self.pending.ephemerals(session).filter(is_new);
-        paths.extend(new.map(Box::from));
+        paths.extend(new.map(|path| Cow::Owned(path.into())));
         // What is already applied must not show.
         paths.sort_unstable();
         for path in &paths {

@@ -26,7 +26,7 @@ struct Leader {
     config: PrepareConfig,
     tree: Tree,
     pending: Pending,
-    proposed: VecDeque<(TxnHeader, Prepared)>,
+    proposed: VecDeque<(TxnHeader, Prepared<'static>)>,
     zxid: Zxid,
     time: i64,
     session_state: Result<(), ErrorCode>,
@@ -80,10 +80,13 @@ impl Leader {
         let request = WriteRequest { op, record };
         let prepared = self.pending.prepare(&self.tree, &request, &context);
         // What cannot be read takes no zxid; for the tables here it fails like anything else.
-        let prepared = prepared.unwrap_or_else(|code| Prepared {
-            txn: Txn::Error(code.wire()),
-            digest: None,
-        });
+        let prepared = match prepared {
+            Ok(prepared) => prepared.into_owned(),
+            Err(code) => Prepared {
+                txn: Txn::Error(code.wire()),
+                digest: None,
+            },
+        };
         self.proposed
             .push_back((context.header(&prepared.txn), prepared));
     }

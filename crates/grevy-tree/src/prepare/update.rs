@@ -2,7 +2,7 @@
 
 use super::pending::{PendingAcl, PendingZnode, is_quota};
 use super::{Preparer, next_version, validate};
-use alloc::boxed::Box;
+use alloc::borrow::Cow;
 use grevy_proto::acl::perms;
 use grevy_proto::request::{Check, Reconfig, SetAcl, SetData};
 use grevy_proto::txn::{CheckTxn, SetAclTxn, SetDataTxn, Txn};
@@ -11,7 +11,7 @@ use grevy_proto::{ErrorCode, StatPersisted};
 const CONFIG: &str = "/zookeeper/config";
 
 impl Preparer<'_> {
-    pub(super) fn set_data(&mut self, request: &SetData<'_>) -> Result<Txn, ErrorCode> {
+    pub(super) fn set_data<'r>(&mut self, request: &SetData<'r>) -> Result<Txn<'r>, ErrorCode> {
         self.context.session_state?;
         let path = &*request.path;
         validate(path)?;
@@ -27,14 +27,14 @@ impl Preparer<'_> {
         self.replace_data(path, digest, znode, request.data, version);
         self.add_usage(path, more, 0);
         Ok(Txn::SetData(SetDataTxn {
-            path: path.into(),
-            data: request.data.map(Box::from),
+            path: request.path.clone(),
+            data: request.data.map(Cow::Borrowed),
             version,
             reconfig: false,
         }))
     }
 
-    pub(super) fn reconfig(&mut self, request: &Reconfig<'_>) -> Result<Txn, ErrorCode> {
+    pub(super) fn reconfig(&mut self, request: &Reconfig<'_>) -> Result<Txn<'static>, ErrorCode> {
         if !self.context.config.reconfig {
             return Err(ErrorCode::ReconfigDisabled);
         }
@@ -48,13 +48,13 @@ impl Preparer<'_> {
         self.replace_data(CONFIG, digest, znode, Some(&data), -1);
         Ok(Txn::SetData(SetDataTxn {
             path: CONFIG.into(),
-            data: Some(data),
+            data: Some(Cow::Owned(data.into_vec())),
             version: -1,
             reconfig: true,
         }))
     }
 
-    pub(super) fn set_acl(&mut self, request: SetAcl<'_>) -> Result<Txn, ErrorCode> {
+    pub(super) fn set_acl<'r>(&mut self, request: SetAcl<'r>) -> Result<Txn<'r>, ErrorCode> {
         self.context.session_state?;
         let path = &*request.path;
         validate(path)?;
@@ -69,13 +69,13 @@ impl Preparer<'_> {
         znode.acl = PendingAcl::new(&acl);
         self.write(path, digest, Some(znode));
         Ok(Txn::SetAcl(SetAclTxn {
-            path: path.into(),
+            path: request.path,
             acl,
             version,
         }))
     }
 
-    pub(super) fn check(&self, request: &Check<'_>) -> Result<Txn, ErrorCode> {
+    pub(super) fn check<'r>(&self, request: &Check<'r>) -> Result<Txn<'r>, ErrorCode> {
         self.context.session_state?;
         let path = &*request.path;
         validate(path)?;
@@ -83,7 +83,7 @@ impl Preparer<'_> {
         self.permit(&znode, perms::READ)?;
         // The transaction names the version after the one that was found, as if it were a change.
         Ok(Txn::Check(CheckTxn {
-            path: path.into(),
+            path: request.path.clone(),
             version: next_version(znode.stat().version, request.version)?,
         }))
     }

@@ -28,7 +28,7 @@ fn acl(n: u8) -> Vec<Acl> {
     }]
 }
 
-fn prepare(model: &Model, session: i64, zxid: i64, request: &Request) -> Option<Txn> {
+fn prepare<'r>(model: &Model, session: i64, zxid: i64, request: &'r Request) -> Option<Txn<'r>> {
     Some(match request {
         Request::Create(path, n, kind) => {
             let above = model.nodes.get(parent(path))?;
@@ -143,7 +143,7 @@ fn replay(states: &[Model], log: &[(TxnHeader, Txn)], start: usize, pauses: &[us
     assert_eq!(tree.drop_orphan_ephemerals(), []);
 }
 
-fn history(requests: &[(i64, Request)]) -> (Vec<Model>, Vec<(TxnHeader, Txn)>) {
+fn history(requests: &[(i64, Request)]) -> (Vec<Model>, Vec<(TxnHeader, Txn<'_>)>) {
     let mut states = vec![Model::new()];
     let mut log = Vec::new();
     for (session, request) in requests {

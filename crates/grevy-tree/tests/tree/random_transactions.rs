@@ -5,16 +5,17 @@ use grevy_proto::txn::{CheckTxn, CreateKind, CreateTxn, DeleteTxn, SetAclTxn, Se
 use grevy_proto::{Acl, Id, Zxid};
 use grevy_tree::{Change, Fed, Loader, Tree};
 use proptest::prelude::*;
+use std::borrow::Cow;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Apply(i64, Txn),
+    Apply(i64, Txn<'static>),
     StartSnapshot,
     Slice(usize),
     Abandon,
 }
 
-fn path() -> impl Strategy<Value = Box<str>> {
+fn path() -> impl Strategy<Value = Cow<'static, str>> {
     prop_oneof![
         12 => prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 1..5)
             .prop_map(|names| format!("/{}", names.join("/"))),
@@ -28,7 +29,7 @@ fn path() -> impl Strategy<Value = Box<str>> {
     .prop_map(Into::into)
 }
 
-fn data() -> impl Strategy<Value = Option<Box<[u8]>>> {
+fn data() -> impl Strategy<Value = Option<Cow<'static, [u8]>>> {
     prop_oneof![
         1 => Just(None),
         6 => (prop_oneof![0..20usize, 100..140usize, 500..600usize], any::<u8>())
@@ -49,7 +50,7 @@ fn acl() -> impl Strategy<Value = Vec<Acl>> {
     ])
 }
 
-fn operation() -> impl Strategy<Value = Txn> {
+fn operation() -> impl Strategy<Value = Txn<'static>> {
     let kind = prop::sample::select(vec![
         CreateKind::Plain { ephemeral: false },
         CreateKind::Plain2 { ephemeral: false },
@@ -74,7 +75,7 @@ fn operation() -> impl Strategy<Value = Txn> {
     ]
 }
 
-fn txn() -> impl Strategy<Value = Txn> {
+fn txn() -> impl Strategy<Value = Txn<'static>> {
     let part = prop_oneof![20 => operation(), 1 => Just(Txn::Error(-101))];
     prop_oneof![
         12 => operation(),

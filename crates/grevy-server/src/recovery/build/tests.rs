@@ -23,7 +23,7 @@ fn plan(keep: usize) -> Plan {
     }
 }
 
-fn entry(zxid: i64) -> TxnEntry {
+fn entry(zxid: i64) -> TxnEntry<'static> {
     let txn = Txn::Create(CreateTxn {
         path: format!("/znode-{zxid}").into(),
         data: Some(vec![b'x'; (zxid % 200) as usize].into()),

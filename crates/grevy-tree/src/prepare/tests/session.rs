@@ -299,7 +299,7 @@ fn reconfigurations() {
         if expected.starts_with("set") {
             assert_eq!(header.op, OpCode::Reconfig.wire());
         }
-        leader.proposed.push_back((header, prepared));
+        leader.proposed.push_back((header, prepared.into_owned()));
         leader.apply_all();
     }
 }
