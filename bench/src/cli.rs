@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::failure::{Failure, Result};
+use crate::floor::mirror::Mirrors;
 use crate::perf::Perf;
 use crate::report::{self, Report};
 use crate::rows::{self, Bench, Row, Settings, ensemble};
@@ -46,10 +47,10 @@ enum Task {
         #[command(flatten)]
         options: Options,
     },
-    /// Measure ensembles of three servers of each kind; print a table with their ratio.
+    /// Measure ensembles of three servers of each kind, and the floor beneath them; print a table with their ratio.
     Ensemble {
         /// Servers to measure.
-        #[arg(long, value_delimiter = ',', default_value = "java,grevy", value_parser = parse_member)]
+        #[arg(long, value_delimiter = ',', default_value = "java,grevy,echo", value_parser = parse_member)]
         servers: Vec<Kind>,
         /// Only these rows: names, or the beginnings of names before a dash.
         #[arg(long, value_delimiter = ',')]
@@ -66,6 +67,17 @@ enum Task {
         /// Append and sync each write to this file before answering.
         #[arg(long)]
         log: Option<PathBuf>,
+        /// Also have each write synced by one of these, and send it to all of them.
+        #[arg(long)]
+        mirror: Vec<SocketAddr>,
+    },
+    /// A part of the floor beneath an ensemble: syncs what an echo-server sends.
+    MirrorServer {
+        /// Where to listen.
+        address: SocketAddr,
+        /// What to append to.
+        #[arg(long)]
+        log: PathBuf,
     },
     /// Run a command that ends no later than the process `parent`.
     #[command(hide = true)]
@@ -163,9 +175,18 @@ pub fn run() -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Task::EchoServer { address, log } => {
+        Task::EchoServer {
+            address,
+            log,
+            mirror,
+        } => {
             limits::raise_open_files();
-            floor::echo::serve(TcpListener::bind(loopback(address)?)?, log.as_deref())?;
+            let listener = TcpListener::bind(loopback(address)?)?;
+            floor::echo::serve(listener, log.as_deref(), Mirrors::connect(&mirror)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::MirrorServer { address, log } => {
+            floor::mirror::serve(&TcpListener::bind(loopback(address)?)?, &log)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::ExecBound { parent, command } => Err(server::exec_bound_to_parent(parent, &command)),
@@ -357,8 +378,8 @@ fn parse_kind(text: &str) -> std::result::Result<Kind, String> {
 
 fn parse_member(text: &str) -> std::result::Result<Kind, String> {
     match parse_kind(text)? {
-        kind @ (Kind::Java | Kind::Grevy) => Ok(kind),
-        _ => Err("java or grevy".to_owned()),
+        kind @ (Kind::Java | Kind::Grevy | Kind::Echo) => Ok(kind),
+        Kind::Address { .. } => Err("java, grevy or echo".to_owned()),
     }
 }
 

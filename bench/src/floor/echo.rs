@@ -4,8 +4,9 @@
 //! it also appends 200 bytes for each write and syncs once for all writes of a turn before it answers. No server on
 //! this machine can be expected to do better by much.
 
-use super::sync::LogFile;
-use crate::client::{DATA_BYTES, wire};
+use super::mirror::Mirrors;
+use super::sync::{LogFile, RECORD};
+use crate::client::{DATA_BYTES, MULTI_SETS, wire};
 use crate::failure::{Failure, Result};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use std::io::{ErrorKind, Read, Write};
@@ -17,7 +18,7 @@ const LISTENER: u64 = u64::MAX;
 const ROOM: usize = 256 << 10;
 
 /// Serves until it is killed.
-pub fn serve(listener: TcpListener, log: Option<&Path>) -> Result<()> {
+pub fn serve(listener: TcpListener, log: Option<&Path>, mirrors: Mirrors) -> Result<()> {
     // The standard library asks for a backlog of 128, too little for the storm.
     rustix::net::listen(&listener, 4096)?;
     listener.set_nonblocking(true)?;
@@ -36,6 +37,7 @@ pub fn serve(listener: TcpListener, log: Option<&Path>) -> Result<()> {
         watchers: Vec::new(),
         unsynced: 0,
         log: log.map(LogFile::create).transpose()?,
+        mirrors,
         scratch: vec![0; ROOM],
     };
     let mut events = Vec::with_capacity(1024);
@@ -60,9 +62,10 @@ struct Echo {
     free: Vec<usize>,
     /// Peers with a watch; there is only one znode to be watched.
     watchers: Vec<usize>,
-    /// Writes of this turn that the log has not synced.
+    /// Bytes of this turn's writes that the log has not synced.
     unsynced: usize,
     log: Option<LogFile>,
+    mirrors: Mirrors,
     scratch: Vec<u8>,
 }
 
@@ -95,9 +98,11 @@ impl Echo {
             }
         }
         if self.unsynced > 0 {
+            self.mirrors.send(self.unsynced)?;
             if let Some(log) = &mut self.log {
                 log.append_and_sync(self.unsynced)?;
             }
+            self.mirrors.wait_for_one()?;
             self.unsynced = 0;
             for number in std::mem::take(&mut self.watchers) {
                 if let Some(Some(peer)) = self.peers.get_mut(number) {
@@ -169,7 +174,7 @@ impl Echo {
             match peer.answer(frame) {
                 Asked::Read => {}
                 Asked::Watch => self.watchers.push(number),
-                Asked::Write => self.unsynced += 1,
+                Asked::Write(bytes) => self.unsynced += bytes,
             }
         }
         peer.partial.clear();
@@ -220,13 +225,16 @@ impl Echo {
 enum Asked {
     Read,
     Watch,
-    Write,
+    /// So many bytes are to be kept.
+    Write(usize),
 }
 
 impl Peer {
     /// Queues the answer to one frame.
     fn answer(&mut self, frame: &[u8]) -> Asked {
         const STAT: [u8; 68] = [0; 68];
+        // Each result has a header, and so has the end.
+        const MULTI_ANSWER: [u8; MULTI_SETS * 77 + 9] = [0; MULTI_SETS * 77 + 9];
         if !self.open {
             self.open = true;
             wire::frame(&mut self.out, |out| {
@@ -249,12 +257,14 @@ impl Peer {
                     out.extend_from_slice(&STAT);
                 }
                 wire::op::SET_DATA => out.extend_from_slice(&STAT),
+                wire::op::MULTI => out.extend_from_slice(&MULTI_ANSWER),
                 wire::op::CREATE => wire::buffer(out, b"/bench/d00000/n000000000"),
                 _ => {}
             }
         });
         match operation {
-            wire::op::SET_DATA | wire::op::CREATE => Asked::Write,
+            wire::op::SET_DATA | wire::op::CREATE => Asked::Write(RECORD),
+            wire::op::MULTI => Asked::Write(frame.len()),
             wire::op::GET_DATA if frame.last() == Some(&1) => Asked::Watch,
             _ => Asked::Read,
         }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Bytes appended for a write: a transaction with 100 bytes of data and its header in ZooKeeper's log.
-const RECORD: usize = 200;
+pub const RECORD: usize = 200;
 const PREALLOCATED: u64 = 64 << 20;
 
 /// A log as short as a log can be.
@@ -38,9 +38,9 @@ impl LogFile {
         Ok(log)
     }
 
-    /// Appends `count` records in one write and makes them durable.
-    pub fn append_and_sync(&mut self, count: usize) -> Result<()> {
-        self.records.resize(count * RECORD, b'x');
+    /// Appends as many bytes in one write and makes them durable.
+    pub fn append_and_sync(&mut self, bytes: usize) -> Result<()> {
+        self.records.resize(bytes, b'x');
         if self.end + self.records.len() as u64 > self.room {
             self.grow()?;
         }
@@ -65,7 +65,7 @@ pub fn measure(path: &Path, length: Duration) -> Result<Histogram> {
     let end = clock::now() + length.as_nanos() as u64;
     let mut before = clock::now();
     while before < end {
-        log.append_and_sync(1)?;
+        log.append_and_sync(RECORD)?;
         let after = clock::now();
         histogram.record(after - before);
         before = after;

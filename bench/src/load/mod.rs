@@ -15,6 +15,7 @@ mod tests {
     use crate::client::Client;
     use crate::clock;
     use crate::floor::echo;
+    use crate::floor::mirror::Mirrors;
     use crate::server::Target;
     use std::net::TcpListener;
     use std::time::Duration;
@@ -23,7 +24,7 @@ mod tests {
     fn echo_server() -> Target {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || echo::serve(listener, None));
+        std::thread::spawn(move || echo::serve(listener, None, Mirrors::connect(&[])?));
         Target::alone(address, Some(std::process::id()))
     }
 
@@ -33,7 +34,7 @@ mod tests {
         let mut client = Client::connect(target.address, Duration::from_secs(10)).unwrap();
         keys::make_directories(&mut client, 2500).unwrap();
         closed::fill(&target, 2500).unwrap();
-        for mix in [Mix::Get, Mix::Set, Mix::Mixed, Mix::Create] {
+        for mix in [Mix::Get, Mix::Set, Mix::Multi, Mix::Mixed, Mix::Create] {
             for (connections, depth) in [(1, 1), (1, 100), (7, 1), (7, 100)] {
                 let (warmup, measure) = (Duration::ZERO, Duration::from_millis(20));
                 let plan = Closed {

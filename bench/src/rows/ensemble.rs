@@ -125,6 +125,12 @@ pub fn select(patterns: &[String]) -> Result<Vec<&'static str>> {
 /// Measures the rows named with ensembles of each of `kinds`, one after the other.
 pub fn run(bench: &mut Bench<'_>, names: &[&'static str], kinds: &[Kind]) {
     let has = |name: &str| names.contains(&name);
+    // The floor has no followers that clients could talk to, and nobody who could take a leader's place.
+    let servers: Vec<Kind> = kinds
+        .iter()
+        .copied()
+        .filter(|kind| *kind != Kind::Echo)
+        .collect();
     for &kind in kinds {
         if THROUGHPUT.iter().any(|row| has(row.0)) || has(RATE) {
             bench.attempt("ensemble", kind, |bench| load(bench, kind, names));
@@ -136,7 +142,7 @@ pub fn run(bench: &mut Bench<'_>, names: &[&'static str], kinds: &[Kind]) {
         // Takes as long as the others wait for a leader that is silent.
         (FREEZE, Signal::STOP, 1),
     ] {
-        for &kind in kinds {
+        for &kind in &servers {
             if has(row) {
                 bench.attempt(row, kind, |bench| {
                     loss::measure(bench, kind, row, signal, rounds)
@@ -144,7 +150,7 @@ pub fn run(bench: &mut Bench<'_>, names: &[&'static str], kinds: &[Kind]) {
             }
         }
     }
-    for &kind in kinds {
+    for &kind in &servers {
         if has(JOIN) {
             bench.attempt(JOIN, kind, |bench| join(bench, kind));
         }
@@ -160,7 +166,11 @@ fn load(bench: &mut Bench<'_>, kind: Kind, names: &[&'static str]) -> Result<()>
     let keys = bench.settings.keys;
     keys::make_directories(&mut Client::connect(target.address, PATIENCE)?, keys)?;
     closed::fill(&target, keys)?;
+    let is_floor = kind == Kind::Echo;
     for member in [leader, follower] {
+        if is_floor && member == follower {
+            continue;
+        }
         let plan = Closed {
             connections: 10,
             depth: 20,
@@ -175,7 +185,7 @@ fn load(bench: &mut Bench<'_>, kind: Kind, names: &[&'static str]) -> Result<()>
         )?;
     }
     for (row, _, mix, depth, at_leader) in THROUGHPUT {
-        if !names.contains(&row) {
+        if !names.contains(&row) || (is_floor && !at_leader) {
             continue;
         }
         let plan = Closed {
@@ -194,7 +204,7 @@ fn load(bench: &mut Bench<'_>, kind: Kind, names: &[&'static str]) -> Result<()>
             &mut Work::new(mix, keys, ""),
         )?;
     }
-    if names.contains(&RATE) {
+    if names.contains(&RATE) && !is_floor {
         rate(bench, kind, &ensemble, follower)?;
     }
     ensemble.remove()

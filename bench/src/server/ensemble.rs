@@ -8,6 +8,9 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+/// The one that clients of the floor talk to.
+const FLOOR: usize = 0;
+
 /// Voters of an ensemble.
 pub const MEMBERS: usize = 3;
 
@@ -33,6 +36,17 @@ struct Member {
     child: Option<Child>,
 }
 
+impl Member {
+    /// What it is, if it serves. The floor has no words for that.
+    fn mode(&self, at: usize) -> Option<Mode> {
+        match (self.home.kind, at) {
+            (Kind::Echo, FLOOR) => TcpStream::connect(self.address).ok().map(|_| Mode::Leader),
+            (Kind::Echo, _) => Some(Mode::Other),
+            _ => mode(self.address),
+        }
+    }
+}
+
 impl Ensemble {
     /// An ensemble with empty data, of which nobody runs yet.
     pub fn new(launcher: &Launcher, kind: Kind, name: &str) -> Result<Ensemble> {
@@ -42,14 +56,19 @@ impl Ensemble {
             .enumerate()
             .map(|(at, ports)| format!("server.{}=127.0.0.1:{}:{}\n", at + 1, ports[0], ports[1]))
             .collect();
+        let address = |at: usize| SocketAddr::from((Ipv4Addr::LOCALHOST, ports[3 * at + 2]));
         let mut members = Vec::new();
-        for (at, ports) in ports.chunks(3).enumerate() {
+        for at in 0..MEMBERS {
             let mut home = launcher.home(kind, &format!("{name}-{}", at + 1), 100_000)?;
             home.extra = format!("initLimit=10\nsyncLimit=5\n{lines}");
             std::fs::write(home.data.join("myid"), format!("{}\n", at + 1))?;
+            home.mirrors = match at {
+                FLOOR => Some((1..MEMBERS).map(address).collect()),
+                _ => None,
+            };
             members.push(Member {
                 home,
-                address: SocketAddr::from((Ipv4Addr::LOCALHOST, ports[2])),
+                address: address(at),
                 child: None,
             });
         }
@@ -77,7 +96,7 @@ impl Ensemble {
         loop {
             let modes: Vec<Option<Mode>> = members
                 .iter()
-                .map(|&at| mode(self.members[at].address))
+                .map(|&at| self.members[at].mode(at))
                 .collect();
             if modes.iter().all(Option::is_some) && modes.contains(&Some(Mode::Leader)) {
                 return Ok(());
@@ -97,7 +116,7 @@ impl Ensemble {
     /// The one that leads.
     pub fn leader(&self) -> Result<usize> {
         (0..MEMBERS)
-            .find(|&at| mode(self.members[at].address) == Some(Mode::Leader))
+            .find(|&at| self.members[at].mode(at) == Some(Mode::Leader))
             .ok_or_else(|| Failure::new("nobody leads the ensemble"))
     }
 

@@ -99,6 +99,8 @@ pub struct Home {
     pub data: PathBuf,
     /// More lines for its configuration file alone.
     extra: String,
+    /// Servers to which the floor beneath an ensemble sends its writes; `None`: it is one of these itself.
+    mirrors: Option<Vec<SocketAddr>>,
     snap_count: u64,
     launcher: Launcher,
 }
@@ -115,6 +117,7 @@ impl Launcher {
             kind,
             data,
             extra: String::new(),
+            mirrors: Some(Vec::new()),
             snap_count,
             launcher: self.clone(),
         })
@@ -152,11 +155,15 @@ impl Home {
             }
             Kind::Echo => {
                 let mut command = Command::new(child::THIS_BINARY);
-                command
-                    .arg("echo-server")
-                    .arg(address.to_string())
-                    .arg("--log")
-                    .arg(self.data.join("log"));
+                command.arg(match self.mirrors {
+                    Some(_) => "echo-server",
+                    None => "mirror-server",
+                });
+                command.arg(address.to_string()).arg("--log");
+                command.arg(self.data.join("log"));
+                for mirror in self.mirrors.iter().flatten() {
+                    command.arg("--mirror").arg(mirror.to_string());
+                }
                 command
             }
         };
