@@ -70,6 +70,9 @@ impl Node {
 
     pub(crate) fn begin_read_only(&mut self) {
         self.drop_clients();
+        self.note(
+            "reads are served without a leader from now on, to those who ask for that".into(),
+        );
         self.service = Service::ReadOnly;
         self.outputs.push_back(Output::Service(Service::ReadOnly));
     }
@@ -78,6 +81,7 @@ impl Node {
         if self.service == Service::ReadOnly {
             self.read_only = ReadOnly::new(self.config.tick, now);
             self.read_only.looking = None;
+            self.note("no reads are served without a leader any more".into());
             self.service = Service::Paused;
             self.paused_since = now;
             self.outputs.push_back(Output::Service(Service::Paused));

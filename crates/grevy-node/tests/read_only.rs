@@ -93,6 +93,10 @@ fn it_ends_when_there_is_a_leader() {
     cluster.start(1);
     cluster.run_until("service", SECONDS, |c| c.serves(0) && c.serves(1));
     assert_eq!(cluster.session(0, client), None, "its connection is gone");
+    let notes = cluster.notes().join("\n");
+    for line in ["reads are served", "no reads are served"] {
+        assert!(notes.contains(line), "{notes}");
+    }
     let back = cluster.ask_session(0, session, true);
     cluster.run_until("an answer", SECONDS, |c| c.closing(0, back).is_some());
     let refused = Some(CloseReason::SessionRefused(session));
