@@ -5,6 +5,7 @@ use crate::builder::Builder;
 use crate::checkers::p25;
 use crate::planted::Bug;
 use crate::world::Context;
+use grevy_node::Time;
 use grevy_proto::{Epoch, Zxid};
 use grevy_storage::log::TruncateError;
 use grevy_storage::{Epochs, Log, LogError};
@@ -15,6 +16,9 @@ use std::sync::Arc;
 /// After this time in µs without work the mark is synced.
 const IDLE: u64 = 20_000;
 
+/// So often, in µs, a sync that hangs looks whether the disk is well again.
+const GLANCE: u64 = 50_000;
+
 /// The thread's state.
 pub struct LogThread {
     log: Option<Log>,
@@ -24,6 +28,8 @@ pub struct LogThread {
     /// The batch that is being written.
     batch: VecDeque<Item>,
     phase: Phase,
+    /// Until when a sync hangs, unless the disk is well again before.
+    hangs_until: Time,
     /// Counts batches, so that an idle time can be told from one that was interrupted.
     batches: u64,
 }
@@ -81,6 +87,7 @@ impl LogThread {
             queue: VecDeque::new(),
             batch: VecDeque::new(),
             phase: Phase::Idle,
+            hangs_until: Time(0),
             batches: 0,
         }
     }
@@ -380,11 +387,14 @@ impl Server {
         } else if at_once && !self.log_commit(ctx) {
             return;
         }
-        let mut time = self.random.around(ctx.options.sync_time);
+        let time = self.random.around(ctx.options.sync_time);
         if ctx.options.faults.disk && self.random.one_in(300) {
             ctx.counts.fault("slow sync");
             let most = *self.random.pick(&[3_000_000, 3_000_000, 15_000_000]);
-            time += self.random.below(most);
+            let hangs_until = Time(ctx.schedule.now().0 + time + self.random.below(most));
+            if let Some(run) = &mut self.run {
+                run.log.hangs_until = hangs_until;
+            }
         }
         self.schedule(ctx, time, Task::LogDone);
     }
@@ -410,7 +420,13 @@ impl Server {
     pub(super) fn log_done(&mut self, ctx: &mut Context) {
         let Some(run) = &self.run else { return };
         let (zxid, done) = match run.log.phase {
-            Phase::Committing(zxid, done) => (zxid, done),
+            Phase::Committing(zxid, done) => {
+                let left = run.log.hangs_until.0.saturating_sub(ctx.schedule.now().0);
+                if left > 0 && ctx.options.faults.disk {
+                    return self.schedule(ctx, left.min(GLANCE), Task::LogDone);
+                }
+                (zxid, done)
+            }
             Phase::Working => return self.log_worked(ctx),
             _ => return,
         };
