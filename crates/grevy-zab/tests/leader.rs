@@ -244,6 +244,37 @@ fn whoever_has_what_the_leader_lacks_is_sent_a_snapshot() {
     ]);
 }
 
+/// A leader that only those who have gone have acknowledged would fall at once; and the disks of
+/// those may be gone, too.
+#[test]
+fn who_has_gone_before_a_leader_is_established_does_not_help_to_establish_it() {
+    let members = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nserver.4=d:1:2";
+    let mut server = Server::with(2, &["1.1"], members, |_| {});
+    server.lead_by(&[1, 3]);
+    for step in [
+        "1 FOLLOWERINFO 1",
+        "3 FOLLOWERINFO 1",
+        "epochs durable",
+        "1 ACKEPOCH 1 1.1",
+        // What is promised stays promised.
+        "1 lost",
+        "3 ACKEPOCH 1 1.1",
+        "epochs durable",
+        "1 FOLLOWERINFO 2",
+        "1 ACKEPOCH 1 1.1",
+    ] {
+        server.tell(step);
+    }
+    server.check(&[
+        ("1 ACK 2.0", &[]),
+        ("1 lost", &[]),
+        ("3 ACK 2.0", &[]),
+        ("1 FOLLOWERINFO 2", &["1 LEADERINFO 2"]),
+        ("1 ACKEPOCH 1 1.1", &["1 DIFF 1.1", "1 NEWLEADER 2"]),
+        ("1 ACK 2.0", &["leads", "1 UPTODATE", "3 UPTODATE"]),
+    ]);
+}
+
 /// From a reconfiguration on, the leader needs quorums of both configurations: to commit, and to
 /// go on leading (ZOOKEEPER-1699).
 #[test]

@@ -251,8 +251,17 @@ impl Leader {
         }
     }
 
+    /// A connection has ended, from whichever side. Who has gone helps to establish nobody: a
+    /// leader without a living quorum would fall at once, and what it took for durable with the
+    /// help of one that has gone may be gone with it. It counts again when it has come back and
+    /// acknowledges NEWLEADER anew. Promises of epochs are kept, as nobody makes them twice.
     pub fn link_lost(&mut self, link: LinkId) {
-        self.links.remove(&link);
+        let lost = self.links.remove(&link).and_then(|learner| learner.server);
+        if self.phase == Phase::Synchronisation
+            && let Some(server) = lost
+        {
+            self.support.remove(&server);
+        }
     }
 
     /// Takes a packet of a learner's. Requests, and what is about sessions, are not for here.
@@ -292,7 +301,7 @@ impl Leader {
     }
 
     fn hang_up(&mut self, common: &mut Common, link: LinkId, why: &str) {
-        self.links.remove(&link);
+        self.link_lost(link);
         common.hang_up(link, why);
     }
 

@@ -151,13 +151,24 @@ impl Server {
 
     /// Is elected by server 1.
     pub fn lead(&mut self) {
-        self.peer.handle_peer(self.now, ServerId(1), true);
-        self.peer.handle_peer(self.now, ServerId(3), false);
+        self.lead_by(&[1]);
+    }
+
+    /// Is elected by these; no other can be reached.
+    pub fn lead_by(&mut self, electors: &[i64]) {
+        let voters = self.peer.members().committed().quorum.voters().clone();
+        for server in voters {
+            let is_elector = electors.contains(&server.0);
+            self.peer.handle_peer(self.now, server, is_elector);
+        }
         let last = show(self.peer.last());
         let mut said = says(PeerState::Looking, 2, &last);
         said.epoch = i64::from(self.epochs.current.0);
         said.round = 9;
-        self.peer.handle_notification(self.now, ServerId(1), &said);
+        for elector in electors {
+            let from = ServerId(*elector);
+            self.peer.handle_notification(self.now, from, &said);
+        }
         let told = self.outputs();
         assert!(told.contains(&"prepares to lead".to_owned()), "{told:?}");
     }
