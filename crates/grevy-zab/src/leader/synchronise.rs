@@ -26,10 +26,6 @@ impl Leader {
             let text = "it has more than this follower knows to be committed";
             return self.hang_up(common, link, text);
         }
-        // A snapshot is of what is applied. Before the leader is established that may be less
-        // than the learner has, some of it committed by others, which a crash of the learner
-        // behind the snapshot would lose (P26). Nor can it be told by zxids alone whether what the
-        // learner has is another history's: one of a strange cluster must not wipe out this one.
         let takes_back = self.phase < Phase::Broadcast && last > common.history.committed();
         let plan = match common.always_snapshot && !takes_back {
             true => Plan::Snapshot,
@@ -43,7 +39,7 @@ impl Leader {
             Plan::Trunc { .. } if has_other && self.phase == Phase::Broadcast => Plan::Snapshot,
             plan => plan,
         };
-        if plan == Plan::Snapshot && takes_back {
+        if plan == Plan::Snapshot && takes_back && !self.may_replace(common, last) {
             // It is brought up to date once the leader is established. Until then it cannot help
             // to establish it.
             let server = self.links.get(&link).and_then(|learner| learner.server);
@@ -79,6 +75,25 @@ impl Leader {
             }
             Plan::Snapshot => self.order_snapshot(common, link),
         }
+    }
+
+    /// Whether a snapshot may take the place of a log that ends at `last`, beyond what this leader
+    /// has applied, before the leader is established. Everything that is committed is in this
+    /// leader's history; but the snapshot is of what is applied, which may be less, and the rest
+    /// comes behind it: a learner that crashes between the two holds the snapshot alone (P26).
+    ///
+    /// - So it must have nothing of that rest. Some of it may be committed with the learner's help,
+    ///   and if several lost it, nobody else might have it.
+    /// - What else it has, which is no part of the history here, must be of an earlier epoch than
+    ///   that history. With that epoch a quorum has promised to acknowledge nothing older, and its
+    ///   leader had everything that was committed by then: what that history lacks never was, and
+    ///   never will be. Voters were asked whether they know of that epoch (see `claim`); of later
+    ///   ones only zxids tell, and the learner may be of another ensemble, or this server may.
+    ///   It has its turn if this leader fails: the next epoch is a later one.
+    fn may_replace(&self, common: &Common, last: Zxid) -> bool {
+        let (epoch, _) = self.began_with;
+        let rest = common.history.next_after(common.history.committed());
+        last.epoch() < epoch && rest.is_none_or(|first| last < first)
     }
 
     /// The end of what the quorum agrees on; before the leader is established, of what it will

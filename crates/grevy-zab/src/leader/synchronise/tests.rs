@@ -1,8 +1,9 @@
 use crate::membership::Membership;
 use crate::output::{LinkId, Output};
-use crate::testing::{at, elect, elected, follower, introduce_from, outputs, save};
+use crate::testing::{at, elect, elected, follower, introduce_from, member_of, outputs, save};
 use crate::time::Time;
 use alloc::format;
+use core::time::Duration;
 use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, Zxid};
 
@@ -52,11 +53,50 @@ fn what_both_may_have_and_is_not_applied_is_kept() {
     }
 }
 
+#[test]
+fn what_an_earlier_epoch_never_agreed_on_gives_way_to_a_snapshot() {
+    for (last, expected) in [
+        (at(5, 2), Some("SNAP")),
+        (at(8, 1), Some("SNAP")),
+        // No quorum has promised yet to agree on no more of these.
+        (at(9, 1), None),
+        (at(10, 1), None),
+    ] {
+        let mut peer = member_of(2, at(1, 3), at(1, 7), Epoch(9));
+        elect(&mut peer, 1);
+        let mut peer = leader_after(peer, Epoch(9));
+        assert_eq!(answer(&mut peer, LinkId(3), last), expected, "{last}");
+    }
+}
+
+/// Its snapshot has not all of that, and the learner may crash before the rest has come.
+#[test]
+fn what_both_may_have_and_is_not_applied_outlives_a_crash_behind_a_snapshot() {
+    for (last, expected) in [
+        (at(1, 8), Some("TRUNC")),
+        (at(2, 1), Some("DIFF")),
+        (at(2, 9), Some("TRUNC")),
+        (at(5, 2), None),
+    ] {
+        let mut peer = leader(with_proposals(2));
+        // Nobody follows it; the epoch of its next attempt is later than any.
+        peer.handle_timeout(Time(0) + Duration::from_secs(10));
+        elect(&mut peer, 2);
+        let mut peer = leader_after(peer, Epoch(9));
+        assert_eq!(answer(&mut peer, LinkId(3), last), expected, "{last}");
+    }
+}
+
 /// The leader, which waits for a quorum to take over its history.
-fn leader(mut peer: crate::Peer) -> crate::Peer {
+fn leader(peer: crate::Peer) -> crate::Peer {
+    leader_after(peer, Epoch(8))
+}
+
+/// The same, of the epoch after one that its supporter has accepted.
+fn leader_after(mut peer: crate::Peer, Epoch(accepted): Epoch) -> crate::Peer {
     let (last_zxid, link) = (peer.last(), LinkId(1));
     let supporter = if peer.id().0 == 1 { 2 } else { 1 };
-    introduce_from(&mut peer, Time(0), link, supporter, 8);
+    introduce_from(&mut peer, Time(0), link, supporter, accepted);
     save(&mut peer);
     let accepted = Packet::AckEpoch {
         last_zxid,
