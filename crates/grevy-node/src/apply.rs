@@ -61,17 +61,22 @@ impl Node {
             self.answer_read_only(now, tree, watches, clients);
         }
         // What became committed as this server was named to lead waits, like the clients, for the
-        // service to begin. Learners, without whom it does not, need a snapshot of all of it.
-        if !self.starting && self.service != Service::Open && !self.owes_snapshot() {
+        // service to begin. Learners, without whom it does not, need a snapshot of all of it, and
+        // of no more: what is to be answered behind it, reads included, goes on waiting.
+        let serves = self.starting || self.service == Service::Open;
+        if !serves && !self.owes_snapshot() {
             return;
         }
         let mut ahead = 0;
         loop {
-            self.complete_syncs(now, tree, watches, clients);
-            for session in self.forwarding.take_due() {
-                self.refuse_due(session, now, tree, watches, clients);
+            if serves {
+                self.complete_syncs(now, tree, watches, clients);
+                for session in self.forwarding.take_due() {
+                    self.refuse_due(session, now, tree, watches, clients);
+                }
             }
-            if !self.has_applicable() {
+            let has_more = serves || self.applied < self.peer.committed();
+            if !has_more || !self.has_applicable() {
                 break;
             }
             if ahead == 0 {

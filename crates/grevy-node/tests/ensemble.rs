@@ -77,6 +77,37 @@ fn a_connection_that_its_session_has_left_ends_at_the_next_write() {
     }
 }
 
+/// A read behind a sync would be answered in a state that another leader may have left behind.
+#[test]
+fn clients_wait_for_the_leader_to_be_established_while_it_sends_a_snapshot() {
+    let mut answered = 0;
+    for seed in 1..20 {
+        let mut cluster = Cluster::new(3, 0, seed);
+        cluster.always_snapshot = true;
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..3).all(|at| c.serves(at)));
+        let leader = cluster.leader().unwrap();
+        let client = cluster.connect(leader);
+        cluster.run_until("a session", SECONDS, |c| {
+            c.session(leader, client).is_some()
+        });
+        let others = [leader, (leader + 1) % 3];
+        others.map(|at| cluster.isolate(at, true));
+        cluster.sync(leader, client);
+        cluster.run_until("nobody leads", SECONDS, |c| c.leader().is_none());
+        others.map(|at| cluster.isolate(at, false));
+        for _ in 0..10_000 {
+            if !cluster.replies(leader, client).is_empty() {
+                assert!(cluster.serves(leader), "seed {seed}");
+                answered += 1;
+                break;
+            }
+            cluster.step();
+        }
+    }
+    assert!(answered > 10, "{answered}");
+}
+
 #[test]
 fn what_cannot_be_read_is_refused_in_its_turn() {
     for at in 0..2 {
