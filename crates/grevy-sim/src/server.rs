@@ -103,7 +103,7 @@ struct Run {
     received: Option<Received>,
     /// With a planted bug: acknowledgements that have not come.
     believed: Vec<(grevy_zab::LinkId, grevy_proto::Zxid)>,
-    /// When something came last from the leader, on this server's clock.
+    /// When something came last from the leader, or this server last led, on its clock.
     heard_leader: Time,
     /// When the process ends at the latest, once the node has finished.
     ends: Option<Time>,
@@ -384,6 +384,9 @@ impl Server {
         let Some(run) = &mut self.run else {
             return;
         };
+        if run.node.peer().leads() {
+            run.heard_leader = now.time;
+        }
         call(&mut run.node, &run.tree, &run.connections);
         if run.node.has_committed() {
             run.node
