@@ -153,11 +153,13 @@ impl Server {
         self.with_node(ctx, |node, _, _| node.election_peer(now, other, up));
     }
 
-    /// Stands still for so many µs.
+    /// Stands still for so many µs, or as long as it was to anyway.
     pub fn pause(&mut self, ctx: &mut Context, micros: u64) {
         let at = ctx.schedule.now();
         trace!(ctx.trace, at, "s{} pauses for {micros} µs", self.index);
+        // Much of what it was to do meanwhile has been put off until then.
         let until = Time(at.0 + micros);
+        let until = self.paused_until.map_or(until, |other| other.max(until));
         self.paused_until = Some(until);
         self.excuse(until);
     }
