@@ -1,6 +1,7 @@
 //! What a server has whatever its role: its promises, its history, its view of the ensemble.
 
 use crate::history::History;
+use crate::leader::Evidence;
 use crate::limits::Limits;
 use crate::membership::{Membership, Memberships};
 use crate::output::{LinkId, Output};
@@ -56,6 +57,8 @@ pub(crate) struct Common {
     /// The state does not match the history, or the history cannot be made the leader's: a
     /// snapshot of the leader's is to replace both.
     pub distrusted: bool,
+    /// What others had accepted when this server first claimed to lead.
+    pub evidence: Evidence,
     /// A truncation or installation that is not done yet.
     pub rewriting: bool,
     /// The newest transaction that this process knows to be committed. None is taken back, by

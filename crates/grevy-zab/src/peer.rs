@@ -13,7 +13,7 @@ pub mod report;
 use crate::common::{Common, Epochs, Fall, Timing};
 use crate::election::{Candidate, Election, ElectionConfig, ElectionOutput, Standing, Vote};
 use crate::history::{Entry, History};
-use crate::leader::{Leader, ProposeError};
+use crate::leader::{Evidence, Leader, ProposeError};
 use crate::learner::{Learner, Manner};
 use crate::limits::Limits;
 use crate::membership::{Membership, Memberships};
@@ -203,6 +203,7 @@ impl Peer {
                 history,
                 durable: last,
                 distrusted: false,
+                evidence: Evidence::default(),
                 rewriting: false,
                 witnessed: Zxid(-1),
                 always_snapshot: config.always_snapshot,

@@ -109,7 +109,7 @@ impl Leader {
                 let voter = info.server.filter(|server| common.is_voter(*server));
                 if let Some(server) = voter {
                     self.support.insert(server);
-                    self.claim.hear(server, info.accepted_epoch);
+                    self.claim.hear(common, server, info.accepted_epoch);
                 }
                 self.try_promise(common, now);
             }

@@ -32,6 +32,7 @@ use introduce::Doorkeeper;
 use progress::{Progress, Stage};
 
 pub use broadcast::ProposeError;
+pub(crate) use claim::Evidence;
 
 /// See the module's text.
 #[derive(Debug)]

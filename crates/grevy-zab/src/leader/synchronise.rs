@@ -87,13 +87,13 @@ impl Leader {
     /// - What else it has, which is no part of the history here, must be of an earlier epoch than
     ///   that history. With that epoch a quorum has promised to acknowledge nothing older, and its
     ///   leader had everything that was committed by then: what that history lacks never was, and
-    ///   never will be. Voters were asked whether they know of that epoch (see `claim`); of later
-    ///   ones only zxids tell, and the learner may be of another ensemble, or this server may.
-    ///   It has its turn if this leader fails: the next epoch is a later one.
+    ///   never will be. That the epoch is this ensemble's, another voter has to know (see `claim`);
+    ///   of later ones only zxids tell, and the learner may be of another ensemble, or this server
+    ///   may. It has its turn if this leader fails: the next epoch is a later one.
     fn may_replace(&self, common: &Common, last: Zxid) -> bool {
         let (epoch, _) = self.began_with;
         let rest = common.history.next_after(common.history.committed());
-        last.epoch() < epoch && rest.is_none_or(|first| last < first)
+        last.epoch() < epoch && rest.is_none_or(|first| last < first) && self.claim.is_known(common)
     }
 
     /// The end of what the quorum agrees on; before the leader is established, of what it will

@@ -1,3 +1,4 @@
+use crate::common::Epochs;
 use crate::output::{LinkId, Output, Part};
 use crate::peer::Peer;
 use crate::testing::{at, elect, introduce_from, member_of, outputs, says, warnings};
@@ -111,4 +112,39 @@ fn nobody_is_waited_for_when_nothing_is_in_doubt() {
         introduce_from(&mut peer, Time(0), LinkId(1), 1, epoch);
         assert!(promises(&outputs(&mut peer)), "{epoch}");
     }
+}
+
+/// What it had them promise says nothing about its own data.
+#[test]
+fn promises_to_the_leader_itself_are_no_evidence() {
+    let mut peer = of_epoch_9();
+    introduce_from(&mut peer, Time(0), LinkId(1), 1, 4);
+    let mut now = Time(0);
+    while !promises(&outputs(&mut peer)) {
+        now = peer.next_timeout().unwrap();
+        peer.handle_timeout(now);
+    }
+    let (accepted, current) = (Epoch(10), Epoch(9));
+    peer.epochs_saved(now, Epochs { accepted, current });
+    // Nobody follows in time; then it is elected again, and the third one is there.
+    let vote = loop {
+        now = peer.next_timeout().unwrap();
+        peer.handle_timeout(now);
+        let vote = outputs(&mut peer)
+            .into_iter()
+            .find_map(|output| match output {
+                Output::Notify { message, .. } => Some(message),
+                _ => None,
+            });
+        if let Some(vote) = vote {
+            break vote;
+        }
+    };
+    peer.handle_notification(now, ServerId(1), &vote);
+    let is_elected = |output: &Output| matches!(output, Output::Became(Part::PreparingToLead));
+    assert!(outputs(&mut peer).iter().any(is_elected));
+    introduce_from(&mut peer, now, LinkId(2), 1, 10);
+    introduce_from(&mut peer, now, LinkId(3), 3, 4);
+    let last = outputs(&mut peer);
+    assert!(looks(&last) && !promises(&last) && peer.is_refuted());
 }
