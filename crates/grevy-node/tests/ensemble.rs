@@ -92,10 +92,10 @@ fn clients_wait_for_the_leader_to_be_established_while_it_sends_a_snapshot() {
             c.session(leader, client).is_some()
         });
         let others = [leader, (leader + 1) % 3];
-        others.map(|at| cluster.isolate(at, true));
+        others.into_iter().for_each(|at| cluster.isolate(at, true));
         cluster.sync(leader, client);
         cluster.run_until("nobody leads", SECONDS, |c| c.leader().is_none());
-        others.map(|at| cluster.isolate(at, false));
+        others.into_iter().for_each(|at| cluster.isolate(at, false));
         for _ in 0..10_000 {
             if !cluster.replies(leader, client).is_empty() {
                 assert!(cluster.serves(leader), "seed {seed}");
