@@ -44,6 +44,8 @@ thread_local! {
 #[derive(Debug)]
 pub struct Client {
     id: ClientId,
+    /// The number of the thread that it lives on.
+    worker: u32,
     peer: SocketAddr,
     /// When it was accepted, in ms since 1970.
     established_ms: i64,
@@ -84,6 +86,11 @@ impl Client {
     /// Its name.
     pub fn id(&self) -> ClientId {
         self.id
+    }
+
+    /// The number of the thread that it lives on.
+    pub fn worker(&self) -> usize {
+        self.worker as usize
     }
 
     /// Where it comes from.
@@ -168,13 +175,21 @@ enum State {
 }
 
 impl Serve {
-    /// Takes over an accepted socket, of an address with the identity `ids`.
-    pub fn new(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, ids: Arc<[Id]>) -> Self {
+    /// Takes over an accepted socket, of an address with the identity `ids`, on the thread
+    /// `worker`.
+    pub fn new(
+        shared: Arc<Shared>,
+        worker: usize,
+        stream: TcpStream,
+        peer: SocketAddr,
+        ids: Arc<[Id]>,
+    ) -> Self {
         let (socket, write_half) = stream.into_split();
         let now = shared.clock.now();
         let id = shared.clients.next_id();
         let client = Arc::new(Client {
             id,
+            worker: worker as u32,
             peer,
             established_ms: now.wall_ms,
             wire: Mutex::new(Wire {
