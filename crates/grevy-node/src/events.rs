@@ -11,7 +11,7 @@ use crate::watches::Watches;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use grevy_proto::acl::perms;
-use grevy_proto::event::EventType;
+use grevy_proto::event::{EventType, encode_notification};
 use grevy_proto::{Acl, Zxid};
 use grevy_tree::Change;
 use grevy_tree::watch::WatcherId;
@@ -27,7 +27,8 @@ pub(crate) struct Events {
 
 struct Event {
     kind: EventType,
-    path: Box<str>,
+    /// As it is sent, to all the same.
+    frame: Vec<u8>,
     /// Who may hear of it; `None`: everybody.
     acl: Option<Box<[Acl]>>,
     watchers: Vec<WatcherId>,
@@ -57,10 +58,12 @@ impl Events {
                     EventType::NodeChildrenChanged => change.parent_acl,
                     _ => change.acl,
                 };
+                let mut frame = Vec::new();
+                encode_notification(self.zxid, kind, path, &mut frame);
                 let is_open = config.permits(acl, perms::READ, &[]);
                 self.events.push(Event {
                     kind,
-                    path: path.into(),
+                    frame,
                     acl: (!is_open).then(|| acl.into()),
                     watchers: Vec::from([watcher]),
                 });
@@ -84,7 +87,7 @@ impl Events {
             // They are in ascending order, each once.
             if let Ok(at) = event.watchers.binary_search(&WatcherId(client.0)) {
                 event.watchers.remove(at);
-                clients.with(client, |c| event.send(self.zxid, config, c));
+                clients.with(client, |c| event.send(config, c));
             }
         }
     }
@@ -93,7 +96,7 @@ impl Events {
     pub(crate) fn tell(&mut self, config: &NodeConfig, clients: &impl Clients) {
         for event in self.events.drain(..) {
             for WatcherId(client) in &event.watchers {
-                clients.with(ClientId(*client), |c| event.send(self.zxid, config, c));
+                clients.with(ClientId(*client), |c| event.send(config, c));
             }
         }
     }
@@ -101,10 +104,10 @@ impl Events {
 
 impl Event {
     /// Sends it to a connection that may read the znode.
-    fn send(&self, zxid: Zxid, config: &NodeConfig, to: &mut Connection) {
+    fn send(&self, config: &NodeConfig, to: &mut Connection) {
         let may_read = |acl| config.permits(acl, perms::READ, to.ids());
         if self.acl.as_deref().is_none_or(may_read) {
-            to.send_event(zxid, self.kind, &self.path, config.output_limit);
+            to.send_event(&self.frame, config.output_limit);
         }
     }
 }
