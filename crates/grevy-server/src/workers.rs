@@ -39,7 +39,8 @@ impl Workers {
             queues: Vec::new(),
             threads: Vec::new(),
         };
-        for number in 0..count.max(1) {
+        let count = u16::try_from(count.max(1)).unwrap_or(u16::MAX);
+        for number in 0..count {
             let runtime = Builder::new_current_thread().enable_io().build()?;
             let (queue, accepted) = unbounded_channel();
             let (stop, stopped) = oneshot::channel();
@@ -78,7 +79,7 @@ impl Workers {
 
 /// Begins to serve what the listener lets in. The reactor's part of that is done here, so that
 /// the listener can go on to the next.
-async fn take_over(shared: Arc<Shared>, worker: usize, mut accepted: UnboundedReceiver<Accepted>) {
+async fn take_over(shared: Arc<Shared>, worker: u16, mut accepted: UnboundedReceiver<Accepted>) {
     while let Some(Accepted { stream, peer, ids }) = accepted.recv().await {
         match tokio::net::TcpStream::from_std(stream) {
             Ok(stream) => {
