@@ -1,4 +1,4 @@
-//! Applying what is committed: to the tree, then as events, then as replies.
+//! Applying what is committed: to the tree, then as a reply, then as events of others.
 
 use crate::clients::Clients;
 use crate::connection::{ClientId, CloseReason, View};
@@ -47,8 +47,8 @@ impl Node {
         first.is_some_and(|(after, ..)| *after <= self.applied)
     }
 
-    /// Applies what is committed, in order: to the tree, then as events, then as replies. The
-    /// caller holds the tree exclusively, so nobody reads the new state before that is done.
+    /// Applies what is committed, in order: to the tree, then as a reply, then as events of others.
+    /// The caller holds the tree exclusively, so nobody reads the new state before that is done.
     pub fn apply_committed(
         &mut self,
         now: Now,

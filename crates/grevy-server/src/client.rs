@@ -3,7 +3,7 @@
 //! The task lives on one worker thread. Reads are answered within it: bytes come from the
 //! socket into the worker's buffer, replies go from there into the socket, and nothing is
 //! handed to another thread. Writes go to the node; whoever applies them appends the reply to
-//! the connection and either sends it at once or wakes the task.
+//! the connection and either sends it at once or has the connection's thread send it.
 
 use crate::four_letter;
 use crate::shared::Shared;
