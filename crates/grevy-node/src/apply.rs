@@ -1,20 +1,19 @@
-//! Applying what is committed: to the tree, then as events, then as replies.
+//! Applying what is committed: to the tree, then as a reply, then as events of others.
 
 use crate::clients::Clients;
 use crate::connection::{ClientId, CloseReason, View};
+use crate::events::Events;
 use crate::forwarding::{Kind, Waiting};
 use crate::node::{Node, Queued, millis};
 use crate::output::{Broken, Output, Service};
 use crate::reply;
 use crate::time::{Now, Time};
 use crate::watches::Watches;
+use alloc::vec::Vec;
 use core::time::Duration;
-use grevy_proto::acl::perms;
-use grevy_proto::event::EventType;
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnEntry, TxnHeader, path_of};
 use grevy_proto::{Decode, Encode, ErrorCode, OpCode, SessionId, Xid, Zxid};
-use grevy_tree::watch::WatcherId;
-use grevy_tree::{Change, Tree};
+use grevy_tree::Tree;
 
 /// How soon a learner's state is replaced again because of its digest.
 const DISTRUST_INTERVAL: Duration = Duration::from_secs(15 * 60);
@@ -48,8 +47,8 @@ impl Node {
         first.is_some_and(|(after, ..)| *after <= self.applied)
     }
 
-    /// Applies what is committed, in order: to the tree, then as events, then as replies. The
-    /// caller holds the tree exclusively, so nobody reads the new state before that is done.
+    /// Applies what is committed, in order: to the tree, then as a reply, then as events of others.
+    /// The caller holds the tree exclusively, so nobody reads the new state before that is done.
     pub fn apply_committed(
         &mut self,
         now: Now,
@@ -167,8 +166,9 @@ impl Node {
         watches: &impl Watches,
         clients: &impl Clients,
     ) {
+        let mut events = Events::new(header.zxid);
         let applied = tree.apply(&header, txn, &mut |change| {
-            self.notify(header.zxid, change, watches, clients);
+            events.note(change, &self.config, watches);
         });
         self.applied = header.zxid;
         self.tally.apply(header.time, self.peer.leads());
@@ -177,13 +177,19 @@ impl Node {
             self.digests.applied(header.zxid, || tree.digest());
         }
         let session = header.session;
+        let mut passed = Vec::new();
         let origin = origin.or_else(|| {
             let (before, waiting) = self.forwarding.take_write(session, header.cxid)?;
-            for passed in before {
-                self.complete_passed(&passed, now, tree, watches, clients);
-            }
+            passed = before;
             Some((waiting.client, waiting.op))
         });
+        for passed in passed {
+            events.tell_first(passed.client, &self.config, clients);
+            self.complete_passed(&passed, now, tree, watches, clients);
+        }
+        if let Some((client, _)) = origin {
+            events.tell_first(client, &self.config, clients);
+        }
         if header.cxid != Xid(0) && !is_moved(txn) {
             self.clock.asked(session, origin.is_some());
         }
@@ -218,6 +224,7 @@ impl Node {
                 }
                 self.global_ended(session);
                 if let Some(client) = self.clock.remove(session) {
+                    events.tell_first(client, &self.config, clients);
                     let reason = CloseReason::SessionExpired(session);
                     clients.with(client, |c| c.close(reason));
                 }
@@ -242,6 +249,12 @@ impl Node {
             }
             (_, None) => {}
         }
+        if let Some((client, _)) = origin
+            && events.are_many()
+        {
+            clients.hurry(client);
+        }
+        events.tell(&self.config, clients);
         self.refuse_due(session, now, tree, watches, clients);
         self.count_towards_snapshot(tree);
     }
@@ -392,31 +405,6 @@ impl Node {
         self.restart_local(now, tree, clients);
         self.revalidate_again(now, clients);
         self.follow_up(now);
-    }
-
-    /// Sends a change's events to the watchers that may read the znode.
-    fn notify(
-        &self,
-        zxid: Zxid,
-        change: Change<'_>,
-        watches: &impl Watches,
-        clients: &impl Clients,
-    ) {
-        let limit = self.config.output_limit;
-        watches.with(|table| {
-            table.trigger(change.kind, change.path, &mut |watcher, kind, path| {
-                let acl = match kind {
-                    EventType::NodeChildrenChanged => change.parent_acl,
-                    _ => change.acl,
-                };
-                let WatcherId(client) = watcher;
-                clients.with(ClientId(client), |c| {
-                    if self.config.permits(acl, perms::READ, c.ids()) {
-                        c.send_event(zxid, kind, path, limit);
-                    }
-                });
-            });
-        });
     }
 
     pub(crate) fn view<'a, W>(&'a self, now: Now, tree: &'a Tree, watches: &'a W) -> View<'a, W> {

@@ -9,6 +9,10 @@ use core::cell::RefCell;
 pub trait Clients {
     /// Calls `f` with the connection; `None` if it has ended.
     fn with<R>(&self, client: ClientId, f: impl FnOnce(&mut Connection) -> R) -> Option<R>;
+
+    /// The connection's output is better sent at once: what comes before the end of this call of
+    /// the node takes long.
+    fn hurry(&self, _client: ClientId) {}
 }
 
 impl Clients for RefCell<BTreeMap<ClientId, Connection>> {

@@ -23,7 +23,6 @@ use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
-use grevy_proto::event::{EventType, encode_notification};
 use grevy_proto::jute::frame;
 use grevy_proto::reply::{ReplyHeader, encode_reply};
 use grevy_proto::request::{Auth, RequestHeader};
@@ -710,13 +709,13 @@ impl Connection {
         waiting <= limit
     }
 
-    /// Sends a watch event. `zxid` is the transaction's.
-    pub fn send_event(&mut self, zxid: Zxid, kind: EventType, path: &str, limit: usize) {
+    /// Sends a watch event, which is a whole frame.
+    pub fn send_event(&mut self, frame: &[u8], limit: usize) {
         if !matches!(self.state, State::Open(_)) {
             return;
         }
         if self.is_output_within(limit) {
-            encode_notification(zxid, kind, path, &mut self.output);
+            self.output.extend_from_slice(frame);
             self.stats.sent += 1;
         }
     }

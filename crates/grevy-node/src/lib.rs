@@ -17,6 +17,7 @@ pub mod watches;
 mod apply;
 pub mod digest_log;
 mod ensemble;
+mod events;
 mod forwarding;
 mod local_sessions;
 mod output;

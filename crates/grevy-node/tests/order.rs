@@ -68,6 +68,40 @@ fn the_event_comes_before_the_data_and_before_the_reply_of_the_write() {
 }
 
 #[test]
+fn who_sets_what_many_watch_has_its_own_event_and_the_reply_before_all_others_are_told() {
+    let mut world = World::new();
+    let clients: Vec<_> = (0..=100).map(|_| world.connect().0).collect();
+    let writer = clients[50];
+    world.create(writer, "/a", 0);
+    world.sync();
+    for client in &clients {
+        world.read(*client, OpCode::GetData, "/a", true);
+        world.take_output(*client);
+    }
+    let xid = world.set(writer, "/a", b"1");
+    world.read(writer, OpCode::GetData, "/a", true);
+    world.sync();
+    assert_eq!(world.hurried.take(), [(writer, 1)]);
+    let zxid = world.tree.last_zxid();
+    for client in clients {
+        let event = format!("event 3 /a @{zxid}");
+        let expected = match client == writer {
+            true => vec![
+                event,
+                format!("{xid} Ok @{zxid}"),
+                format!("{} Ok @{zxid}", xid + 1),
+            ],
+            false => vec![event],
+        };
+        assert_eq!(world.received(client), expected);
+    }
+    // The read behind it has set the only watch that there is.
+    world.set(writer, "/a", b"2");
+    world.sync();
+    assert_eq!(world.hurried.take(), []);
+}
+
+#[test]
 fn sync_and_ping_wait_for_the_writes_before_them() {
     let mut world = World::new();
     let (client, _) = world.connect();

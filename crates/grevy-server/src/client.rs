@@ -3,7 +3,7 @@
 //! The task lives on one worker thread. Reads are answered within it: bytes come from the
 //! socket into the worker's buffer, replies go from there into the socket, and nothing is
 //! handed to another thread. Writes go to the node; whoever applies them appends the reply to
-//! the connection and either sends it at once or wakes the task.
+//! the connection and either sends it at once or has the connection's thread send it.
 
 use crate::four_letter;
 use crate::peers::quorum::outbox;
@@ -14,17 +14,18 @@ use grevy_node::connection::CloseReason;
 use grevy_node::{Action, ClientId, Connection, View};
 use grevy_proto::{Id, SessionId};
 use parking_lot::{Mutex, MutexGuard};
+use socket2::SockRef;
 use std::cell::RefCell;
+use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tracing::{debug, info};
 
 /// Bytes that one read from a socket may bring.
@@ -42,17 +43,19 @@ thread_local! {
 }
 
 /// A connection and its socket, as every thread may reach them.
-#[derive(Debug)]
 pub struct Client {
+    shared: Arc<Shared>,
     id: ClientId,
     peer: SocketAddr,
     /// When it was accepted, in ms since 1970.
     established_ms: i64,
     wire: Mutex<Wire>,
-    socket: OwnedWriteHalf,
+    socket: TcpStream,
     waker: atomic_waker::AtomicWaker,
     /// Ends the task, whatever the connection is about to do.
     aborted: AtomicBool,
+    /// The number of the thread that it lives on.
+    worker: u16,
 }
 
 /// A connection and how far its output has been sent.
@@ -81,10 +84,22 @@ enum Sent {
     Some,
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, peer, .. } = self;
+        write!(f, "{id:?} from {peer}")
+    }
+}
+
 impl Client {
     /// Its name.
     pub fn id(&self) -> ClientId {
         self.id
+    }
+
+    /// The number of the thread that it lives on.
+    pub fn worker(&self) -> usize {
+        self.worker.into()
     }
 
     /// Where it comes from.
@@ -142,19 +157,48 @@ impl Client {
         output.clear();
         Ok(Sent::All)
     }
+
+    fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.socket.poll_read_ready(cx))?;
+            let mut received = None;
+            let tried = self.socket.try_io(Interest::READABLE, || {
+                let n = (&*SockRef::from(&self.socket)).read(buffer)?;
+                received = Some(n);
+                // One that did not fill the buffer is empty, and says when it is not any more.
+                match n > 0 && n < buffer.len() {
+                    true => Err(io::ErrorKind::WouldBlock.into()),
+                    false => Ok(()),
+                }
+            });
+            match (received, tried) {
+                (Some(n), _) => return Poll::Ready(Ok(n)),
+                (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Err(error));
+                }
+                (None, _) => {}
+            }
+        }
+    }
 }
 
 /// The task of one connection. Ends when the connection does.
 pub struct Serve {
-    shared: Arc<Shared>,
     client: Arc<Client>,
-    socket: OwnedReadHalf,
-    /// Received and not handled: a part of a frame, or frames that have to wait.
-    unhandled: Vec<u8>,
+    /// Received and not handled: a part of a frame, or frames that have to wait. Seldom anything.
+    #[expect(
+        clippy::box_collection,
+        reason = "the task just fits into two cache lines"
+    )]
+    unhandled: Option<Box<Vec<u8>>>,
     state: State,
     /// The time for sending what is left runs.
     is_ending: bool,
 }
+
+/// With what the reactor keeps of each task this is just 128 bytes, and would be rounded up to twice
+/// as many.
+const _: () = assert!(size_of::<Serve>() <= 24);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -169,12 +213,19 @@ enum State {
 }
 
 impl Serve {
-    /// Takes over an accepted socket, of an address with the identity `ids`.
-    pub fn new(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, ids: Arc<[Id]>) -> Self {
-        let (socket, write_half) = stream.into_split();
+    /// Takes over an accepted socket, of an address with the identity `ids`, on the thread
+    /// `worker`.
+    pub fn new(
+        shared: Arc<Shared>,
+        worker: u16,
+        stream: TcpStream,
+        peer: SocketAddr,
+        ids: Arc<[Id]>,
+    ) -> Self {
         let now = shared.clock.now();
         let id = shared.clients.next_id();
         let client = Arc::new(Client {
+            shared,
             id,
             peer,
             established_ms: now.wall_ms,
@@ -183,17 +234,16 @@ impl Serve {
                 sent: 0,
                 parked: false,
             }),
-            socket: write_half,
+            socket: stream,
             waker: atomic_waker::AtomicWaker::new(),
             aborted: AtomicBool::new(false),
+            worker,
         });
-        shared.clients.insert(client.clone());
-        shared.newcomers.push(&client);
+        client.shared.clients.insert(client.clone());
+        client.shared.newcomers.push(&client);
         Self {
-            shared,
             client,
-            socket,
-            unhandled: Vec::new(),
+            unhandled: None,
             state: State::Fresh,
             is_ending: false,
         }
@@ -210,15 +260,18 @@ impl Serve {
             if self.state == State::Answered {
                 self.half_close()?;
             }
-            if !self.unhandled.is_empty() && self.is_receptive() {
-                let mut bytes = std::mem::take(&mut self.unhandled);
+            if self.unhandled.is_some()
+                && self.is_receptive()
+                && let Some(mut bytes) = self.unhandled.take()
+            {
                 let handled = self.handle(&bytes)?;
+                bytes.drain(..handled);
+                if !bytes.is_empty() {
+                    self.unhandled = Some(bytes);
+                }
                 if handled > 0 {
-                    bytes.drain(..handled);
-                    self.unhandled = bytes;
                     continue;
                 }
-                self.unhandled = bytes;
             }
             if self.state != State::Draining && !self.is_receptive() {
                 return Poll::Pending;
@@ -230,7 +283,7 @@ impl Serve {
     /// Whether the connection takes more frames; if not, whoever changes that wakes this task.
     fn is_receptive(&self) -> bool {
         let mut wire = self.client.wire();
-        wire.parked = !takes_frames(&self.shared, &wire.conn);
+        wire.parked = !takes_frames(&self.client.shared, &wire.conn);
         !wire.parked
     }
 
@@ -245,9 +298,9 @@ impl Serve {
                 if reason.is_some() && !self.is_ending {
                     // Without a session it has the time of those who have none yet.
                     self.is_ending = true;
-                    self.shared.newcomers.push(&self.client);
+                    self.client.shared.newcomers.push(&self.client);
                 }
-                ready!(self.client.socket.as_ref().poll_write_ready(cx))?;
+                ready!(self.client.socket.poll_write_ready(cx))?;
                 continue;
             }
             give_back(wire.conn.output());
@@ -261,7 +314,7 @@ impl Serve {
 
     fn finish(&mut self, reason: &CloseReason) -> io::Result<()> {
         let peer = self.client.peer;
-        let shared = &self.shared;
+        let shared = &self.client.shared;
         match reason {
             CloseReason::AuthFailed | CloseReason::AuthRequired => shared.auth_failures.add(1),
             CloseReason::WrongEnsemble => shared.metrics.ensemble_auth_failures.add(1),
@@ -277,31 +330,32 @@ impl Serve {
 
     fn half_close(&mut self) -> io::Result<()> {
         self.state = State::Draining;
-        self.unhandled = Vec::new();
-        self.shared.lingering.push(&self.client);
-        socket2::SockRef::from(self.client.socket.as_ref()).shutdown(std::net::Shutdown::Write)
+        self.unhandled = None;
+        self.client.shared.lingering.push(&self.client);
+        SockRef::from(&self.client.socket).shutdown(std::net::Shutdown::Write)
     }
 
     /// Receives once, and handles what came.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         READ.with_borrow_mut(|buffer| {
-            let mut into = ReadBuf::new(buffer);
-            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut into))?;
-            let bytes = into.filled();
+            let received = ready!(self.client.poll_receive(cx, buffer))?;
+            let bytes = &buffer[..received];
             if bytes.is_empty() {
                 if self.state != State::Draining {
-                    self.shared.metrics.connections_dropped.add(1);
+                    self.client.shared.metrics.connections_dropped.add(1);
                 }
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
             if self.state == State::Draining {
                 return Poll::Ready(Ok(()));
             }
-            if self.unhandled.is_empty() {
-                let handled = self.handle(bytes)?;
-                self.unhandled.extend_from_slice(&bytes[handled..]);
-            } else {
-                self.unhandled.extend_from_slice(bytes);
+            let handled = match self.unhandled {
+                None => self.handle(bytes)?,
+                Some(_) => 0,
+            };
+            if handled < bytes.len() {
+                let unhandled = self.unhandled.get_or_insert_default();
+                unhandled.extend_from_slice(&bytes[handled..]);
             }
             Poll::Ready(Ok(()))
         })
@@ -313,7 +367,7 @@ impl Serve {
             match four_letter::Word::parse(bytes) {
                 four_letter::Parsed::NotYet => return Ok(0),
                 four_letter::Parsed::Word(word) => {
-                    let text = four_letter::answer(&self.shared, word, self.client.peer);
+                    let text = four_letter::answer(&self.client.shared, word, self.client.peer);
                     self.client
                         .wire()
                         .conn
@@ -326,7 +380,8 @@ impl Serve {
             }
         }
         outbox::pass();
-        let shared = self.shared.clone();
+        let client = &*self.client;
+        let shared = &*client.shared;
         let now = shared.clock.now();
         let mut requests = Vec::new();
         let mut connect = None;
@@ -335,7 +390,7 @@ impl Serve {
         {
             // The order of locks: node, tree, connection, watches.
             let tree = shared.tree.read();
-            let mut wire = self.client.wire();
+            let mut wire = client.wire();
             lend(wire.conn.output());
             before = *wire.conn.stats();
             let output_before = wire.conn.output().len();
@@ -345,7 +400,7 @@ impl Serve {
                 watches: &shared.watches,
                 config: &shared.node_config,
             };
-            while takes_frames(&shared, &wire.conn) {
+            while takes_frames(shared, &wire.conn) {
                 let max_buffer = shared.config.limits.max_buffer as usize;
                 let limit = match wire.conn.session() {
                     Some(_) => max_buffer,
@@ -450,6 +505,6 @@ impl Future for Serve {
 
 impl Drop for Serve {
     fn drop(&mut self) {
-        self.shared.client_ended(&self.client);
+        self.client.shared.client_ended(&self.client);
     }
 }

@@ -1,6 +1,7 @@
 //! All connections of a server, and the node's way to them.
 
 use crate::client::Client;
+use crate::dispatch::Dispatch;
 use crate::stats::{Batch, Stats};
 use grevy_node::auth::ip_id;
 use grevy_node::{ClientId, Clients, Connection};
@@ -15,10 +16,16 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 /// Up to this many connections are answered by the thread that applied their writes; more are
 /// left to their own threads, so that the next batch of writes need not wait.
 const DIRECT_SENDS: usize = 4;
+/// So many with events are not kept until the call is over.
+const EARLY_EVENTS: usize = 256;
 
 /// The connections by name.
 #[derive(Debug, Default)]
 pub struct ClientMap {
+    /// To those with replies.
+    pub replies: Dispatch,
+    /// To those with nothing but events, which may be thousands: replies need not wait for them.
+    pub events: Dispatch,
     map: RwLock<HashMap<ClientId, Arc<Client>>>,
     per_address: RwLock<HashMap<IpAddr, Origin>>,
     /// Those let in, of which the newest may not be in the map yet.
@@ -140,11 +147,9 @@ impl<'a> Port<'a> {
         let replied = self.replied.into_inner();
         match replied.len() <= DIRECT_SENDS {
             true => replied.iter().for_each(|client| client.send_now()),
-            false => replied.iter().for_each(|client| client.wake()),
+            false => self.clients.replies.hand_over(replied),
         }
-        for client in self.notified.into_inner() {
-            client.wake();
-        }
+        self.clients.events.hand_over(self.notified.into_inner());
     }
 }
 
@@ -161,15 +166,28 @@ impl Clients for Port<'_> {
         let output = wire.conn.output().len().saturating_sub(output_before);
         let is_open = wire.conn.closing().is_none();
         let is_idle = !wire.has_output() && is_open;
+        let has_replies = wire.conn.stats().replies > before.replies;
         self.stats
             .count(Batch::Applied, &before, wire.conn.stats(), output);
+        drop(wire);
         // One that is busy sending must still learn that it is to end: its client may never read.
         if was_idle && !is_idle || was_open && !is_open {
-            match wire.conn.stats().replies > before.replies {
-                true => self.replied.borrow_mut().push(client.clone()),
-                false => self.notified.borrow_mut().push(client.clone()),
-            }
+            let list = match has_replies {
+                true => &self.replied,
+                false => &self.notified,
+            };
+            list.borrow_mut().push(client.clone());
+        }
+        if self.notified.borrow().len() >= EARLY_EVENTS {
+            self.clients.events.hand_over(self.notified.take());
         }
         Some(result)
+    }
+
+    fn hurry(&self, id: ClientId) {
+        let map = self.map.get_or_init(|| self.clients.map.read());
+        if let Some(client) = map.get(&id) {
+            client.send_now();
+        }
     }
 }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 mod date;
 pub mod deadlines;
+pub mod dispatch;
 pub mod ensemble;
 pub mod four_letter;
 pub mod inspect;

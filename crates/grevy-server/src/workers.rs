@@ -2,6 +2,7 @@
 //! lives on one thread from its first byte to its last.
 
 use crate::client::Serve;
+use crate::dispatch::send_all;
 use crate::peers::quorum::outbox;
 use crate::shared::Shared;
 use grevy_proto::Id;
@@ -39,16 +40,21 @@ impl Workers {
             queues: Vec::new(),
             threads: Vec::new(),
         };
-        for number in 0..count.max(1) {
+        let count = u16::try_from(count.max(1)).unwrap_or(u16::MAX);
+        for number in 0..count {
             let runtime = Builder::new_current_thread().enable_io().build()?;
             let (queue, accepted) = unbounded_channel();
             let (stop, stopped) = oneshot::channel();
+            let replies = shared.clients.replies.add_worker();
+            let events = shared.clients.events.add_worker();
             let shared = shared.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
                     runtime.spawn(outbox::keep_sending());
-                    runtime.spawn(take_over(shared, accepted));
+                    runtime.spawn(take_over(shared, number, accepted));
+                    runtime.spawn(send_all(replies));
+                    runtime.spawn(send_all(events));
                     // An error means that nobody is left who could say so.
                     drop(runtime.block_on(stopped));
                 })?;
@@ -75,11 +81,11 @@ impl Workers {
 
 /// Begins to serve what the listener lets in. The reactor's part of that is done here, so that
 /// the listener can go on to the next.
-async fn take_over(shared: Arc<Shared>, mut accepted: UnboundedReceiver<Accepted>) {
+async fn take_over(shared: Arc<Shared>, worker: u16, mut accepted: UnboundedReceiver<Accepted>) {
     while let Some(Accepted { stream, peer, ids }) = accepted.recv().await {
         match tokio::net::TcpStream::from_std(stream) {
             Ok(stream) => {
-                tokio::spawn(Serve::new(shared.clone(), stream, peer, ids));
+                tokio::spawn(Serve::new(shared.clone(), worker, stream, peer, ids));
             }
             Err(error) => {
                 shared.clients.depart(peer.ip());

@@ -6,6 +6,7 @@
 
 mod catch_up;
 mod path;
+mod path_set;
 mod report;
 
 pub use catch_up::CatchUp;
@@ -15,8 +16,10 @@ use crate::change::ChangeKind;
 use alloc::vec::Vec;
 use foldhash::fast::FixedState;
 use grevy_proto::event::EventType;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use path::{PathId, Paths};
+use path_set::PathSet;
 
 /// A connection that watches. Standing for one connection as long as it has watches, and then
 /// free to stand for another.
@@ -108,12 +111,14 @@ const ALL: Modes = DATA | CHILD | PERSISTENT | RECURSIVE;
 const IN_DATA_TABLE: Modes = DATA | PERSISTENT | RECURSIVE;
 const IN_CHILD_TABLE: Modes = CHILD | PERSISTENT;
 
+type Watchers = HashMap<WatcherId, PathSet, FixedState>;
+
 /// All watches of a server's connections.
 pub struct WatchTable {
     /// For each watched path its watchers, ascending.
     paths: Paths,
-    /// For each watcher the paths that it watches; never an empty set.
-    watchers: HashMap<WatcherId, HashSet<PathId, FixedState>, FixedState>,
+    /// For each watcher the paths that it watches.
+    watchers: Watchers,
     hasher: FixedState,
     /// Entries with [`RECURSIVE`]; while there are none, no ancestor is looked at.
     recursive: usize,
@@ -154,11 +159,10 @@ impl WatchTable {
         }
         watches.set(watcher, new);
         if old == 0 {
-            let hasher = &self.hasher;
             self.watchers
                 .entry(watcher)
-                .or_insert_with(|| HashSet::with_hasher(hasher.clone()))
-                .insert(id);
+                .or_insert(PathSet::One(id))
+                .insert(id, &self.hasher);
         }
         self.account(id, old, new);
         true
@@ -193,7 +197,8 @@ impl WatchTable {
 
     /// Removes all watches of a connection that is gone.
     pub fn remove_watcher(&mut self, watcher: WatcherId) {
-        for id in self.watchers.remove(&watcher).into_iter().flatten() {
+        let ids = self.watchers.remove(&watcher);
+        for id in ids.iter().flat_map(PathSet::iter) {
             let watches = self.paths.watches_mut(id);
             let old = watches.get(watcher);
             watches.set(watcher, 0);
@@ -316,16 +321,11 @@ impl WatchTable {
     }
 }
 
-fn forget(
-    watchers: &mut HashMap<WatcherId, HashSet<PathId, FixedState>, FixedState>,
-    watcher: WatcherId,
-    id: PathId,
-) {
-    if let Some(paths) = watchers.get_mut(&watcher) {
-        paths.remove(&id);
-        if paths.is_empty() {
-            watchers.remove(&watcher);
-        }
+fn forget(watchers: &mut Watchers, watcher: WatcherId, id: PathId) {
+    if let Entry::Occupied(mut paths) = watchers.entry(watcher)
+        && !paths.get_mut().remove(id)
+    {
+        paths.remove();
     }
 }
 

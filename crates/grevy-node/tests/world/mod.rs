@@ -30,6 +30,27 @@ pub struct World {
     next_xid: i32,
     pub expired: Vec<SessionId>,
     pub snapshots: Vec<Zxid>,
+    /// Whose output the node wanted to be sent at once, and how many connections had any then.
+    pub hurried: RefCell<Vec<(ClientId, usize)>>,
+}
+
+/// The node's way to the connections while it applies.
+struct Port<'a> {
+    clients: &'a RefCell<BTreeMap<ClientId, Connection>>,
+    hurried: &'a RefCell<Vec<(ClientId, usize)>>,
+}
+
+impl Clients for Port<'_> {
+    fn with<R>(&self, client: ClientId, f: impl FnOnce(&mut Connection) -> R) -> Option<R> {
+        self.clients.with(client, f)
+    }
+
+    fn hurry(&self, client: ClientId) {
+        let mut clients = self.clients.borrow_mut();
+        let outputs = clients.values_mut().map(Connection::output);
+        let waiting = outputs.filter(|output| !output.is_empty()).count();
+        self.hurried.borrow_mut().push((client, waiting));
+    }
 }
 
 /// A frame that a client received.
@@ -85,6 +106,7 @@ impl World {
             next_xid: 1,
             expired: Vec::new(),
             snapshots: Vec::new(),
+            hurried: RefCell::default(),
         }
     }
 
@@ -220,8 +242,12 @@ impl World {
     }
 
     fn settle(&mut self) {
+        let port = Port {
+            clients: &self.clients,
+            hurried: &self.hurried,
+        };
         self.node
-            .apply_committed(self.now, &mut self.tree, &self.watches, &self.clients);
+            .apply_committed(self.now, &mut self.tree, &self.watches, &port);
         while let Some(output) = self.node.poll() {
             match output {
                 Output::Append { zxid, .. } => self.unsynced.push(zxid),

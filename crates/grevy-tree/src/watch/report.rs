@@ -68,8 +68,8 @@ impl WatchTable {
             .map(|(&watcher, ids)| {
                 let is_data =
                     |watcher, id| self.paths.watches(id).get(watcher) & IN_DATA_TABLE != 0;
-                let ids = ids.iter().filter(|&&id| is_data(watcher, id));
-                let mut paths: Vec<_> = ids.map(|&id| self.paths.path(id)).collect();
+                let ids = ids.iter().filter(|&id| is_data(watcher, id));
+                let mut paths: Vec<_> = ids.map(|id| self.paths.path(id)).collect();
                 paths.sort_unstable();
                 (watcher, paths)
             })
