@@ -232,7 +232,7 @@ impl Config {
             limits,
             access,
             administration,
-            my_id,
+            my_id: my_id.filter(|&id| id >= 0),
             quorum,
             membership,
         }

@@ -155,15 +155,7 @@ impl Membership {
         warn_of_numbers(reader, &ensemble);
         check_ids(reader, &ensemble, context.extended_types);
         let (init_limit, sync_limit) = (limits.init(reader), limits.sync(reader));
-        let Some(my_id) = context.my_id else {
-            let file = Origin::File(context.my_id_file.display().to_string());
-            reader.report.error(
-                &file,
-                "",
-                "myid file is missing; write this server's number into it, the N of its server.N",
-            );
-            return None;
-        };
+        let my_id = my_id(reader, context)?;
         adopt_client_port(reader, &ensemble, my_id, clients);
         let Some(mine) = ensemble.servers.get(&my_id) else {
             let text = format!(
@@ -236,7 +228,23 @@ impl Limits {
     }
 }
 
-/// Reads the server's number. A standalone server needs none.
+/// The number of a server that needs one.
+fn my_id(reader: &mut Reader<'_>, context: &Context<'_>) -> Option<i64> {
+    let text = match context.my_id {
+        Some(id) if id >= 0 => return Some(id),
+        Some(id) => {
+            format!("serverid {id} is no server's; write the N of this server's server.N line")
+        }
+        None => "myid file is missing; write this server's number into it, the N of its server.N"
+            .to_owned(),
+    };
+    let file = Origin::File(context.my_id_file.display().to_string());
+    reader.report.error(&file, "", text);
+    None
+}
+
+/// Reads the server's number, which may be one that no server can have: a standalone server needs
+/// none, and Java servers then look no closer.
 pub(super) fn read_my_id(path: &Path, files: &dyn Files, reader: &mut Reader<'_>) -> Option<i64> {
     let origin = Origin::File(path.display().to_string());
     let bytes = match files.read(path) {
@@ -250,9 +258,9 @@ pub(super) fn read_my_id(path: &Path, files: &dyn Files, reader: &mut Reader<'_>
     };
     let text = properties::decode(&bytes);
     let first = text.lines().next().unwrap_or_default().trim();
-    match first.parse::<i64>() {
-        Ok(id) if id >= 0 => Some(id),
-        _ => {
+    match first.parse() {
+        Ok(id) => Some(id),
+        Err(_) => {
             let text = format!(
                 "serverid {} is not a number; write the N of this server's server.N line",
                 quoted(first)

@@ -429,13 +429,21 @@ fn errors_of_a_standalone_server() {
             "zoo.cfg:2: clientPortAddress: is set, but clientPort is not set; add a line clientPort=2181"
         ]
     );
-    for bad in ["", "x", "-1", "1x"] {
+    for bad in ["", "x", "1x"] {
         let error = load_with(STANDALONE, &[("/data/myid", bad)], &[]).expect_err(bad);
         assert!(
             error.to_string().starts_with("/data/myid: serverid "),
             "{error}"
         );
     }
+}
+
+/// Nobody asks after the number of a standalone server: any will do, as for a Java server.
+#[test]
+fn a_standalone_server_may_have_a_number_that_is_no_servers() {
+    let loaded = load_with(STANDALONE, &[("/data/myid", "-1\n")], &[]).expect("good");
+    assert_eq!(lines(&loaded.warnings), [] as [&str; 0]);
+    assert_eq!(loaded.config, good(STANDALONE).config);
 }
 
 #[test]
@@ -551,6 +559,11 @@ fn errors_of_an_ensemble() {
             &[
                 "/data/myid: myid file is missing; write this server's number into it, the N of its server.N",
             ],
+        ),
+        (
+            THREE.to_owned(),
+            &[("/data/myid", "-1")],
+            &["/data/myid: serverid -1 is no server's; write the N of this server's server.N line"],
         ),
         (
             THREE.to_owned(),
