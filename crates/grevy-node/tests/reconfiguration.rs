@@ -6,7 +6,7 @@ use cluster::Cluster;
 use grevy_node::ClientId;
 use grevy_proto::request::{Nullable, Reconfig};
 use grevy_proto::{Encode, ErrorCode, OpCode, Xid};
-use grevy_zab::Part;
+use grevy_zab::{Membership, Part};
 use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(30);
@@ -56,6 +56,48 @@ fn an_observer_takes_up_the_role_that_a_configuration_gives_it() {
             });
             assert_eq!(cluster.leader(), Some(leader));
         }
+        cluster.check_agreement();
+    }
+}
+
+/// A lone voter, and servers that only their own files know, as observers: they wait in the way
+/// that lets a reconfiguration count on their votes, as Java servers do, and go on to do so when the
+/// leader was away.
+#[test]
+fn who_is_in_no_configuration_yet_can_be_given_a_vote_that_is_needed() {
+    for seed in 1..20 {
+        let mut cluster = Cluster::new(1, 2, seed);
+        cluster.reconfig = true;
+        cluster.configure(|config| {
+            config.prepare.reconfig = true;
+            config.prepare.skip_acl = true;
+        });
+        let line = |id: usize, role: &str| format!("server.{id}=host{id}:2888:3888:{role};2181");
+        for at in 0..3 {
+            let mut own = line(1, "participant");
+            if at > 0 {
+                own = format!("{own}\n{}", line(at + 1, "observer"));
+            }
+            let own = Membership::parse(&own).unwrap();
+            cluster.own_members.insert(at, own);
+        }
+        cluster.start_all();
+        let wait = |c: &Cluster| {
+            (0..3).all(|at| c.serves(at))
+                && (1..3).all(|at| matches!(c.part(at), Some(Part::Following { .. })))
+        };
+        cluster.run_until("two wait", SECONDS, wait);
+        cluster.kill(0);
+        cluster.run_for(Duration::from_secs(1));
+        cluster.start(0);
+        cluster.run_until("they wait again", SECONDS, wait);
+        let client = cluster.connect(0);
+        cluster.run_until("a session", SECONDS, |c| c.session(0, client).is_some());
+        let joining = format!("{},{}", line(2, "participant"), line(3, "participant"));
+        let asked = join(&mut cluster, 0, client, &joining);
+        cluster.run_for(Duration::from_secs(2));
+        assert_eq!(cluster.replies(0, client), [(asked, ErrorCode::Ok)]);
+        cluster.run_until("all serve", SECONDS, |c| (0..3).all(|at| c.serves(at)));
         cluster.check_agreement();
     }
 }

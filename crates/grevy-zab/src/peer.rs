@@ -197,6 +197,7 @@ impl Peer {
                 timing: config.timing,
                 limits: config.limits,
                 random: config.limits.seed | 1,
+                never_named: members.committed().version == 0,
                 members,
                 epochs,
                 ordered: epochs,
@@ -730,11 +731,7 @@ impl Peer {
 
     fn learn_from(&mut self, leader: ServerId) {
         self.send_away("this server does not lead");
-        let manner = match self.standing {
-            Standing::Abstaining => Manner::Heal,
-            _ if self.common.is_voter(self.common.me) => Manner::Follow,
-            _ => Manner::Observe,
-        };
+        let manner = self.manner();
         let advertised = (self.vote.epoch, self.vote.zxid);
         let master = match manner {
             Manner::Observe if self.common.limits.observer_masters => self.next_master(leader),
@@ -760,33 +757,38 @@ impl Peer {
             learner.activates = Some((zxid, leader));
             return;
         }
-        let (before, was_voter) = (learner.leader, self.votes());
+        let (before, manner, was_voter) = (learner.leader, learner.manner(), self.votes());
         self.common.activate(proposed);
         if leader != before {
             let text = format!("server {} leads in the new configuration", leader.0);
             self.look(now, text);
             self.succeed(now, leader);
-        } else if was_voter != self.votes() {
+        } else if was_voter != self.votes() || manner != self.manner() {
             self.look(now, OTHER_ROLE.into());
         }
     }
 
-    /// This learner serves from here on, in the leader's configuration; `before` was its own. It
-    /// has to join anew if that gives it another role. Who is in no configuration at all may wait
-    /// for one with the vote that its own file gives it, but nobody may who has been removed.
-    fn suit_configuration(&mut self, now: Time, before: &Membership) {
+    /// In what way this server joins its leader. Who has been in no configuration yet waits for one
+    /// as a follower, whatever its own file says, so that one that gives it a vote can count on
+    /// that; who has been removed does not. Source: `QuorumPeer.updateLearnerType`.
+    fn manner(&self) -> Manner {
+        match self.standing {
+            Standing::Abstaining => Manner::Heal,
+            _ if self.common.is_voter(self.common.me) || self.common.waits() => Manner::Follow,
+            _ => Manner::Observe,
+        }
+    }
+
+    /// This learner serves from here on, in the leader's configuration. It has to join anew if that
+    /// gives it another role.
+    fn suit_configuration(&mut self, now: Time) {
         let Role::Learning(learner) = &self.role else {
             return;
         };
-        let me = self.common.me;
-        let committed = self.common.members.committed();
         let suits = match learner.manner() {
             Manner::Heal => true,
-            Manner::Observe => !committed.is_voter(me),
-            Manner::Follow => {
-                let is_joining = before.version == 0 && !committed.members.contains_key(&me);
-                committed.is_voter(me) || is_joining || !before.is_voter(me)
-            }
+            Manner::Observe => !self.votes() && !self.common.waits(),
+            Manner::Follow => self.manner() == Manner::Follow,
         };
         if !suits {
             self.look(now, OTHER_ROLE.into());

@@ -81,6 +81,8 @@ enum Message {
 pub struct Cluster {
     servers: Vec<Server>,
     members: Membership,
+    /// What the files of single servers say instead.
+    pub own_members: BTreeMap<usize, Membership>,
     pub now: Now,
     channels: BTreeMap<Channel, VecDeque<Message>>,
     /// Directed pairs between which nothing gets through.
@@ -141,6 +143,7 @@ impl Cluster {
         Self {
             servers,
             members,
+            own_members: BTreeMap::new(),
             now: Now {
                 time: Time(1_000_000),
                 wall_ms: 1_700_000_000_000,
@@ -231,7 +234,8 @@ impl Cluster {
             read_log: true,
             reconfig: self.reconfig,
         };
-        let members = Memberships::new(self.members.clone());
+        let members = self.own_members.get(&at).unwrap_or(&self.members);
+        let members = Memberships::new(members.clone());
         let node = Node::member(
             server.config.clone(),
             peer,

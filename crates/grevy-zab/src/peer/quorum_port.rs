@@ -97,7 +97,6 @@ impl Peer {
                 };
                 let before = self.common.history.committed();
                 let was_serving = learner.serves();
-                let own = self.common.members.committed().clone();
                 let result = learner.handle_packet(&mut self.common, packet);
                 let begins_to_serve = !was_serving && learner.serves();
                 if let Some(relay) = &mut self.relay
@@ -109,7 +108,7 @@ impl Peer {
                     self.activated(now, zxid, leader);
                 }
                 if begins_to_serve {
-                    self.suit_configuration(now, &own);
+                    self.suit_configuration(now);
                 }
                 result
             }
