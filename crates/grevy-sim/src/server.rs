@@ -105,6 +105,8 @@ struct Run {
     believed: Vec<(grevy_zab::LinkId, grevy_proto::Zxid)>,
     /// When something came last from the leader, or this server last led, on its clock.
     heard_leader: Time,
+    /// Since when it has no leader, and does not lead, on its clock.
+    leaderless: Option<Time>,
     /// When the process ends at the latest, once the node has finished.
     ends: Option<Time>,
 }
@@ -393,6 +395,12 @@ impl Server {
                 .apply_committed(now, &mut run.tree, &run.watches, &run.connections);
         }
         self.carry_out(ctx);
+        if let Some(run) = &mut self.run {
+            run.leaderless = match run.node.peer().part().serves() {
+                true => None,
+                false => run.leaderless.or(Some(now.time)),
+            };
+        }
         if ctx.options.bug == Some(Bug::BelievesAcks) {
             self.believe_acks(ctx);
         }

@@ -299,6 +299,7 @@ impl Server {
             connections,
             node,
             heard_leader,
+            leaderless,
             ..
         } = run;
         let Some(socket) = sockets.get_mut(&client) else {
@@ -338,7 +339,9 @@ impl Server {
         let now = ctx.schedule.now();
         // What could not be sent at once was said before.
         if output.len() > socket.left && is_open && !node.peer().leads() {
-            l04::answers(ctx, self.index, self.clock.local(now), *heard_leader);
+            let leaderless = leaderless.filter(|_| !node.is_stopping());
+            let now = self.clock.local(now);
+            l04::answers(ctx, self.index, now, *heard_leader, leaderless);
         }
         let (sent, due) = ctx.network.send(link, End::Server, output, now);
         for at in due {

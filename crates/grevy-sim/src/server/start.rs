@@ -351,6 +351,7 @@ impl Server {
             received: None,
             believed: Vec::new(),
             heard_leader: now.time,
+            leaderless: None,
             ends: None,
         });
         self.dump(ctx, "start");
