@@ -25,6 +25,8 @@ pub struct Evidence {
     pub current: u32,
     /// Whether its disk was damaged or emptied, and no leader has made up for that yet.
     pub is_damaged: bool,
+    /// Whether a configuration that the ensemble agreed on has named it, as far as it knows.
+    pub was_named: bool,
 }
 
 /// A history that the disk may still have, though the server does not want it any more.

@@ -26,7 +26,8 @@ pub fn brought_by(entry: &[u8]) -> Option<Membership> {
 }
 
 /// A server sends something, with this configuration in force where it is. Who was removed, or
-/// never had a vote, acknowledges nothing that came after.
+/// never had a vote, acknowledges nothing that came after. Who has only its own file to say that
+/// it votes may take itself for one that is to join; nobody counts it.
 pub fn sends(ctx: &mut Context, server: usize, in_force: &Membership, packet: &Packet) {
     let Packet::Ack(zxid) = packet else { return };
     if zxid.counter() == 0 || zxid.0 <= in_force.version {
@@ -34,7 +35,8 @@ pub fn sends(ctx: &mut Context, server: usize, in_force: &Membership, packet: &P
     }
     ctx.counts.check("P31");
     let member = in_force.members.get(&ServerId(server as i64 + 1));
-    if member.is_none_or(|member| member.role != Role::Participant) {
+    let waits = member.is_none() && !ctx.history.ledger.servers[server].was_named;
+    if !waits && member.is_none_or(|member| member.role != Role::Participant) {
         let what = format!(
             "s{server} acknowledges {zxid}, and has had no vote since {:x}",
             in_force.version

@@ -93,6 +93,9 @@ impl Server {
                     ctx.trace,
                     at, "s{server} configuration {:x}", committed.version
                 );
+                let me = ServerId(server as i64 + 1);
+                ctx.history.ledger.servers[server].was_named |=
+                    committed.version > 0 && committed.members.contains_key(&me);
                 let mut members = Memberships::new(committed);
                 if let Some(proposed) = proposed {
                     members.propose(proposed);
