@@ -49,6 +49,8 @@ pub struct Ledger {
     pub servers: Vec<Evidence>,
     /// Everything that was ever proposed, by number.
     pub proposed: BTreeMap<i64, Arc<[u8]>>,
+    /// What the server that proposed it had applied by then, at least, by number.
+    pub applied: BTreeMap<i64, i64>,
     /// Which servers have reported a transaction as durable, until it is committed.
     pub holders: BTreeMap<i64, BTreeSet<usize>>,
     /// Which server was established in an epoch, and in which of its runs.

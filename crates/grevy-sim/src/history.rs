@@ -6,7 +6,7 @@ use crate::evidence::Ledger;
 use crate::model::Model;
 use crate::net::LinkId;
 use crate::operation::Operation;
-use crate::options::Options;
+use crate::options::{Options, Quotas};
 use grevy_node::Time;
 use grevy_zab::Membership;
 use std::collections::{BTreeMap, BTreeSet};
@@ -221,6 +221,8 @@ pub struct Expired {
 impl History {
     /// Nothing has happened yet to servers that are empty.
     pub fn new(options: &Options) -> Self {
+        let mut state = Model::new(options.extended_types);
+        state.enforces_quotas = options.quotas == Quotas::Enforced;
         Self {
             ledger: Ledger::new(options.servers(), 0),
             membership: options.ensemble.as_ref().map(Ensemble::membership),
@@ -231,7 +233,7 @@ impl History {
             connections: Vec::new(),
             committed: Vec::new(),
             base: 0,
-            state: Model::new(options.extended_types),
+            state,
             dumps: Vec::new(),
             attached: Vec::new(),
             heard: Vec::new(),

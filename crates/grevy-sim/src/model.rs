@@ -8,6 +8,7 @@ pub mod decide;
 pub mod digest;
 pub mod dump;
 pub mod log_file;
+pub mod quota;
 pub mod read;
 pub mod tree;
 pub mod txn;

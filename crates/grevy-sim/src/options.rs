@@ -57,10 +57,23 @@ pub struct Options {
     pub believes_zxids: bool,
     /// How snapshots are compressed.
     pub compression: Compression,
+    /// What becomes of quotas.
+    pub quotas: Quotas,
     /// A bug to be found.
     pub bug: Option<Bug>,
     /// Print the trace.
     pub print: bool,
+}
+
+/// What becomes of quotas in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quotas {
+    /// Nobody sets any.
+    None,
+    /// What they are of is counted.
+    Counted,
+    /// Hard limits are enforced, too.
+    Enforced,
 }
 
 /// Which kinds of faults a run has.
@@ -200,6 +213,14 @@ impl Options {
                 Compression::None,
                 Compression::Gzip,
                 Compression::Snappy,
+            ]),
+            // Drawn apart, so that runs without them are what they were before.
+            quotas: *Random::new(seed ^ 0x900a).pick(&[
+                Quotas::None,
+                Quotas::None,
+                Quotas::Counted,
+                Quotas::Enforced,
+                Quotas::Enforced,
             ]),
             bug: None,
             print: false,

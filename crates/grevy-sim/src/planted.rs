@@ -49,6 +49,8 @@ pub enum Bug {
     RepeatsReads,
     /// A learner asks for an ephemeral znode without making the local session the ensemble's.
     ForgetsUpgrade,
+    /// Hard limits of quotas are not enforced.
+    ForgetsQuotas,
     /// A follower tells its observers of what is only proposed.
     RelaysEarly,
     /// A server that has no vote any more goes on acknowledging.
@@ -80,6 +82,7 @@ impl Bug {
         Self::CountsTwice,
         Self::RepeatsReads,
         Self::ForgetsUpgrade,
+        Self::ForgetsQuotas,
         Self::RelaysEarly,
         Self::AcksWithoutVote,
     ];

@@ -9,7 +9,7 @@ pub use removal::{change_interrupted, leader_removed};
 
 use crate::ensemble::Ensemble;
 use crate::model::log_file;
-use crate::options::{Faults, Options};
+use crate::options::{Faults, Options, Quotas};
 use crate::planted::Bug;
 use crate::run::{Outcome, play};
 use crate::server::log_name;
@@ -75,6 +75,7 @@ fn options(seed: u64, bug: Option<Bug>) -> Options {
         first_zxid: 0,
         first_sequence: 0,
         faults: Faults::NONE,
+        quotas: Quotas::None,
         bug,
         ..drawn
     }

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::election;
 use crate::model::dump::dump_tree;
 use crate::net::LinkId;
-use crate::options::Options;
+use crate::options::{Options, Quotas};
 use crate::planted::Bug;
 use crate::random::Random;
 use crate::rot::Rot;
@@ -182,6 +182,8 @@ impl Server {
             },
             prepare: grevy_tree::PrepareConfig {
                 reconfig: options.ensemble.as_ref().is_some_and(|e| e.reconfig),
+                enforce_quota: options.quotas == Quotas::Enforced
+                    && options.bug != Some(Bug::ForgetsQuotas),
                 ..grevy_tree::PrepareConfig::default()
             },
             may_shrink_to_one: true,
@@ -422,7 +424,8 @@ impl Server {
                         "s{server} append {zxid} ({} bytes)",
                         entry.len()
                     );
-                    p23::appended(ctx, server, zxid.0, &entry);
+                    let applied = self.run.as_ref().map_or(i64::MIN, |run| run.noted);
+                    p23::appended(ctx, server, applied, zxid.0, &entry);
                     self.log_append(ctx, zxid, entry);
                 }
                 Output::Snapshot(info) => {

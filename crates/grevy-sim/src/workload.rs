@@ -2,7 +2,7 @@
 
 use crate::ensemble::Ensemble;
 use crate::operation::{AclEntry, CreateCall, CreateOp, Operation, ReadKind};
-use crate::options::Options;
+use crate::options::{Options, Quotas};
 use crate::random::Random;
 
 /// What servers of an ensemble set by themselves.
@@ -72,8 +72,15 @@ fn of_register(r: &mut Random) -> Operation {
 /// One request.
 pub fn draw(random: &mut Random, options: &Options, users: &[String]) -> Operation {
     let r = random;
-    match r.weighted(&[22, 8, 14, 4, 10, 4, 26, 3, 2, 2, 4, 5, 2, 2, 2, 1, 12]) {
+    let quotas = match options.quotas {
+        Quotas::None => 0,
+        Quotas::Counted | Quotas::Enforced => 5,
+    };
+    match r.weighted(&[
+        22, 8, 14, 4, 10, 4, 26, 3, 2, 2, 4, 5, 2, 2, 2, 1, 12, quotas,
+    ]) {
         16 => of_register(r),
+        17 => of_quota(r),
         0 => create(r, options),
         1 => delete(r),
         2 => set_data(r),
@@ -120,6 +127,61 @@ pub fn draw(random: &mut Random, options: &Options, users: &[String]) -> Operati
         15 if r.one_in(10) => Operation::CloseSession,
         _ => Operation::Ping,
     }
+}
+
+/// What has a quota now and then; none of these is below another, as a znode counts for the
+/// nearest one only, but for all if usage is counted anew.
+const SUBJECTS: [&str; 3] = ["/a", "/b", "/c/x"];
+
+/// A request of a quota. Its two znodes come and go together: what is there and not limited is
+/// not counted.
+fn of_quota(r: &mut Random) -> Operation {
+    let place = format!("/zookeeper/quota{}", r.pick(&SUBJECTS));
+    let (limits, usage) = (
+        format!("{place}/zookeeper_limits"),
+        format!("{place}/zookeeper_stats"),
+    );
+    let create = |path: String, data| {
+        Operation::Create(CreateOp {
+            op: CreateCall::Create,
+            path,
+            data,
+            acl: vec![(31, "world".to_owned(), "anyone".to_owned())],
+            flags: 0,
+            ttl: 0,
+        })
+    };
+    let delete = |path| Operation::Delete { path, version: -1 };
+    match r.weighted(&[4, 4, 2, 3, 1, 4]) {
+        0 if r.one_in(4) => create("/zookeeper/quota/c".to_owned(), None),
+        0 => create(place, None),
+        1 => Operation::Multi(vec![create(limits, Some(limit(r))), create(usage, None)]),
+        2 => Operation::Multi(vec![delete(usage), delete(limits)]),
+        3 => Operation::SetData {
+            path: limits,
+            data: Some(limit(r)),
+            version: version(r),
+        },
+        4 => delete(place),
+        _ => Operation::Read {
+            kind: read_kind(r),
+            path: r.pick(&[limits, usage]).clone(),
+            watch: r.one_in(2),
+        },
+    }
+}
+
+fn limit(r: &mut Random) -> Vec<u8> {
+    let count = r.between(1, 10);
+    let bytes = *r.pick(&[30, 300, 3_000]);
+    let text = match r.below(5) {
+        0 => format!("count={count},bytes={bytes}"),
+        1 => format!("count=-1,bytes=-1=;countHardLimit={count}"),
+        2 => format!("count=-1,bytes=-1=;byteHardLimit={bytes}"),
+        3 => format!("count={count},bytes={bytes}=;byteHardLimit={bytes};countHardLimit={count}"),
+        _ => "countHardLimit=,what".to_owned(),
+    };
+    text.into_bytes()
 }
 
 fn part(r: &mut Random, options: &Options) -> Operation {

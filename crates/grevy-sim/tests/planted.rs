@@ -38,9 +38,10 @@ const ALONE: &[(Bug, &[&str])] = &[
     (Bug::LosesRecordOnRoll, &["P30"]),
     (Bug::ReadBeforeOwnWrite, &["P3", "P4"]),
     (Bug::WatchFiresTwice, &["P14"]),
-    (Bug::ExpiresEarly, &["P17"]),
+    (Bug::ExpiresEarly, &["P17", "L2"]),
     (Bug::WrongStat, &["P4", "P10"]),
     (Bug::RepeatsReads, &["P4", "P5"]),
+    (Bug::ForgetsQuotas, &["P9", "P6", "P10"]),
 ];
 
 /// Those of ensembles; `tests/scenes.rs` has [`Bug::VotesWithoutHistory`],

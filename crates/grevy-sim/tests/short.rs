@@ -2,6 +2,7 @@
 
 use grevy_sim::counts::Counts;
 use grevy_sim::ensemble::Ensemble;
+use grevy_sim::options::Quotas;
 use grevy_sim::{Options, run};
 
 /// Runs start here, so that a failure can be had again.
@@ -54,6 +55,7 @@ fn servers_hold() {
             "bit flip",
         ],
     );
+    assert!(total.checked.contains_key("P9 quotas"));
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn upgraded_sessions_and_relayed_histories_hold() {
         });
         Options { ensemble, ..drawn }
     };
-    let total = worlds_hold(draw, 4);
+    let total = worlds_hold(draw, 5);
     for what in [
         "local sessions",
         "local sessions resumed",
@@ -105,12 +107,20 @@ fn a_seed_repeats_itself() {
     assert_ne!(run(Options::draw(3)).hash, run(Options::draw(4)).hash);
 }
 
+/// What a seed was before there were quotas.
+fn without_quotas(seed: u64) -> Options {
+    Options {
+        quotas: Quotas::None,
+        ..Options::ensemble(seed)
+    }
+}
+
 /// To the leader a follower and its observers are one learner. A client had moved from a follower
 /// to an observer behind it, and what the follower still got on the old connection took effect
 /// after what had come on the new one.
 #[test]
 fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
-    let outcome = run(Options::ensemble(1_795_685_093));
+    let outcome = run(without_quotas(1_795_685_093));
     assert!(outcome.violations.is_empty(), "{}", outcome.failure());
     assert!(outcome.counts.of("observers behind followers") > 0);
 }
@@ -118,7 +128,7 @@ fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
 /// A client asked for more behind the end of its local session, and that took effect.
 #[test]
 fn nothing_follows_the_end_of_a_local_session() {
-    let outcome = run(Options::ensemble(900_243));
+    let outcome = run(without_quotas(900_243));
     assert!(outcome.violations.is_empty(), "{}", outcome.failure());
     assert!(outcome.counts.of("local sessions") > 0);
 }

@@ -42,6 +42,13 @@ pub fn check(case: &mut Case<'_>, entry: &Entry, before: &Model) {
         case.counts.check("P9 moved");
         return;
     }
+    if is_over(&entry.change) != is_over(&expected) && may_be_uncounted(case, entry, before) {
+        case.counts.check("P9 uncounted");
+        return;
+    }
+    if is_over(&entry.change) {
+        case.counts.check("P9 quotas");
+    }
     case.counts.check("P9");
     if sorted(&entry.change) != sorted(&expected) {
         let property = match &expected {
@@ -62,6 +69,28 @@ fn is_moved(change: &Change) -> bool {
         Change::Multi(parts) => parts.contains(&moved),
         other => *other == moved,
     }
+}
+
+/// Whether it was refused because a quota has no room.
+fn is_over(change: &Change) -> bool {
+    let over = Change::Error(ErrorCode::QuotaExceeded.wire());
+    match change {
+        Change::Multi(parts) => parts.contains(&over),
+        other => *other == over,
+    }
+}
+
+/// A quota's usage is counted when that is applied. What is decided before is not held against
+/// the quota, and is left out of its usage until it is applied, too.
+fn may_be_uncounted(case: &Case<'_>, entry: &Entry, before: &Model) -> bool {
+    let applied_at = &case.history.ledger.applied;
+    let applied = applied_at.get(&entry.zxid).copied().unwrap_or(i64::MIN);
+    // The oldest that was under way then.
+    let oldest = applied_at.range(applied.saturating_add(1)..).next();
+    let known = oldest.map_or(i64::MIN, |(_, applied)| *applied);
+    before
+        .quota_counted()
+        .is_some_and(|counted| known < counted)
 }
 
 /// What has no request.

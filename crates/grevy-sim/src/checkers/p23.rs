@@ -9,11 +9,14 @@ use crate::world::Context;
 use std::ops::Bound::{Excluded, Included};
 use std::sync::Arc;
 
-/// A transaction is handed to a server's log.
-pub fn appended(ctx: &mut Context, server: usize, zxid: i64, entry: &Arc<[u8]>) {
+/// A transaction is handed to the log of a server, which has applied at least so much.
+pub fn appended(ctx: &mut Context, server: usize, applied: i64, zxid: i64, entry: &Arc<[u8]>) {
     ctx.counts.check("P23");
     local::appended(ctx, entry);
     let ledger = &mut ctx.history.ledger;
+    if !ledger.proposed.contains_key(&zxid) {
+        ledger.applied.insert(zxid, applied);
+    }
     let proposed = ledger.proposed.entry(zxid).or_insert_with(|| entry.clone());
     if proposed != entry {
         let what = format!("s{server} logs {zxid:x} as something else than others do");

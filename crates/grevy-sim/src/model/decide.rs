@@ -1,6 +1,7 @@
 //! What a write must become, given the state before it.
 
 use super::acl::{self, Identity, permits};
+use super::quota;
 use super::tree::{Model, split};
 use super::txn::{Change, Entry, Kind};
 use crate::operation::{CreateCall, CreateOp, Operation};
@@ -43,6 +44,10 @@ impl Model {
                 version,
             } => {
                 let znode = self.writable(path, acl::WRITE, caller)?;
+                let len = |data: &Option<Vec<u8>>| quota::len(data.as_deref()) as i64;
+                if self.exceeds_quota(path, len(data) - len(&znode.data), 0) {
+                    return Err(ErrorCode::QuotaExceeded);
+                }
                 Ok(Change::SetData {
                     path: path.clone(),
                     data: data.clone(),
@@ -128,6 +133,9 @@ impl Model {
         }
         if parent.kind == Kind::Ephemeral {
             return Err(ErrorCode::NoChildrenForEphemerals);
+        }
+        if self.exceeds_quota(&path, quota::len(create.data.as_deref()) as i64, 1) {
+            return Err(ErrorCode::QuotaExceeded);
         }
         let plain = match is_ephemeral {
             true => Kind::Ephemeral,

@@ -1,7 +1,7 @@
 //! Znodes and sessions, and what transactions do to them.
 
-use super::digest;
 use super::txn::{Change, Entry, Kind};
+use super::{digest, quota};
 use crate::answer::Answer;
 use crate::operation::AclEntry;
 use crate::workload::CONFIG;
@@ -23,6 +23,8 @@ pub struct Model {
     pub zxid: i64,
     /// Whether TTL znodes are enabled.
     pub extended_types: bool,
+    /// Whether hard limits of quotas are.
+    pub enforces_quotas: bool,
     digest: i64,
 }
 
@@ -130,6 +132,7 @@ impl Model {
             ended: BTreeSet::new(),
             zxid: 0,
             extended_types,
+            enforces_quotas: false,
             digest: 0,
         };
         let open = |perms| vec![(perms, "world".to_owned(), "anyone".to_owned())];
@@ -262,7 +265,9 @@ impl Model {
                     aversion: 0,
                 };
                 self.create(entry, path, znode, *parent_cversion, triggers)?;
+                // Of a quota's usage the reply tells what was sent, not what is counted.
                 let stat = self.znodes[path].stat();
+                self.count_created(path, quota::len(data.as_deref()) as i64);
                 Ok(match op {
                     1 => Answer::Path(path.clone()),
                     _ => Answer::Created(path.clone(), stat),
@@ -277,15 +282,17 @@ impl Model {
                 data,
                 version,
             } => {
-                if !self.znodes.contains_key(path) {
+                let Some(znode) = self.znodes.get(path) else {
                     return Err(format!("sets the data of {path}, which is not there"));
-                }
+                };
+                let before = quota::len(znode.data.as_deref()) as i64;
                 self.update(path, |znode| {
                     znode.data = data.clone();
                     znode.version = *version;
                     znode.mzxid = entry.zxid;
                     znode.mtime = entry.time;
                 });
+                self.count(path, quota::len(data.as_deref()) as i64 - before, 0);
                 self.tell(TriggerKind::DataChanged, path, triggers);
                 Ok(Answer::Stat(self.znodes[path].stat()))
             }
@@ -392,6 +399,7 @@ impl Model {
         let (parent, name) = split(path);
         if let Some(znode) = self.znodes.remove(path) {
             self.digest -= digest::of_znode(path, &znode);
+            self.count(path, -(quota::len(znode.data.as_deref()) as i64), -1);
         }
         self.update(parent, |znode| {
             znode.children.remove(name);
