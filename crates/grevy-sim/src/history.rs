@@ -40,6 +40,9 @@ pub struct History {
     pub dumps: Vec<Dump>,
     /// Connections that a session came back through, as the server took them up.
     pub attached: Vec<Attached>,
+    /// When the leader last let sessions come back to which server, for those that have not
+    /// attached them since.
+    pub granted: BTreeMap<(usize, i64), u64>,
     /// Requests that reached a connection of the server, with its number among all of them.
     pub heard: Vec<Heard>,
     /// Sessions whose end the server proposed because it had not heard of them.
@@ -165,7 +168,8 @@ pub struct Dump {
 /// A session came back.
 #[derive(Debug, Clone, Copy)]
 pub struct Attached {
-    /// Its place among the server's events.
+    /// Its place among all that reaches connections: where the leader let it come back, which the
+    /// server may learn late.
     pub number: u64,
     /// The session.
     pub session: i64,
@@ -236,6 +240,7 @@ impl History {
             state,
             dumps: Vec::new(),
             attached: Vec::new(),
+            granted: BTreeMap::new(),
             heard: Vec::new(),
             expired: Vec::new(),
             violations: Vec::new(),

@@ -391,6 +391,7 @@ impl Server {
         if run.node.peer().leads() {
             run.heard_leader = now.time;
         }
+        let before = run.tree.last_zxid();
         call(&mut run.node, &run.tree, &run.connections);
         if run.node.has_committed() {
             run.node
@@ -398,7 +399,10 @@ impl Server {
         }
         self.carry_out(ctx);
         if let Some(run) = &mut self.run {
-            run.leaderless = match run.node.peer().part().serves() {
+            // For a snapshot that it owes, a server applies what it knows to be committed, and
+            // answers that.
+            let applies = run.tree.last_zxid() != before;
+            run.leaderless = match applies || run.node.peer().part().serves() {
                 true => None,
                 false => run.leaderless.or(Some(now.time)),
             };

@@ -15,6 +15,9 @@ pub fn check(case: &mut Case<'_>) {
             .or_default()
             .push((a.number, a.link, a.epoch));
     }
+    attached
+        .values_mut()
+        .for_each(|homes| homes.sort_unstable());
     let mut found = Vec::new();
     for heard in &case.history.heard {
         let Some(homes) = attached.get(&heard.session) else {

@@ -317,8 +317,10 @@ impl Server {
             socket.attached = true;
             ctx.history.reached += 1;
             local::attached(ctx, self.index, self.incarnation, session.0);
+            let granted = ctx.history.granted.remove(&(self.index, session.0));
+            let number = granted.filter(|_| !node.peer().leads());
             ctx.history.attached.push(Attached {
-                number: ctx.history.reached,
+                number: number.unwrap_or(ctx.history.reached),
                 session: session.0,
                 link,
                 epoch: ctx.history.last() >> 32,

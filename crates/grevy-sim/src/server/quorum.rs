@@ -148,6 +148,7 @@ impl Server {
             line(packet)
         );
         packet.encode(&mut end.unsent);
+        let other = end.other;
         p25::sends(ctx, self.index, &self.disk, packet);
         let in_force = run.node.peer().members().committed();
         p31::sends(ctx, self.index, in_force, packet);
@@ -158,6 +159,15 @@ impl Server {
             p28::sends(ctx, self.index, packet);
         }
         acks::sends(ctx, self.index, link_of(link), leads, packet);
+        if let Packet::Revalidated {
+            session,
+            valid: true,
+        } = packet
+        {
+            ctx.history.reached += 1;
+            let reached = ctx.history.reached;
+            ctx.history.granted.insert((other, session.0), reached);
+        }
         if let Packet::Proposal { zxid, .. } = packet
             && ctx.options.bug == Some(Bug::BelievesAcks)
             && leads

@@ -198,3 +198,36 @@ fn whoever_cannot_join_tries_again_ever_more_seldom() {
         [0, 0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]
     );
 }
+
+/// Who follows in the hope of a vote, as its own file alone gives it one, joins anew when it gets
+/// a place in the ensemble, whichever that is.
+#[test]
+fn who_waits_for_a_place_takes_the_one_that_it_gets() {
+    use crate::testing::{at, follower, save};
+
+    const LINK: LinkId = LinkId(7);
+    let without = "server.2=b:1:2\nserver.3=c:1:2";
+    for (line, joins_anew) in [
+        ("server.1=a:1:2:observer", true),
+        ("server.1=a:1:2:participant", true),
+        ("server.4=d:1:2:observer", false),
+    ] {
+        let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
+        let config = format!("{without}\nversion=100000001").into();
+        let zxid = at(2, 0);
+        peer.handle_packet(Time(0), LINK, Packet::Diff(at(1, 7)));
+        peer.handle_packet(Time(0), LINK, Packet::NewLeader { zxid, config });
+        save(&mut peer);
+        peer.handle_packet(Time(0), LINK, Packet::UpToDate);
+        let (zxid, entry) = (at(2, 1), [].into());
+        peer.handle_packet(Time(0), LINK, Packet::Proposal { zxid, entry });
+        let next = format!("{without}\n{line}\nversion=200000001");
+        let next = Membership::parse(&next).unwrap();
+        peer.configuration_proposed(Time(0), next.into());
+        outputs(&mut peer);
+        let leader = ServerId(2);
+        peer.handle_packet(Time(0), LINK, Packet::CommitAndActivate { zxid, leader });
+        let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
+        assert_eq!(outputs(&mut peer).iter().any(looks), joins_anew, "{line}");
+    }
+}
