@@ -32,7 +32,7 @@ impl Alarm {
 pub async fn run(shared: Arc<Shared>) {
     while !shared.is_stopping() {
         match shared.is_alone() {
-            true => tokio::time::sleep_until(next_tick(&shared)).await,
+            true => tokio::time::sleep_until(next_wake(&shared)).await,
             false => ring(&shared).await,
         }
         let now = shared.clock.now();
@@ -44,12 +44,15 @@ pub async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// A server that runs alone has deadlines of sessions only. They fall on ticks, and so do the
-/// wake-ups: a deadline that arises meanwhile is never passed over.
-fn next_tick(shared: &Shared) -> Instant {
+/// The node of a server that runs alone does not tell of each deadline. Those of sessions fall on
+/// ticks, and so do wake-ups: one that arises meanwhile is never passed over. When znodes are looked
+/// for whose time is over is known beforehand.
+fn next_wake(shared: &Shared) -> Instant {
     let tick = u64::try_from(shared.node_config.tick.as_micros()).unwrap_or(u64::MAX);
     let next = Time((shared.clock.time().0 / tick + 1) * tick);
-    shared.clock.instant(next).into()
+    let known = shared.with_node(|node, _| node.next_timeout());
+    let at = known.map_or(next, |known| known.min(next));
+    shared.clock.instant(at).into()
 }
 
 /// Waits for the node's next deadline, whatever it is meanwhile.

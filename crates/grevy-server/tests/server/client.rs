@@ -58,13 +58,22 @@ impl Client {
 
     /// Creates a znode; ephemeral with 1 for `flags`.
     pub fn create(&mut self, path: &str, data: &[u8], flags: i32) {
+        self.request_create(OpCode::Create, path, data, flags);
+    }
+
+    /// Creates a container.
+    pub fn create_container(&mut self, path: &str) {
+        self.request_create(OpCode::CreateContainer, path, b"", 4);
+    }
+
+    fn request_create(&mut self, op: OpCode, path: &str, data: &[u8], flags: i32) {
         let create = Create {
             path: path.into(),
             data: Some(data),
             acl: vec![everybody()],
             flags,
         };
-        self.request(OpCode::Create, |out| create.encode(out));
+        self.request(op, |out| create.encode(out));
     }
 
     /// Makes these `server.N=` lines the ensemble.

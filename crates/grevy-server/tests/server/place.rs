@@ -6,7 +6,7 @@ use grevy_server::shared::Shared;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -36,6 +36,15 @@ impl Place {
         Self::configured(&directory, &format!("{CLIENT_PORT}{lines}"))
     }
 
+    /// The same with `-D` arguments.
+    pub fn with_arguments(name: &str, lines: &str, arguments: &[&str]) -> Self {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).expect("a directory for the test");
+        let file = configuration(&directory, &format!("{CLIENT_PORT}{lines}"));
+        Self::start_with(&file, arguments)
+    }
+
     /// The same for server 1 of an ensemble, with more lines for its configuration.
     pub fn member(name: &str, lines: &str) -> Self {
         Self::unnamed(name, &format!("{CLIENT_PORT}{lines}"))
@@ -51,18 +60,17 @@ impl Place {
     }
 
     fn configured(directory: &Path, lines: &str) -> Self {
-        let file = directory.join("zoo.cfg");
-        let text = format!(
-            "dataDir={}\ntickTime=2000\nadmin.serverAddress=127.0.0.1\nadmin.serverPort=0\n{lines}",
-            directory.join("data").display()
-        );
-        fs::write(&file, text).expect("a file for the test");
-        Self::start(&file)
+        Self::start(&configuration(directory, lines))
     }
 
     /// Starts a server as a configuration file says.
     pub fn start(file: &Path) -> Self {
-        let arguments = Arguments::parse([file.display().to_string()]);
+        Self::start_with(file, &[])
+    }
+
+    fn start_with(file: &Path, arguments: &[&str]) -> Self {
+        let file = file.display().to_string();
+        let arguments = Arguments::parse([&*file].iter().chain(arguments).copied());
         let loaded = config::load(&arguments, &OnDisk).expect("a good configuration");
         let server = Server::start(loaded).expect("the server starts");
         let (stop, stopped) = oneshot::channel();
@@ -142,6 +150,17 @@ impl Drop for Place {
             assert!(std::thread::panicking() || ended.is_ok());
         }
     }
+}
+
+/// Writes a configuration file into a directory.
+fn configuration(directory: &Path, lines: &str) -> PathBuf {
+    let file = directory.join("zoo.cfg");
+    let text = format!(
+        "dataDir={}\ntickTime=2000\nadmin.serverAddress=127.0.0.1\nadmin.serverPort=0\n{lines}",
+        directory.join("data").display()
+    );
+    fs::write(&file, text).expect("a file for the test");
+    file
 }
 
 /// Sends bytes and reads until the other side ends the connection.

@@ -1,4 +1,4 @@
-//! Sessions over real time.
+//! Sessions over real time, and znodes that go with it.
 
 use crate::client::Client;
 use crate::place::Place;
@@ -19,4 +19,18 @@ fn who_is_not_heard_of_loses_the_session_and_its_znodes() {
     assert!(start.elapsed() > timeout / 2);
     silent.wait_for_end();
     assert_eq!(watcher.get("/e"), ErrorCode::NoNode);
+}
+
+/// Between two ticks as well.
+#[test]
+fn containers_are_looked_for_as_often_as_is_said() {
+    let arguments = [
+        "-Dznode.container.checkIntervalMs=1",
+        "-Dznode.container.maxNeverUsedIntervalMs=1",
+    ];
+    let place = Place::with_arguments("containers", "tickTime=300000\n", &arguments);
+    let mut client = Client::connect(place.address);
+    client.create_container("/c");
+    let is_gone = || place.shared.tree.read().get("/c").is_none();
+    place.wait_until(is_gone, "the container goes");
 }
