@@ -113,3 +113,24 @@ def test_the_leader_leaves(ensemble):
         assert members(told.decode()) == {1: "participant", 2: "participant", 4: "observer"}
         client.create("/after")
         assert {"before", "after"} <= set(client.get_children("/"))
+
+
+@pytest.mark.parametrize("kinds", [("own", "own"), ("java", "own"), ("own", "java")], ids=" and ".join)
+def test_who_is_in_no_configuration_yet_gets_a_vote_that_is_needed(new_ensemble, kinds):
+    """The first server is alone in its configuration, and the file of the second has that one as an observer."""
+    ensemble = new_ensemble(*kinds, config=CONFIG)
+    first, second = (ensemble[sid].config for sid in (1, 2))
+    for config in (first, second):
+        config["server.1"] = line(ensemble, 1, "participant").partition("=")[2]
+        # It is in the line.
+        config["clientPort"] = None
+    first["server.2"] = None
+    second["server.2"] = line(ensemble, 2, "observer").partition("=")[2]
+    second["peerType"] = "observer"
+    ensemble.start()
+    wait_until(lambda: ensemble.mode(2) == "follower", "server 2 waits as a follower")
+    roles = reconfigure(ensemble, 1, joining=line(ensemble, 2, "participant"))
+    assert roles == {1: "participant", 2: "participant"}
+    wait_until(lambda: synced_voters(ensemble) == 1, "server 2 has a vote")
+    ensemble.await_same()
+    assert not ensemble.tree_differences()
