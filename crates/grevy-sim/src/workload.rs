@@ -47,14 +47,7 @@ fn of_register(r: &mut Random) -> Operation {
         false => r.below(6) as i32,
     };
     match r.weighted(&[3, 1, 6, 6]) {
-        0 => Operation::Create(CreateOp {
-            op: CreateCall::Create,
-            path,
-            data,
-            acl: vec![(31, "world".to_owned(), "anyone".to_owned())],
-            flags: 0,
-            ttl: 0,
-        }),
+        0 => create_open(path, data),
         1 => Operation::Delete { path, version },
         2 => Operation::SetData {
             path,
@@ -67,6 +60,18 @@ fn of_register(r: &mut Random) -> Operation {
             watch: false,
         },
     }
+}
+
+/// Of a plain znode, with which everybody may do everything.
+fn create_open(path: String, data: Option<Vec<u8>>) -> Operation {
+    Operation::Create(CreateOp {
+        op: CreateCall::Create,
+        path,
+        data,
+        acl: vec![(31, "world".to_owned(), "anyone".to_owned())],
+        flags: 0,
+        ttl: 0,
+    })
 }
 
 /// One request.
@@ -141,21 +146,14 @@ fn of_quota(r: &mut Random) -> Operation {
         format!("{place}/zookeeper_limits"),
         format!("{place}/zookeeper_stats"),
     );
-    let create = |path: String, data| {
-        Operation::Create(CreateOp {
-            op: CreateCall::Create,
-            path,
-            data,
-            acl: vec![(31, "world".to_owned(), "anyone".to_owned())],
-            flags: 0,
-            ttl: 0,
-        })
-    };
     let delete = |path| Operation::Delete { path, version: -1 };
     match r.weighted(&[4, 4, 2, 3, 1, 4]) {
-        0 if r.one_in(4) => create("/zookeeper/quota/c".to_owned(), None),
-        0 => create(place, None),
-        1 => Operation::Multi(vec![create(limits, Some(limit(r))), create(usage, None)]),
+        0 if r.one_in(4) => create_open("/zookeeper/quota/c".to_owned(), None),
+        0 => create_open(place, None),
+        1 => Operation::Multi(vec![
+            create_open(limits, Some(limit(r))),
+            create_open(usage, None),
+        ]),
         2 => Operation::Multi(vec![delete(usage), delete(limits)]),
         3 => Operation::SetData {
             path: limits,

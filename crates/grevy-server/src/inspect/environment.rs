@@ -8,19 +8,33 @@ use std::fs;
 /// What is not known.
 const UNKNOWN: &str = "<NA>";
 
-/// ZooKeeper's keys with their values, in its order. Those of the JVM are there, without a value.
-pub fn entries() -> Vec<(&'static str, String)> {
+/// What ZooKeeper tells of the JVM, under `java`, in its order.
+const JVM: [&str; 7] = [
+    "version",
+    "vendor",
+    "home",
+    "class.path",
+    "library.path",
+    "io.tmpdir",
+    "compiler",
+];
+
+/// ZooKeeper's keys with their values, in its order. Those of the JVM are there, and of these only
+/// the directory for temporary files has a value.
+pub fn entries() -> Vec<(String, String)> {
+    let jvm = JVM.map(|name| {
+        let value = match name {
+            "io.tmpdir" => env::temp_dir().display().to_string(),
+            _ => UNKNOWN.to_owned(),
+        };
+        (format!("java.{name}"), value)
+    });
     let memory = Memory::now();
-    vec![
+    let before = [
         ("zookeeper.version", version::full()),
         ("host.name", system("/proc/sys/kernel/hostname")),
-        ("java.version", UNKNOWN.to_owned()),
-        ("java.vendor", UNKNOWN.to_owned()),
-        ("java.home", UNKNOWN.to_owned()),
-        ("java.class.path", UNKNOWN.to_owned()),
-        ("java.library.path", UNKNOWN.to_owned()),
-        ("java.io.tmpdir", env::temp_dir().display().to_string()),
-        ("java.compiler", UNKNOWN.to_owned()),
+    ];
+    let after = [
         ("os.name", os_name().to_owned()),
         ("os.arch", architecture().to_owned()),
         ("os.version", system("/proc/sys/kernel/osrelease")),
@@ -30,7 +44,10 @@ pub fn entries() -> Vec<(&'static str, String)> {
         ("os.memory.free", megabytes(memory.available)),
         ("os.memory.max", megabytes(memory.total)),
         ("os.memory.total", megabytes(memory.resident)),
-    ]
+    ];
+    let own = |(key, value): (&str, String)| (key.to_owned(), value);
+    let (before, after) = (before.map(own), after.map(own));
+    before.into_iter().chain(jvm).chain(after).collect()
 }
 
 /// The system's name as Java writes it.
