@@ -18,6 +18,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Logs are written in blocks of this many bytes: what file systems deal in, and no less than the
+/// sector of any disk.
+pub const BLOCK: usize = 4096;
+
 /// A place for directories and files. Every method is one operation.
 pub trait Disk: Send + Sync {
     /// The names in `dir`, in no particular order; directories are left out.
@@ -28,6 +32,13 @@ pub trait Disk: Send + Sync {
 
     /// Opens a file.
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Box<dyn File>, DiskError>;
+
+    /// Opens a file of which all writes begin at multiples of [`BLOCK`], in the file and in
+    /// memory, and are as long, and are synced before anything is made of them. They may pass the
+    /// system's cache of pages by.
+    fn open_blocks(&self, path: &Path, mode: OpenMode) -> Result<Box<dyn File>, DiskError> {
+        self.open(path, mode)
+    }
 
     /// Gives `from` the name `to` in the same directory, in place of what had it.
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;

@@ -4,6 +4,7 @@
 //! [`LogReader`] reads one file and says how it ends; what an ending means is decided in
 //! [`recovery`](crate::recovery), which knows the other files and the [`mark`](crate::mark).
 
+mod blocks;
 mod options;
 mod range;
 mod reader;

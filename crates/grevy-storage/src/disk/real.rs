@@ -1,5 +1,7 @@
 //! The disk of the machine.
 
+mod direct;
+
 use super::{Disk, DiskError, DiskOp, File, Lock, OpenMode};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -17,6 +19,24 @@ pub struct RealDisk;
 struct RealFile {
     file: fs::File,
     path: PathBuf,
+}
+
+/// How an existing file, or a new one, is opened.
+fn options(mode: OpenMode) -> (fs::OpenOptions, DiskOp) {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    let op = match mode {
+        OpenMode::Read => DiskOp::Open,
+        OpenMode::Write => {
+            options.write(true);
+            DiskOp::Open
+        }
+        OpenMode::Create => {
+            options.write(true).create(true).truncate(true);
+            DiskOp::Create
+        }
+    };
+    (options, op)
 }
 
 fn error(op: DiskOp, path: &Path) -> impl FnOnce(io::Error) -> DiskError + '_ {
@@ -55,24 +75,25 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Box<dyn File>, DiskError> {
-        let mut options = fs::OpenOptions::new();
-        options.read(true);
-        let op = match mode {
-            OpenMode::Read => DiskOp::Open,
-            OpenMode::Write => {
-                options.write(true);
-                DiskOp::Open
-            }
-            OpenMode::Create => {
-                options.write(true).create(true).truncate(true);
-                DiskOp::Create
-            }
-        };
+        let (options, op) = options(mode);
         let file = options.open(path).map_err(error(op, path))?;
         Ok(Box::new(RealFile {
             file,
             path: path.into(),
         }))
+    }
+
+    fn open_blocks(&self, path: &Path, mode: OpenMode) -> Result<Box<dyn File>, DiskError> {
+        let (mut options, op) = options(mode);
+        match direct::open(&mut options, path) {
+            Ok(file) => Ok(Box::new(RealFile {
+                file,
+                path: path.into(),
+            })),
+            // Not every file system can.
+            Err(cause) if cause.kind() == ErrorKind::InvalidInput => self.open(path, mode),
+            Err(cause) => Err(DiskError::new(op, path, cause)),
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
@@ -146,7 +167,13 @@ impl File for RealFile {
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> Result<(), DiskError> {
-        let written = self.file.write_all_at(data, offset);
+        let mut written = self.file.write_all_at(data, offset);
+        if let Err(cause) = &written
+            && cause.kind() == ErrorKind::InvalidInput
+        {
+            // The file system, or what is beneath it, wants larger blocks than ours.
+            written = direct::end(&self.file).and_then(|()| self.file.write_all_at(data, offset));
+        }
         written.map_err(error(DiskOp::Write, &self.path))
     }
 

@@ -1,6 +1,6 @@
 //! Takes transactions back off the end of the log.
 
-use super::writer::{Active, follows};
+use super::writer::follows;
 use super::{Log, LogError, LogReader, Step};
 use crate::disk::DiskError;
 use crate::mark::{self, End, MarkFound};
@@ -93,6 +93,7 @@ impl Log {
     fn cut_files(&mut self, to: Zxid) -> Result<(), DiskError> {
         let keep = self.find_cut(to)?;
         self.active = None;
+        self.buf.hold(&[]);
         self.closed = None;
         self.last = to;
         self.appended = to;
@@ -100,8 +101,7 @@ impl Log {
         let mut ends = self.known_ends()?;
         ends.retain(|end| keep.is_some_and(|(file, _)| end.file < file));
         if let Some((name, end)) = keep {
-            let path = self.dir.join(names::log(name));
-            self.active = Some(Active::open(&*self.disk, &path, name, end)?);
+            self.go_on_with(name, end)?;
         }
         if self.mark.is_some() {
             self.write_mark_file(&ends)?;

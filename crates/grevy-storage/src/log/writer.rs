@@ -1,12 +1,14 @@
 //! Appends to the log.
 
+use super::blocks::Blocks;
 use super::{LogOptions, record};
-use crate::disk::{Disk, DiskError, File, OpenMode};
+use crate::disk::{BLOCK, Disk, DiskError, DiskOp, File, OpenMode};
 use crate::header;
 use crate::mark::{End, Mark, MarkFile};
 use crate::names;
 use grevy_proto::Zxid;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,8 +33,9 @@ pub struct Log {
     pub(super) appended: Zxid,
     first_pending: Zxid,
     records: u64,
-    /// Records since the last commit; before them the header, if they begin a file.
-    buf: Vec<u8>,
+    /// Records since the last commit; before them the header, if they begin a file, or what the
+    /// file's last block has.
+    pub(super) buf: Blocks,
     /// Where the file before ends, until the next one is begun.
     pub(super) closed: Option<End>,
     failed: Option<LogError>,
@@ -135,23 +138,6 @@ pub fn follows(last: Zxid, next: Zxid) -> bool {
 }
 
 impl Active {
-    /// Opens a file of which the records end at `end`.
-    pub(super) fn open(
-        disk: &dyn Disk,
-        path: &Path,
-        name: Zxid,
-        end: u64,
-    ) -> Result<Self, DiskError> {
-        let file = disk.open(path, OpenMode::Write)?;
-        let allocated = file.len()?;
-        Ok(Self {
-            file,
-            name,
-            end,
-            allocated,
-        })
-    }
-
     /// Cuts off, durably, what follows the records.
     pub(super) fn cut(&mut self) -> Result<(), DiskError> {
         self.file.set_len(self.end)?;
@@ -159,6 +145,19 @@ impl Active {
         self.allocated = self.end;
         Ok(())
     }
+}
+
+/// What the block in which the records of the file `path` end has before that, at `end`. It is
+/// written anew with what follows.
+fn last_block(disk: &dyn Disk, path: &Path, end: u64) -> Result<Vec<u8>, DiskError> {
+    let begin = end - end % BLOCK as u64;
+    let mut held = vec![0; (end - begin) as usize];
+    if !held.is_empty() && disk.open(path, OpenMode::Read)?.read_at(&mut held, begin)? < held.len()
+    {
+        let cause = ErrorKind::UnexpectedEof.into();
+        return Err(DiskError::new(DiskOp::Read, path, cause));
+    }
+    Ok(held)
 }
 
 impl Log {
@@ -169,29 +168,23 @@ impl Log {
         options: LogOptions,
         resume: Resume,
     ) -> Result<Self, DiskError> {
-        let mut active = None;
-        if let Some((name, end)) = resume.file {
-            active = Some(Active::open(
-                &*disk,
-                &dir.join(names::log(name)),
-                name,
-                end,
-            )?);
-        }
         let mut log = Self {
             disk,
             dir,
             options,
-            active,
+            active: None,
             mark: None,
             last: resume.last,
             appended: resume.last,
             first_pending: resume.last,
             records: 0,
-            buf: Vec::new(),
+            buf: Blocks::default(),
             closed: None,
             failed: None,
         };
+        if let Some((name, end)) = resume.file {
+            log.go_on_with(name, end)?;
+        }
         if log.options.force_sync {
             log.write_mark_file(&resume.ends)?;
         }
@@ -210,7 +203,7 @@ impl Log {
 
     /// Bytes appended and not yet committed.
     pub fn pending_bytes(&self) -> usize {
-        self.buf.len()
+        self.buf.pending()
     }
 
     /// Appends a transaction, in memory. `entry` begins with a header that carries `zxid`.
@@ -235,10 +228,11 @@ impl Log {
         if self.records == 0 {
             self.first_pending = zxid;
             if self.active.is_none() {
-                self.buf.extend_from_slice(&header::log_header());
+                let header = header::log_header();
+                self.buf.room(header.len()).extend_from_slice(&header);
             }
         }
-        record::put(entry, &mut self.buf);
+        record::put(entry, self.buf.room(entry.len() + record::FRAME));
         self.appended = zxid;
         self.records += 1;
         Ok(())
@@ -264,12 +258,34 @@ impl Log {
     pub fn roll(&mut self) -> Result<(), LogError> {
         self.commit()?;
         if let Some(active) = self.active.take() {
-            self.closed = Some(End {
-                file: active.name,
-                offset: active.end,
-                zxid: self.last,
-            });
+            self.end_file(&active);
         }
+        Ok(())
+    }
+
+    /// The next transaction begins another file than `active`.
+    fn end_file(&mut self, active: &Active) {
+        self.buf.hold(&[]);
+        self.closed = Some(End {
+            file: active.name,
+            offset: active.end,
+            zxid: self.last,
+        });
+    }
+
+    /// Appends to the file `name`, of which the records end at `end`.
+    pub(super) fn go_on_with(&mut self, name: Zxid, end: u64) -> Result<(), DiskError> {
+        let path = self.dir.join(names::log(name));
+        let held = last_block(&*self.disk, &path, end)?;
+        let file = self.open_file(&path, OpenMode::Write)?;
+        let allocated = file.len()?;
+        self.buf.hold(&held);
+        self.active = Some(Active {
+            file,
+            name,
+            end,
+            allocated,
+        });
         Ok(())
     }
 
@@ -296,14 +312,17 @@ impl Log {
             Some(active) => active,
             None => self.begin_file()?,
         };
-        let bytes = self.buf.len() as u64;
-        let end = active.end + bytes;
-        let step = self.options.preallocate.min(LogOptions::MAX_PREALLOCATION);
-        if step > 0 && end + MARGIN > active.allocated {
-            self.buf.resize(self.buf.len() + step as usize, 0);
-        }
-        active.file.write_at(&self.buf, active.end)?;
-        active.allocated = active.allocated.max(active.end + self.buf.len() as u64);
+        let bytes = self.buf.pending();
+        let kept = self.buf.held() + bytes;
+        let begin = active.end - self.buf.held() as u64;
+        let end = active.end + bytes as u64;
+        let ahead = match end + MARGIN > active.allocated {
+            true => self.options.preallocate.min(LogOptions::MAX_PREALLOCATION),
+            false => 0,
+        };
+        let blocks = self.buf.pad(ahead as usize);
+        active.file.write_at(blocks, begin)?;
+        active.allocated = active.allocated.max(begin + blocks.len() as u64);
         if self.options.force_sync {
             active.file.sync()?;
             if begins {
@@ -321,21 +340,16 @@ impl Log {
         let committed = Committed {
             zxid: self.appended,
             records: self.records,
-            bytes,
+            bytes: bytes as u64,
         };
         self.last = self.appended;
         self.records = 0;
-        self.buf.clear();
+        self.buf.written(kept);
         self.buf
             .shrink_to(4 * LogOptions::MAX_PREALLOCATION as usize);
-        let over = self.options.size_limit.is_some_and(|limit| end > limit);
-        self.active = Some(active);
-        if over {
-            self.closed = self.active.take().map(|active| End {
-                file: active.name,
-                offset: active.end,
-                zxid: self.last,
-            });
+        match self.options.size_limit.is_some_and(|limit| end > limit) {
+            true => self.end_file(&active),
+            false => self.active = Some(active),
         }
         Ok(committed)
     }
@@ -353,11 +367,18 @@ impl Log {
         }
         let path = self.dir.join(names::log(name));
         Ok(Active {
-            file: self.disk.open(&path, OpenMode::Create)?,
+            file: self.open_file(&path, OpenMode::Create)?,
             name,
             end: 0,
             allocated: 0,
         })
+    }
+
+    fn open_file(&self, path: &Path, mode: OpenMode) -> Result<Box<dyn File>, DiskError> {
+        match self.options.force_sync {
+            true => self.disk.open_blocks(path, mode),
+            false => self.disk.open(path, mode),
+        }
     }
 
     /// Writes the mark file anew from what is durable now.
@@ -373,7 +394,7 @@ impl Log {
 
     /// Forgets what is appended and not committed.
     pub(super) fn discard_pending(&mut self) {
-        self.buf.clear();
+        self.buf.discard_pending();
         self.records = 0;
         self.appended = self.last;
     }
