@@ -1,60 +1,75 @@
-//! What the disk costs: short appends to a preallocated file, each made durable.
+//! What the disk costs: short appends to a file whose blocks are in place, each made durable.
 
 use crate::clock;
 use crate::failure::Result;
 use crate::histogram::Histogram;
-use rustix::fs::FallocateFlags;
+use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 /// Bytes appended for a write: a transaction with 100 bytes of data and its header in ZooKeeper's log.
 pub const RECORD: usize = 200;
-const PREALLOCATED: u64 = 64 << 20;
+/// Written in a circle, so that every write meets blocks that are in place.
+const LENGTH: usize = 64 << 20;
+const BLOCK: usize = 4096;
+/// Bytes written at a time as the file is made.
+const STEP: usize = 1 << 20;
 
-/// A log as short as a log can be.
+/// A log as short as a log can be. Its bytes go to the disk without a copy of them being kept.
 pub struct LogFile {
     file: File,
-    end: u64,
-    room: u64,
-    records: Vec<u8>,
+    end: usize,
+    /// What is written, from `gap` on, where the memory is aligned.
+    bytes: Vec<u8>,
+    gap: usize,
 }
 
 impl LogFile {
     pub fn create(path: &Path) -> Result<LogFile> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        let direct = OFlags::DIRECT.bits().cast_signed();
+        let file = match options.clone().custom_flags(direct).open(path) {
+            // Not every file system can.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => options.open(path)?,
+            opened => opened?,
+        };
         let mut log = LogFile {
             file,
             end: 0,
-            room: 0,
-            records: Vec::new(),
+            bytes: Vec::new(),
+            gap: 0,
         };
-        log.grow()?;
+        for at in (0..LENGTH).step_by(STEP) {
+            let step = log.aligned(STEP);
+            log.file.write_all_at(&log.bytes[step], at as u64)?;
+        }
+        log.file.sync_all()?;
         Ok(log)
     }
 
-    /// Appends as many bytes in one write and makes them durable.
+    /// Appends as many bytes in one write, with what the first and the last block have besides, and makes them durable.
     pub fn append_and_sync(&mut self, bytes: usize) -> Result<()> {
-        self.records.resize(bytes, b'x');
-        if self.end + self.records.len() as u64 > self.room {
-            self.grow()?;
+        if self.end + bytes > LENGTH {
+            self.end = 0;
         }
-        self.file.write_all_at(&self.records, self.end)?;
-        self.end += self.records.len() as u64;
+        let begin = self.end - self.end % BLOCK;
+        self.end += bytes;
+        let blocks = self.aligned((self.end - begin).next_multiple_of(BLOCK));
+        self.file.write_all_at(&self.bytes[blocks], begin as u64)?;
         self.file.sync_data()?;
         Ok(())
     }
 
-    fn grow(&mut self) -> Result<()> {
-        rustix::fs::fallocate(&self.file, FallocateFlags::empty(), self.room, PREALLOCATED)?;
-        self.room += PREALLOCATED;
-        self.file.sync_all()?;
-        Ok(())
+    /// Where `length` bytes are that begin at a multiple of [`BLOCK`] in memory.
+    fn aligned(&mut self, length: usize) -> std::ops::Range<usize> {
+        if self.bytes.len() < self.gap + length {
+            self.bytes = vec![b'x'; BLOCK + length];
+            self.gap = self.bytes.as_ptr().align_offset(BLOCK);
+        }
+        self.gap..self.gap + length
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// The throughput rows: a name, what it is, the mix, requests in flight on each of ten connections, and whether the
 /// clients are the leader's.
-const THROUGHPUT: [(&str, &str, Mix, usize, bool); 7] = [
+const THROUGHPUT: [(&str, &str, Mix, usize, bool); 8] = [
     (
         "ens-get-leader",
         "getData 10x100 at the leader",
@@ -64,6 +64,13 @@ const THROUGHPUT: [(&str, &str, Mix, usize, bool); 7] = [
         "multi of ten setData 10x10 at the leader",
         Mix::Multi,
         10,
+        true,
+    ),
+    (
+        "ens-multi-100",
+        "multi of ten setData 10x100 at the leader",
+        Mix::Multi,
+        100,
         true,
     ),
 ];
