@@ -197,7 +197,6 @@ impl Peer {
                 timing: config.timing,
                 limits: config.limits,
                 random: config.limits.seed | 1,
-                never_named: members.committed().version == 0,
                 members,
                 epochs,
                 ordered: epochs,
@@ -757,24 +756,26 @@ impl Peer {
             learner.activates = Some((zxid, leader));
             return;
         }
-        let (before, manner, was_voter) = (learner.leader, learner.manner(), self.votes());
+        let (before, manner) = (learner.leader, learner.manner());
         self.common.activate(proposed);
         if leader != before {
             let text = format!("server {} leads in the new configuration", leader.0);
             self.look(now, text);
             self.succeed(now, leader);
-        } else if was_voter != self.votes() || manner != self.manner() {
+        } else if manner != self.manner() {
             self.look(now, OTHER_ROLE.into());
         }
     }
 
-    /// In what way this server joins its leader. Who has been in no configuration yet waits for one
-    /// as a follower, whatever its own file says, so that one that gives it a vote can count on
-    /// that; who has been removed does not. Source: `QuorumPeer.updateLearnerType`.
+    /// In what way this server joins its leader. Who is in no configuration, yet or any more, is a
+    /// follower without a vote, whatever its own file says, so that a configuration that gives it
+    /// one can count on that. Source: `QuorumPeer.updateLearnerType`.
     fn manner(&self) -> Manner {
         match self.standing {
             Standing::Abstaining => Manner::Heal,
-            _ if self.common.is_voter(self.common.me) || self.common.waits() => Manner::Follow,
+            _ if self.common.is_voter(self.common.me) || self.common.is_nameless() => {
+                Manner::Follow
+            }
             _ => Manner::Observe,
         }
     }
@@ -787,7 +788,7 @@ impl Peer {
         };
         let suits = match learner.manner() {
             Manner::Heal => true,
-            Manner::Observe => !self.votes() && !self.common.waits(),
+            Manner::Observe => !self.votes() && !self.common.is_nameless(),
             Manner::Follow => self.manner() == Manner::Follow,
         };
         if !suits {

@@ -199,8 +199,8 @@ fn whoever_cannot_join_tries_again_ever_more_seldom() {
     );
 }
 
-/// Who follows in the hope of a vote, as its own file alone gives it one, joins anew when it gets
-/// a place in the ensemble, whichever that is.
+/// Who is in no configuration is a follower already. It goes on if it gets a vote, and joins anew
+/// to observe.
 #[test]
 fn who_waits_for_a_place_takes_the_one_that_it_gets() {
     use crate::testing::{at, follower, save};
@@ -209,7 +209,7 @@ fn who_waits_for_a_place_takes_the_one_that_it_gets() {
     let without = "server.2=b:1:2\nserver.3=c:1:2";
     for (line, joins_anew) in [
         ("server.1=a:1:2:observer", true),
-        ("server.1=a:1:2:participant", true),
+        ("server.1=a:1:2:participant", false),
         ("server.4=d:1:2:observer", false),
     ] {
         let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);

@@ -21,7 +21,7 @@ pub(super) async fn dial(context: &Context, addresses: &[HostPort]) -> io::Resul
     context.set_options(&stream)?;
     let hello = Hello {
         server: settings.me,
-        addresses: context.own_addresses(),
+        addresses: context.own_addresses.read().clone(),
     };
     let hello = match settings.several_addresses {
         true => hello.encode_v2(),

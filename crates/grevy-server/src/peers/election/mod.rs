@@ -54,6 +54,8 @@ struct Context {
     events: Arc<dyn Events>,
     complaints: Arc<Complaints>,
     roster: RwLock<Roster>,
+    /// Where this server can be dialled back, also when no configuration names it any more.
+    own_addresses: RwLock<Vec<HostPort>>,
     peers: Mutex<HashMap<ServerId, Entry>>,
 }
 
@@ -71,6 +73,7 @@ impl Election {
                 events,
                 complaints: Arc::default(),
                 roster: RwLock::default(),
+                own_addresses: RwLock::default(),
                 peers: Mutex::default(),
             }),
         }
@@ -80,6 +83,9 @@ impl Election {
     /// are made and kept; connections with others end when these end them.
     pub fn configure(&self, roster: &Roster) {
         *self.context.roster.write() = roster.clone();
+        if let Some(me) = roster.get(self.context.settings.me) {
+            *self.context.own_addresses.write() = me.election.clone();
+        }
         for (server, member) in roster.iter() {
             if member.votes && server != self.context.settings.me {
                 self.context.peer(server);
@@ -223,12 +229,6 @@ impl Context {
         let member = roster.get(server);
         let wanted = member.is_some_and(|member| member.votes);
         peer.configure(member.map(|member| member.election.clone()), wanted);
-    }
-
-    fn own_addresses(&self) -> Vec<HostPort> {
-        let roster = self.roster.read();
-        let me = roster.get(self.settings.me);
-        me.map(|member| member.election.clone()).unwrap_or_default()
     }
 
     /// Nothing may be said on these connections for days. That the machine at the other end is

@@ -232,6 +232,20 @@ async fn members_are_dialled_and_dialled_again() {
     subject.hears(Event::Peer(1, false)).await;
 }
 
+/// A Java listener turns away who does not say where it is.
+#[tokio::test]
+async fn who_was_removed_says_where_it_is_all_the_same() {
+    let (listener, address) = bind().await;
+    let mut subject = Subject::new(2, &[(1, address)]);
+    let (named, connection) = accept(&listener).await;
+    subject.hears(Event::Peer(1, true)).await;
+    subject.election.configure(&roster(&[(1, address)]));
+    drop(connection);
+    let (nameless, _connection) = accept(&listener).await;
+    assert_eq!(nameless, named);
+    assert_eq!(nameless.addresses[0].port, subject.address.port());
+}
+
 #[tokio::test]
 async fn who_cannot_be_reached_holds_nobody_up() {
     let (silent, silent_address) = bind().await;
