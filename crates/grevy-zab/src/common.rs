@@ -47,6 +47,8 @@ pub(crate) struct Common {
     /// For what is drawn.
     pub random: u64,
     pub members: Memberships,
+    /// No configuration that was agreed upon has named this server, as far as this process knows.
+    pub never_named: bool,
     /// As they are on the disk.
     pub epochs: Epochs,
     /// As they will be once everything ordered is done.
@@ -152,9 +154,10 @@ impl Common {
         self.members.is_voter(server)
     }
 
-    /// Whether this server is in no configuration, though one has been agreed upon.
-    pub fn is_nameless(&self) -> bool {
-        self.members.committed().version > 0 && !self.members.names(self.me)
+    /// Whether this server waits for a configuration that names it: only its own file does so far.
+    pub fn waits(&self) -> bool {
+        let is_agreed = self.members.committed().version > 0;
+        self.never_named && is_agreed && !self.members.names(self.me)
     }
 
     /// A configuration is proposed: from here on quorums of both are needed.
@@ -170,6 +173,7 @@ impl Common {
             && self.reconfig
             && self.members.adopt(membership)
         {
+            self.never_named &= !self.members.committed().members.contains_key(&self.me);
             self.output_configuration();
         }
     }

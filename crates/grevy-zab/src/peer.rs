@@ -197,6 +197,7 @@ impl Peer {
                 timing: config.timing,
                 limits: config.limits,
                 random: config.limits.seed | 1,
+                never_named: members.committed().version == 0,
                 members,
                 epochs,
                 ordered: epochs,
@@ -767,15 +768,13 @@ impl Peer {
         }
     }
 
-    /// In what way this server joins its leader. Who is in no configuration, yet or any more, is a
-    /// follower without a vote, whatever its own file says, so that a configuration that gives it
-    /// one can count on that. Source: `QuorumPeer.updateLearnerType`.
+    /// In what way this server joins its leader. Who has been in no configuration yet waits for one
+    /// as a follower, whatever its own file says, so that one that gives it a vote can count on
+    /// that; who has been removed does not. Source: `QuorumPeer.updateLearnerType`.
     fn manner(&self) -> Manner {
         match self.standing {
             Standing::Abstaining => Manner::Heal,
-            _ if self.common.is_voter(self.common.me) || self.common.is_nameless() => {
-                Manner::Follow
-            }
+            _ if self.common.is_voter(self.common.me) || self.common.waits() => Manner::Follow,
             _ => Manner::Observe,
         }
     }
@@ -788,7 +787,7 @@ impl Peer {
         };
         let suits = match learner.manner() {
             Manner::Heal => true,
-            Manner::Observe => !self.votes() && !self.common.is_nameless(),
+            Manner::Observe => !self.votes() && !self.common.waits(),
             Manner::Follow => self.manner() == Manner::Follow,
         };
         if !suits {
