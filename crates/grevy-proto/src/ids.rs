@@ -46,6 +46,16 @@ id! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u32);
 
+impl Epoch {
+    /// The last one there can be: zxids of later ones would be negative.
+    pub const MAX: Self = Self(i32::MAX.cast_unsigned());
+
+    /// The one after it; `None` after the last.
+    pub fn next(self) -> Option<Self> {
+        (self < Self::MAX).then(|| Self(self.0 + 1))
+    }
+}
+
 impl Zxid {
     /// Before every transaction.
     pub const ZERO: Self = Self(0);

@@ -331,7 +331,11 @@ impl<'a> Fields<'a> {
                 let _ = reader.int();
                 Packet::LearnerInfo(LearnerInfo {
                     observer: kind == kind::OBSERVER_INFO,
-                    accepted_epoch: zxid.epoch(),
+                    // Java servers that were never in an ensemble have accepted -1.
+                    accepted_epoch: match zxid.0 {
+                        ..0 => Epoch(0),
+                        _ => zxid.epoch(),
+                    },
                     server,
                     config_version: reader.long().unwrap_or(0),
                 })
@@ -629,5 +633,18 @@ mod tests {
             Packet::parse(&bytes, LIMIT),
             Err(PacketError::Field { kind: 18, .. })
         ));
+    }
+
+    #[test]
+    fn who_was_never_in_an_ensemble_has_accepted_nothing() {
+        let mut bytes = Vec::new();
+        // -1, shifted by 32 bits.
+        let zxid = Zxid(-1 << 32);
+        with_data(kind::FOLLOWER_INFO, zxid, &[0; 20], &mut bytes);
+        let (packet, _) = Packet::parse(&bytes, LIMIT).unwrap().unwrap();
+        let Packet::LearnerInfo(info) = packet else {
+            panic!("{packet:?}");
+        };
+        assert_eq!(info.accepted_epoch, Epoch(0));
     }
 }

@@ -248,6 +248,12 @@ impl Learner {
 
     /// Accepts the epoch, or refuses a leader that comes too late.
     fn promise(&mut self, common: &mut Common, epoch: Epoch) -> Result<(), Fall> {
+        if epoch > Epoch::MAX {
+            return Err(Fall(format!(
+                "the leader's epoch {} is beyond the last that there can be",
+                epoch.0
+            )));
+        }
         self.epoch = epoch;
         if self.manner == Manner::Heal {
             // Nothing is promised before the history is there.

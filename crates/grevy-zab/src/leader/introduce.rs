@@ -8,8 +8,8 @@ use crate::time::Time;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use core::time::Duration;
+use grevy_proto::ServerId;
 use grevy_proto::quorum::LearnerInfo;
-use grevy_proto::{Epoch, ServerId};
 
 /// How often in a row a server may come back while this end still has a connection with it. One
 /// that does so more often within `initLimit` is two servers of one number, which would take each
@@ -74,6 +74,11 @@ impl Leader {
             );
             return self.hang_up(common, link, &text);
         }
+        let Some(next_epoch) = info.accepted_epoch.next() else {
+            let text = "it has accepted the last epoch that there can be, after which nobody could \
+                        lead; its data is damaged or strange: empty its data directory";
+            return self.hang_up(common, link, text);
+        };
         if info.server == Some(common.me) {
             let text = "it says that it is this very server; give each server a number of its own";
             return self.hang_up(common, link, text);
@@ -103,9 +108,13 @@ impl Leader {
         progress.introduce(info);
         match self.phase {
             Phase::Discovery => {
-                self.epoch = self
-                    .epoch
-                    .max(Epoch(info.accepted_epoch.0.saturating_add(1)));
+                // Whoever belongs here has to be able to follow.
+                if info
+                    .server
+                    .is_some_and(|server| common.members.names(server))
+                {
+                    self.epoch = self.epoch.max(next_epoch);
+                }
                 let voter = info.server.filter(|server| common.is_voter(*server));
                 if let Some(server) = voter {
                     self.support.insert(server);

@@ -109,7 +109,8 @@ impl Leader {
             deadline: now + common.timing.init,
             began: now,
             electors,
-            epoch: Epoch(common.epochs.accepted.0 + 1),
+            // Without a next one it never gets beyond the first phase.
+            epoch: common.epochs.accepted.next().unwrap_or(Epoch::MAX),
             began_with: (common.epochs.current, common.history.last()),
             claim: Claim::new(common.epochs.current, now, common.timing),
             support: BTreeSet::from([common.me]),
@@ -318,7 +319,7 @@ impl Leader {
 
     fn try_promise(&mut self, common: &mut Common, now: Time) {
         let stands = self.verdict(common, now) == Some(Verdict::Stands);
-        if !stands || !self.is_supported(common) {
+        if !stands || !self.is_supported(common) || self.epoch <= common.epochs.accepted {
             return;
         }
         self.phase = Phase::Promising;
@@ -356,22 +357,25 @@ impl Leader {
             return;
         };
         progress.stage = Stage::Accepted { last };
-        let server = progress.server;
+        let voter = progress.server.filter(|server| common.is_voter(*server));
+        // With a voter that has more, others may have agreed on that; so nothing is taken from one
+        // that comes late either, which is in a configuration of which too few know so far.
+        if let Some(current) = current
+            && (self.phase == Phase::Accepting
+                || (self.phase < Phase::Broadcast && voter.is_some()))
+            && (current, last) > self.began_with
+        {
+            let text = format!(
+                "its history (epoch {}, up to {last}) is ahead of this leader's (epoch {}, up to \
+                 {})",
+                current.0, self.began_with.0.0, self.began_with.1
+            );
+            return self.hang_up(common, link, &text);
+        }
         match self.phase {
             Phase::Accepting => {
-                if let Some(current) = current {
-                    if (current, last) > self.began_with {
-                        let text = format!(
-                            "its history (epoch {}, up to {last}) is ahead of this leader's \
-                             (epoch {}, up to {})",
-                            current.0, self.began_with.0.0, self.began_with.1
-                        );
-                        return self.hang_up(common, link, &text);
-                    }
-                    if last >= Zxid::ZERO {
-                        let voter = server.filter(|server| common.is_voter(*server));
-                        self.support.extend(voter);
-                    }
+                if current.is_some() && last >= Zxid::ZERO {
+                    self.support.extend(voter);
                 }
                 self.try_enter(common);
             }

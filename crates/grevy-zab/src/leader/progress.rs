@@ -19,8 +19,8 @@ pub(crate) enum Stage {
     Informed,
     /// ACKEPOCH came, with the end of its history.
     Accepted { last: Zxid },
-    /// It needs a snapshot.
-    WaitsForSnapshot,
+    /// It needs a snapshot, of the state at `least` or later.
+    WaitsForSnapshot { least: Zxid },
     /// It needs transactions from behind `after`, which are in the log's files.
     WaitsForLog { after: Zxid },
     /// NEWLEADER is sent, and what follows it.

@@ -78,7 +78,7 @@ fn reported(progress: &Progress) -> Reported {
     match progress.stage {
         Stage::Connected | Stage::Introduced | Stage::Informed => Reported::Discovery,
         Stage::Accepted { .. }
-        | Stage::WaitsForSnapshot
+        | Stage::WaitsForSnapshot { .. }
         | Stage::WaitsForLog { .. }
         | Stage::Synchronising => Reported::Synchronisation,
         Stage::Synchronised | Stage::Serving => Reported::Broadcast,

@@ -21,6 +21,11 @@ use grevy_proto::quorum::Packet;
 impl Leader {
     /// Brings a learner whose log ends at `last` up to date.
     pub(super) fn synchronise(&mut self, common: &mut Common, now: Time, link: LinkId, last: Zxid) {
+        // What it acknowledged on an earlier connection it may be told to take back, or lose with
+        // a crash in between.
+        if let Some(server) = self.learner(link) {
+            self.acked.remove(&server);
+        }
         let end = self.agreed_end(common);
         if self.relays && last > end {
             let text = "it has more than this follower knows to be committed";
@@ -111,8 +116,12 @@ impl Leader {
         }
     }
 
+    /// The learner's log is cut behind its snapshot, and what follows comes again; if it crashes
+    /// between the two, it has the snapshot alone. With its help all may be committed that is by
+    /// now, so no older snapshot will do.
     fn order_snapshot(&mut self, common: &mut Common, link: LinkId) {
-        self.set_stage(link, Stage::WaitsForSnapshot);
+        let least = common.history.committed();
+        self.set_stage(link, Stage::WaitsForSnapshot { least });
         if self.snapshot == Snapshotting::No {
             self.snapshot = Snapshotting::Ordered;
             common.output(Output::TakeSnapshot);
@@ -134,15 +143,16 @@ impl Leader {
             return;
         };
         self.snapshot = Snapshotting::No;
-        let waiting: Vec<LinkId> = self
-            .links
-            .iter()
-            .filter(|(_, progress)| progress.stage == Stage::WaitsForSnapshot)
-            .map(|(link, _)| *link)
-            .collect();
-        for link in waiting {
+        let waiting = self.links.iter().filter_map(|(link, progress)| {
+            let Stage::WaitsForSnapshot { least } = progress.stage else {
+                return None;
+            };
+            Some((*link, least.max(common.history.base())))
+        });
+        let waiting: Vec<(LinkId, Zxid)> = waiting.collect();
+        for (link, least) in waiting {
             match written {
-                true if zxid < common.history.base() => self.order_snapshot(common, link),
+                true if zxid < least => self.order_snapshot(common, link),
                 true => {
                     common.send(link, Packet::Snap(zxid));
                     common.output(Output::SendSnapshot { link, zxid });
@@ -257,10 +267,6 @@ impl Leader {
                     entry: entry.bytes.clone(),
                 });
             }
-        }
-        // What it had acknowledged on an earlier connection it may have been told to take back.
-        if let Some(server) = progress.server {
-            self.acked.remove(&server);
         }
         for packet in packets {
             common.send(link, packet);

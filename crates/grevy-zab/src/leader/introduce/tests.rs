@@ -1,7 +1,9 @@
 use crate::output::{LinkId, Output};
-use crate::testing::{at, elected, introduce, outputs, warnings};
+use crate::testing::{at, elected, introduce, introduce_from, outputs, save, warnings};
 use crate::time::Time;
 use core::time::Duration;
+use grevy_proto::Epoch;
+use grevy_proto::quorum::Packet;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -60,5 +62,37 @@ fn strangers_are_let_in_and_named() {
             peer.link_lost(Time(0), LinkId(link));
         }
         assert_eq!(told, expected, "server {server}");
+    }
+}
+
+/// The epoch that server 2 leads in, once server 1 has come with the first.
+#[test]
+fn the_next_epoch_is_one_that_all_members_can_follow() {
+    let last = Epoch::MAX;
+    let before_last = Epoch(last.0 - 1);
+    for (server, accepted, expected) in [
+        (3, Epoch(5), Epoch(6)),
+        (3, before_last, last),
+        // Nobody could lead after that, and what follows would be negative.
+        (3, last, Epoch(2)),
+        (3, Epoch(u32::MAX), Epoch(2)),
+        // In no configuration.
+        (9, Epoch(5), Epoch(2)),
+    ] {
+        let mut peer = elected(at(1, 3), at(1, 7));
+        let link = LinkId(3);
+        introduce_from(&mut peer, Time(0), link, server, accepted.0);
+        let mut told = save(&mut peer);
+        assert_eq!(hung_up(&told).is_some(), accepted >= last, "{accepted:?}");
+        introduce(&mut peer, Time(0), LinkId(1), 1);
+        told.extend(save(&mut peer));
+        let told = told.iter().find_map(|output| match output {
+            Output::Send {
+                packet: Packet::LeaderInfo(epoch),
+                ..
+            } => Some(*epoch),
+            _ => None,
+        });
+        assert_eq!(told, Some(expected), "{server} {accepted:?}");
     }
 }

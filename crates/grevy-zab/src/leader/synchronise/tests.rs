@@ -9,7 +9,17 @@ use grevy_proto::{Epoch, Zxid};
 
 /// What the learner behind `link` is sent first; `None`: nothing yet.
 fn answer(peer: &mut crate::Peer, link: LinkId, last_zxid: Zxid) -> Option<&'static str> {
-    introduce_from(peer, Time(0), link, 3, 8);
+    answer_of(peer, link, 3, last_zxid)
+}
+
+/// The same of the learner with this number.
+fn answer_of(
+    peer: &mut crate::Peer,
+    link: LinkId,
+    server: i64,
+    last_zxid: Zxid,
+) -> Option<&'static str> {
+    introduce_from(peer, Time(0), link, server, 8);
     let current_epoch = None;
     let accepted = Packet::AckEpoch {
         last_zxid,
@@ -148,4 +158,60 @@ fn who_has_no_vote_in_what_it_has_taken_over_gives_way() {
         assert!(outputs.contains(&serves));
         assert_eq!(peer.leads(), !gives_way);
     }
+}
+
+/// Server 2, established by server 1 in epoch 9, with so many transactions proposed to it and on
+/// its own disk. Link 1 is server 1's.
+fn established(proposals: u32) -> crate::Peer {
+    let mut peer = leader(elected(at(1, 3), at(1, 7)));
+    let zxid = at(9, 0);
+    peer.handle_packet(Time(0), LinkId(1), Packet::Ack(zxid));
+    for counter in 1..=proposals {
+        let zxid = at(9, counter);
+        peer.propose(Time(0), zxid, [].into(), None).unwrap();
+    }
+    outputs(&mut peer);
+    peer
+}
+
+/// What it has acknowledged it cuts off for the snapshot, and may crash before it comes again.
+#[test]
+fn who_is_to_take_a_snapshot_helps_to_commit_nothing() {
+    let mut peer = established(1);
+    let (link, zxid) = (LinkId(1), at(9, 1));
+    peer.handle_packet(Time(0), link, Packet::Ack(zxid));
+    peer.link_lost(Time(0), link);
+    assert_eq!(answer_of(&mut peer, LinkId(3), 1, zxid), Some("SNAP"));
+    peer.log_synced(Time(0), zxid);
+    assert_eq!(peer.committed(), at(1, 7));
+}
+
+#[test]
+fn a_snapshot_that_was_begun_before_a_learner_came_may_be_too_old_for_it() {
+    let mut peer = established(1);
+    let (link, zxid) = (LinkId(1), at(9, 1));
+    // Server 3 needs one.
+    assert_eq!(answer(&mut peer, LinkId(3), at(0, 0)), Some("SNAP"));
+    peer.snapshot_started(at(1, 7));
+    peer.handle_packet(Time(0), link, Packet::Ack(zxid));
+    peer.log_synced(Time(0), zxid);
+    assert_eq!(peer.committed(), zxid);
+    peer.link_lost(Time(0), link);
+    // Server 1, too, which helped to commit the transaction, and does not trust its state.
+    answer_of(&mut peer, LinkId(4), 1, at(0, 0));
+    peer.snapshot_ready(Time(0), true);
+    let sent = outputs(&mut peer);
+    let to = |link| {
+        sent.iter()
+            .any(|output| matches!(output, Output::SendSnapshot { link: to, .. } if *to == link))
+    };
+    assert!(to(LinkId(3)) && !to(LinkId(4)));
+    assert!(sent.contains(&Output::TakeSnapshot));
+    peer.snapshot_started(zxid);
+    peer.snapshot_ready(Time(0), true);
+    let snapshot = Output::SendSnapshot {
+        link: LinkId(4),
+        zxid,
+    };
+    assert!(outputs(&mut peer).contains(&snapshot));
 }
