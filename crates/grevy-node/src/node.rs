@@ -318,7 +318,7 @@ impl Node {
     /// this server.
     pub fn storage_failed(&mut self, now: Now, why: String) {
         if self.peer.is_member() {
-            self.peer.step_down(now.time, &why);
+            self.peer.give_up(now.time, &why);
             self.follow_up(now);
         }
         self.service = Service::Closed;

@@ -4,6 +4,7 @@
 mod cluster;
 
 use cluster::Cluster;
+use grevy_zab::Part;
 use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(30);
@@ -38,5 +39,32 @@ fn after_a_crash_of_the_leader_nobody_waits() {
             cluster.run_until("it is back", SECONDS, |c| c.serves(leader));
         }
         cluster.check_agreement();
+    }
+}
+
+/// Whatever it had still to do, it votes for nobody and joins nobody: it could promise nothing, and
+/// might lead without being able to write.
+#[test]
+fn who_cannot_write_takes_no_part_any_more() {
+    for failing in 0..3 {
+        let mut cluster = started(3, 7 + failing as u64);
+        cluster.run_for(Duration::from_secs(1));
+        cluster.fail_storage(failing);
+        cluster.run_until("the others serve", SECONDS, |c| {
+            (0..3).all(|at| at == failing || c.serves(at))
+        });
+        // Without one more there is no quorum.
+        let other = (failing + 1) % 3;
+        cluster.kill(other);
+        cluster.run_for(SECONDS);
+        assert_eq!(cluster.leader(), None, "with the help of {failing}");
+        for at in [failing, (failing + 2) % 3] {
+            let is_looking = matches!(cluster.part(at), Some(Part::Looking { .. }));
+            assert!(is_looking, "{at} when {failing} failed");
+        }
+        cluster.start(other);
+        cluster.run_until("the others serve", SECONDS, |c| {
+            (0..3).all(|at| at == failing || c.serves(at))
+        });
     }
 }

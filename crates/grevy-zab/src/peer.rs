@@ -620,6 +620,12 @@ impl Peer {
         self.send_away(why);
     }
 
+    /// Nothing gets onto the disk any more, so that nothing can be promised either.
+    pub fn give_up(&mut self, now: Time, why: &str) {
+        self.look(now, why.into());
+        self.retire(why);
+    }
+
     /// Begins an election, once everything is on the disk.
     fn try_elect(&mut self, now: Time) {
         let Role::Draining { until } = &self.role else {

@@ -298,6 +298,13 @@ impl Cluster {
         self.call(at, |node, now, _, _| node.begin_stop(now));
     }
 
+    /// Nothing gets onto the disk of the server any more.
+    pub fn fail_storage(&mut self, at: usize) {
+        self.call(at, |node, now, _, _| {
+            node.storage_failed(now, "the disk failed".into());
+        });
+    }
+
     /// Whether the server has said that it may end, and everything is on its disk and sent.
     pub fn is_stopped(&self, at: usize) -> bool {
         let run = self.servers[at].run.as_ref().unwrap();
