@@ -268,11 +268,15 @@ impl Node {
                     }
                     Output::Truncate { to, rebuild }
                 }
-                Zab::InstallSnapshot { zxid } => {
+                Zab::InstallSnapshot { zxid, kept } => {
                     self.queue.clear();
                     self.queued = zxid;
                     self.drop_clients();
-                    Output::InstallSnapshot { zxid }
+                    // They could be read when they were taken up before.
+                    for Entry { zxid, bytes } in &kept {
+                        self.take_up(now, *zxid, bytes);
+                    }
+                    Output::InstallSnapshot { zxid, kept }
                 }
                 Zab::TakeSnapshot => {
                     self.snapshot_for_learners = ForLearners::Wanted;

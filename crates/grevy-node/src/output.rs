@@ -2,13 +2,14 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use grevy_proto::election::Notification;
 use grevy_proto::quorum::Packet;
 use grevy_proto::{DecodeError, Epoch, ServerId, SessionId, Zxid};
 use grevy_tree::SnapshotInfo;
-use grevy_zab::{LinkId, Membership, Part, ProposeError};
+use grevy_zab::{Entry, LinkId, Membership, Part, ProposeError};
 
 /// What the shell has to do, in the order given. What goes to the storage is done in that order
 /// too, and reported when it is durable.
@@ -49,6 +50,9 @@ pub enum Output {
     InstallSnapshot {
         /// Which one.
         zxid: Zxid,
+        /// What follows it and is in the log already, and durable: it must not be missing at any
+        /// moment. The log ends with the last of these afterwards.
+        kept: Vec<Entry>,
     },
     /// Read these transactions from the log's files, then report
     /// [`Node::log_read`](crate::Node::log_read).

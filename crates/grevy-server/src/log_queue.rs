@@ -4,7 +4,7 @@
 use crate::peers::quorum::Received;
 use grevy_proto::{Epoch, Zxid};
 use grevy_tree::SnapshotInfo;
-use grevy_zab::LinkId;
+use grevy_zab::{Entry, LinkId};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub enum LogItem {
         rebuild: bool,
     },
     /// Make a leader's snapshot the base of the history, and its state the server's.
-    Install(Box<Received>),
+    Install(Box<Received>, Vec<Entry>),
     /// Read transactions back, for a learner.
     Read {
         /// For whom.

@@ -174,7 +174,9 @@ fn write(
                     Truncated::Refused(files) => (files, true),
                 };
             }
-            LogItem::Install(received) => rewrite::install(shared, &mut files, *received)?,
+            LogItem::Install(received, kept) => {
+                rewrite::install(shared, &mut files, *received, &kept)?;
+            }
             LogItem::Read { link, after, until } => {
                 rewrite::read(shared, link, after, until).map_err(Failure::Thread)?;
             }

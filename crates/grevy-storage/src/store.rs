@@ -273,12 +273,30 @@ impl Store {
     }
 
     /// Makes a snapshot that came from the leader (SNAP), and is in place, the base of the
-    /// history: transactions above it are dropped, and the log goes on behind it. Other snapshots
-    /// are removed, for nothing leads from an older one to what follows, and if this one were lost
-    /// or damaged one day, that could not be told where a new epoch begins.
-    pub fn installed(&self, log: &mut Log, zxid: Zxid) -> Result<(), LogError> {
+    /// history: transactions above it are dropped but for those that are `kept`, and the log goes on
+    /// behind these. Other snapshots are removed, for nothing leads from an older one to what
+    /// follows, and if this one were lost or damaged one day, that could not be told where a new
+    /// epoch begins.
+    ///
+    /// What is kept is in the log already, and stays durable throughout.
+    pub fn installed<'a>(
+        &self,
+        log: &mut Log,
+        zxid: Zxid,
+        kept: impl IntoIterator<Item = (Zxid, &'a [u8])>,
+    ) -> Result<(), LogError> {
         self.remove_snapshots(|at| at != zxid)?;
-        log.end_at(zxid)
+        let kept: Vec<(Zxid, &[u8])> = kept.into_iter().collect();
+        let end = kept.last().map_or(zxid, |(last, _)| *last);
+        if end == zxid || log.leads(zxid, end)? {
+            return log.end_at(end);
+        }
+        // There is more in memory than in the files, though they were said to have it.
+        log.end_at(zxid)?;
+        for (zxid, entry) in kept {
+            log.append(zxid, entry)?;
+        }
+        log.commit().map(drop)
     }
 
     /// Removes snapshots but for the newest `keep` (at least 3) that look whole, and logs that

@@ -99,11 +99,22 @@ fn scene(disk: &MemDisk, expected: &mut Expected) -> Result<(), Stop> {
     promise(&mut opened, expected, Epoch(3))?;
     expected.append(&mut opened, (1..4).map(|n| z(3, n)));
     expected.commit(&mut opened)?;
+
+    // Its leader's snapshot has less; what follows is here already.
+    snapshot(&opened.store, z(3, 1)).map_err(stop)?;
+    let kept = [2, 3].map(|n| (z(3, n), entry(z(3, n))));
+    let kept = kept.iter().map(|(zxid, entry)| (*zxid, entry.as_slice()));
+    opened
+        .store
+        .installed(&mut opened.log, z(3, 1), kept)
+        .map_err(stop)?;
+    expected.append(&mut opened, [z(3, 4)]);
+    expected.commit(&mut opened)?;
     opened.log.close().map_err(stop)?;
 
     // A leader of epoch 4 is far ahead.
     let (mut opened, model) = reopen(opened.store)?;
-    assert_eq!(model.last(), z(3, 3));
+    assert_eq!(model.last(), z(3, 4));
     let ahead = z(4, 30);
     opened.epochs.set_accepted(Epoch(4)).map_err(stop)?;
     expected.accepted = Epoch(4);
@@ -119,7 +130,7 @@ fn scene(disk: &MemDisk, expected: &mut Expected) -> Result<(), Stop> {
     .map_err(stop)?;
     opened
         .store
-        .installed(&mut opened.log, ahead)
+        .installed(&mut opened.log, ahead, [])
         .map_err(stop)?;
     opened.epochs.set_current(Epoch(4)).map_err(stop)?;
     expected.acknowledged = ahead;

@@ -145,7 +145,10 @@ fn what_is_older_than_a_leader_s_snapshot_is_not_told() {
     opened.epochs.set_accepted(Epoch(5)).unwrap();
     opened.epochs.set_current(Epoch(5)).unwrap();
     snapshot(&opened.store, z(5, 2)).unwrap();
-    opened.store.installed(&mut opened.log, z(5, 2)).unwrap();
+    opened
+        .store
+        .installed(&mut opened.log, z(5, 2), [])
+        .unwrap();
     append(&mut opened.log, [z(5, 3), z(5, 4)]);
     opened.log.commit().unwrap();
     for again in [false, true] {

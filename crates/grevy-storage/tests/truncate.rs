@@ -115,7 +115,7 @@ fn a_snapshot_from_the_leader() {
         opened.epochs.set_accepted(Epoch(9)).unwrap();
         opened.epochs.set_current(Epoch(9)).unwrap();
         snapshot(&opened.store, at).unwrap();
-        opened.store.installed(&mut opened.log, at).unwrap();
+        opened.store.installed(&mut opened.log, at, []).unwrap();
         append(&mut opened.log, [z(7, 1)]);
         opened.log.commit().unwrap();
         disk.crash(1);
@@ -222,13 +222,42 @@ fn a_snapshot_from_the_leader_ends_older_histories() {
     // (3, 3) was never committed, and the leader's epoch 5 began behind (3, 2).
     let (disk, mut opened) = scene();
     snapshot(&opened.store, z(5, 0)).unwrap();
-    opened.store.installed(&mut opened.log, z(5, 0)).unwrap();
+    opened
+        .store
+        .installed(&mut opened.log, z(5, 0), [])
+        .unwrap();
     append(&mut opened.log, [z(5, 1)]);
     opened.log.commit().unwrap();
     disk.crash(0);
     disk.lose(path("snapshot.500000000"));
     // Anything but (3, 3) followed by (5, 1).
     assert!(look(&disk).is_err());
+}
+
+#[test]
+fn what_follows_a_snapshot_from_the_leader_may_be_here() {
+    for (what, at, kept, expected) in [
+        ("all of it", z(3, 1), &[z(3, 2), z(3, 3)][..], z(3, 3)),
+        ("a part", z(3, 1), &[z(3, 2)], z(3, 2)),
+        ("in the file before", z(1, 2), &[z(1, 3)], z(1, 3)),
+        ("not in the log after all", z(3, 3), &[z(3, 4)], z(3, 4)),
+    ] {
+        let (disk, mut opened) = scene();
+        snapshot(&opened.store, at).unwrap();
+        let entries: Vec<_> = kept.iter().map(|zxid| (*zxid, entry(*zxid))).collect();
+        let entries = entries
+            .iter()
+            .map(|(zxid, entry)| (*zxid, entry.as_slice()));
+        let store = &opened.store;
+        store.installed(&mut opened.log, at, entries).unwrap();
+        assert_eq!(opened.log.last_zxid(), expected, "{what}");
+        append(&mut opened.log, [z(7, 1)]);
+        opened.log.commit().unwrap();
+        disk.crash(1);
+        let (_, model) = look(&disk).unwrap();
+        let txns = [kept, &[z(7, 1)]].concat();
+        assert_eq!((model.base, model.txns), (Some(at), txns), "{what}");
+    }
 }
 
 #[test]
@@ -261,7 +290,10 @@ fn a_snapshot_comes_into_place_when_it_is_installed() {
 fn a_history_without_a_promise_is_one_that_was_not_complete() {
     let (disk, mut opened) = begun();
     snapshot(&opened.store, z(3, 5)).unwrap();
-    opened.store.installed(&mut opened.log, z(3, 5)).unwrap();
+    opened
+        .store
+        .installed(&mut opened.log, z(3, 5), [])
+        .unwrap();
     append(&mut opened.log, [z(3, 6)]);
     opened.log.commit().unwrap();
     disk.crash(0);
@@ -285,7 +317,10 @@ fn a_history_without_a_promise_is_one_that_was_not_complete() {
 fn a_damaged_snapshot_from_the_leader_is_not_passed_over() {
     let (disk, mut opened) = scene();
     snapshot(&opened.store, z(3, 9)).unwrap();
-    opened.store.installed(&mut opened.log, z(3, 9)).unwrap();
+    opened
+        .store
+        .installed(&mut opened.log, z(3, 9), [])
+        .unwrap();
     append(&mut opened.log, [z(5, 1)]);
     opened.log.commit().unwrap();
     disk.crash(0);

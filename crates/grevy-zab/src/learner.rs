@@ -476,13 +476,19 @@ impl Learner {
             self.snapshot = None;
             let end = behind.last().map_or(zxid, |entry| entry.zxid);
             warn_of_replacement(common, end, self.config.as_deref());
+            let kept = kept(common, zxid, &behind);
             common.history.restart(zxid);
             common.replace_configuration(self.config.clone());
-            common.durable = zxid;
+            common.durable = kept.last().map_or(zxid, |entry| entry.zxid);
             common.rewriting = true;
-            common.output(Output::InstallSnapshot { zxid });
-            for entry in behind {
+            let (mut behind, count) = (behind.into_iter(), kept.len());
+            for entry in behind.by_ref().take(count) {
                 // They were checked when they came.
+                let _ = common.history.append(entry.zxid, entry.bytes);
+                self.unacknowledged.push_back(entry.zxid);
+            }
+            common.output(Output::InstallSnapshot { zxid, kept });
+            for entry in behind {
                 let _ = self.append(common, entry.zxid, entry.bytes);
             }
             self.settles_at = common.history.last();
@@ -605,6 +611,21 @@ fn end_at(common: &Common, to: Zxid) -> Result<Zxid, Fall> {
     };
     refuse_loss(common, end)?;
     Ok(end)
+}
+
+/// The first of those `behind` the snapshot `zxid` that are on this server's disk: some may have been
+/// committed with its help, though the state of the leader did not have them yet, so they have to
+/// outlive a crash. Their bytes tell, as with another history zxids alone do not.
+fn kept(common: &Common, zxid: Zxid, behind: &[Entry]) -> Vec<Entry> {
+    if !common.history.contains(zxid) {
+        return Vec::new();
+    }
+    let here = common.history.between(zxid, common.durable);
+    let same = behind
+        .iter()
+        .zip(here)
+        .take_while(|(told, here)| told == here);
+    same.map(|(told, _)| told.clone()).collect()
 }
 
 /// No leader may take back what this server knows to be committed: one that would has lost it.

@@ -1,8 +1,10 @@
 //! What a [`Peer`](crate::Peer) asks of those around it.
 
+use crate::history::Entry;
 use crate::membership::Membership;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 use grevy_proto::election::Notification;
 use grevy_proto::quorum::Packet;
@@ -101,6 +103,9 @@ pub enum Output {
     InstallSnapshot {
         /// Which one.
         zxid: Zxid,
+        /// What follows it and is in the log already, and durable: it must not be missing at any
+        /// moment. The log ends with the last of these afterwards.
+        kept: Vec<Entry>,
     },
     /// Read these transactions from the log's files, then call
     /// [`log_read`](crate::Peer::log_read).

@@ -623,12 +623,14 @@ impl Cluster {
                 }
                 self.call(at, |node, now, _, _| node.truncated(now, to));
             }
-            Output::InstallSnapshot { zxid } => {
+            Output::InstallSnapshot { zxid, kept } => {
                 let (got, body, tree) = self.run(at).received.take().expect("a snapshot");
                 assert_eq!(got, zxid);
                 let disk = &mut self.servers[at].disk;
                 disk.snapshots = BTreeMap::from([(zxid, body)]);
-                disk.log.clear();
+                let has = |zxid: &Zxid| kept.iter().any(|entry| entry.zxid == *zxid);
+                disk.log.retain(|(zxid, _)| has(zxid));
+                assert_eq!(disk.log.len(), kept.len());
                 self.run(at).tree = tree;
                 self.call(at, |node, now, _, _| node.snapshot_installed(now, zxid));
             }

@@ -97,11 +97,13 @@ pub(super) fn install(
     shared: &Shared,
     files: &mut Files,
     received: Received,
+    kept: &[Entry],
 ) -> Result<(), RewriteError> {
     let quiet = shared.stop_snapshot();
     let Received { zxid, tree, file } = received;
     let file = file.install().map_err(RewriteError::Install)?;
-    let installed = shared.store.installed(&mut files.log, zxid);
+    let kept = kept.iter().map(|entry| (entry.zxid, &*entry.bytes));
+    let installed = shared.store.installed(&mut files.log, zxid, kept);
     installed.map_err(RewriteError::Log)?;
     info!(
         "took over the leader's state at {zxid} ({} znodes) into {}",

@@ -84,9 +84,9 @@ impl Peers {
                 log.push(LogItem::SaveEpochs { accepted, current });
             }
             Output::Truncate { to, rebuild } => log.push(LogItem::Truncate { to, rebuild }),
-            Output::InstallSnapshot { zxid } => match self.received.lock().take() {
+            Output::InstallSnapshot { zxid, kept } => match self.received.lock().take() {
                 Some(received) if received.zxid == zxid => {
-                    log.push(LogItem::Install(Box::new(received)));
+                    log.push(LogItem::Install(Box::new(received), kept));
                 }
                 _ => {
                     error!("stopping: the leader's snapshot {zxid} was not received");

@@ -10,6 +10,7 @@ use grevy_proto::{Epoch, Zxid};
 use grevy_storage::log::TruncateError;
 use grevy_storage::{Epochs, Log, LogError};
 use grevy_tree::SnapshotInfo;
+use grevy_zab::Entry;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ enum Item {
         to: Zxid,
         rebuild: bool,
     },
-    Install(Zxid),
+    Install(Zxid, Vec<Entry>),
     Read {
         link: grevy_zab::LinkId,
         after: Zxid,
@@ -123,8 +124,8 @@ impl Server {
         self.log_push(ctx, Item::Truncate { to, rebuild });
     }
 
-    pub(super) fn log_install(&mut self, ctx: &mut Context, zxid: Zxid) {
-        self.log_push(ctx, Item::Install(zxid));
+    pub(super) fn log_install(&mut self, ctx: &mut Context, zxid: Zxid, kept: Vec<Entry>) {
+        self.log_push(ctx, Item::Install(zxid, kept));
     }
 
     pub(super) fn log_read(
@@ -232,7 +233,7 @@ impl Server {
         let done = match run.log.batch.pop_front() {
             Some(Item::Epochs { accepted, current }) => self.save_epochs(ctx, accepted, current),
             Some(Item::Truncate { to, rebuild }) => self.truncate(ctx, to, rebuild),
-            Some(Item::Install(zxid)) => self.install(ctx, zxid),
+            Some(Item::Install(zxid, kept)) => self.install(ctx, zxid, &kept),
             Some(Item::Read { link, after, until }) => self.read_log(ctx, link, after, until),
             Some(Item::Append { .. } | Item::Snapshot(_)) | None => return,
         };
@@ -315,7 +316,7 @@ impl Server {
         Ok(())
     }
 
-    fn install(&mut self, ctx: &mut Context, zxid: Zxid) -> Result<(), String> {
+    fn install(&mut self, ctx: &mut Context, zxid: Zxid, kept: &[Entry]) -> Result<(), String> {
         let Some(run) = &mut self.run else {
             return Ok(());
         };
@@ -327,12 +328,19 @@ impl Server {
         };
         received.sealed.install().map_err(|e| e.to_string())?;
         if ctx.options.bug != Some(Bug::KeepsOldLog) {
-            run.store.installed(log, zxid).map_err(|e| e.to_string())?;
+            let kept = kept.iter().map(|entry| (entry.zxid, &*entry.bytes));
+            let installed = run.store.installed(log, zxid, kept);
+            installed.map_err(|e| e.to_string())?;
         }
         ctx.counts.did("snapshots installed");
         let committed = ctx.history.last();
         let ledger = &mut ctx.history.ledger;
         ledger.rewritten(self.index, zxid.0, committed);
+        for entry in kept {
+            ctx.counts.did("transactions kept behind a snapshot");
+            ledger.appended(self.index, entry.zxid.0, entry.bytes.clone());
+            ledger.synced(self.index, entry.zxid.0);
+        }
         self.replace_tree(ctx, received.tree);
         let now = self.now_of(ctx);
         self.with_node(ctx, |node, _, _| node.snapshot_installed(now, zxid));

@@ -36,13 +36,17 @@ impl Server {
                 ctx.history.ledger.truncating(server, to.0);
                 self.log_truncate(ctx, to, rebuild);
             }
-            Output::InstallSnapshot { zxid } => {
-                trace!(ctx.trace, at, "s{server} install snapshot {zxid}");
-                p26::ends_at(ctx, server, zxid.0);
+            Output::InstallSnapshot { zxid, kept } => {
+                let end = kept.last().map_or(zxid, |entry| entry.zxid);
+                trace!(
+                    ctx.trace,
+                    at, "s{server} install snapshot {zxid}, keep up to {end}"
+                );
+                p26::ends_at(ctx, server, end.0);
                 let received = self.run.as_ref().and_then(|run| run.received.as_ref());
                 let from = received.map_or(server, |received| received.from);
                 ctx.history.ledger.installing(server, zxid.0, from);
-                self.log_install(ctx, zxid);
+                self.log_install(ctx, zxid, kept);
             }
             Output::ReadLog { link, after, until } => {
                 trace!(ctx.trace, at, "s{server} read log from {after} to {until}");

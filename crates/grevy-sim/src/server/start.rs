@@ -129,7 +129,7 @@ impl Server {
                 writer.write(&body)?;
                 writer.finish(trailers(ctx.options.digest, info.zxid, info.digest))
             });
-        let installed = store.installed(&mut log, info.zxid);
+        let installed = store.installed(&mut log, info.zxid, []);
         if written.is_err() || done.is_err() || installed.is_err() {
             return ctx
                 .history

@@ -112,7 +112,11 @@ mod tests {
             peer.snapshot_received(Time(0), LINK, zxid);
             let outputs = outputs(&mut peer);
             assert_eq!(warnings(&outputs), expected);
-            assert!(outputs.contains(&Output::InstallSnapshot { zxid }));
+            let installs = |output: &Output| match output {
+                Output::InstallSnapshot { zxid: of, .. } => *of == zxid,
+                _ => false,
+            };
+            assert!(outputs.iter().any(installs));
         }
     }
 }

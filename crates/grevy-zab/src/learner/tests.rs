@@ -95,3 +95,49 @@ fn who_cannot_take_back_what_it_has_asks_for_a_snapshot() {
         assert!(!looks(&crate::testing::outputs(&mut peer)));
     }
 }
+
+/// Some may be committed with this server's help, though the leader's state was older. If it
+/// crashed in between, it must not have lost them.
+#[test]
+fn what_follows_a_snapshot_and_is_here_stays() {
+    let same = |counter| (at(1, counter), &b""[..]);
+    for (zxid, behind, durable) in [
+        (
+            at(1, 4),
+            &[same(5), same(6), same(7), (at(2, 1), b"")][..],
+            3,
+        ),
+        (at(1, 4), &[same(5)], 1),
+        // Another transaction, of another history.
+        (at(1, 4), &[same(5), (at(1, 6), b"other"), same(7)], 1),
+        (at(1, 4), &[(at(2, 1), b"")], 0),
+        (at(1, 2), &[same(3), same(4)], 0),
+        (at(1, 7), &[same(8)], 0),
+    ] {
+        let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
+        peer.handle_packet(Time(0), LINK, Packet::Snap(zxid));
+        for (zxid, bytes) in behind {
+            let (zxid, entry) = (*zxid, (*bytes).into());
+            peer.handle_packet(Time(0), LINK, Packet::Proposal { zxid, entry });
+        }
+        let (config, newest) = ("".into(), at(2, 0));
+        let newleader = Packet::NewLeader {
+            zxid: newest,
+            config,
+        };
+        peer.handle_packet(Time(0), LINK, newleader);
+        peer.snapshot_received(Time(0), LINK, zxid);
+        let outputs = outputs(&mut peer);
+        let kept = outputs.iter().find_map(|output| match output {
+            Output::InstallSnapshot { kept, .. } => Some(kept.iter().map(|e| e.zxid)),
+            _ => None,
+        });
+        let appended = outputs.iter().filter_map(|output| match output {
+            Output::Append { zxid, .. } => Some(*zxid),
+            _ => None,
+        });
+        let all = behind.iter().map(|(zxid, _)| *zxid);
+        assert_eq!(kept.clone().unwrap().count(), durable, "{zxid} {behind:?}");
+        assert!(kept.unwrap().chain(appended).eq(all), "{zxid} {behind:?}");
+    }
+}

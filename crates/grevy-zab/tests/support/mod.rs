@@ -272,7 +272,9 @@ impl Server {
                     said.push(format!("save epochs {} {}", accepted.0, current.0));
                 }
                 Output::Truncate { to } => said.push(format!("truncate to {}", show(to))),
-                Output::InstallSnapshot { zxid } => said.push(format!("install {}", show(zxid))),
+                Output::InstallSnapshot { zxid, .. } => {
+                    said.push(format!("install {}", show(zxid)))
+                }
                 Output::TakeSnapshot => said.push("take a snapshot".into()),
                 Output::SendSnapshot { link, zxid } => {
                     said.push(format!("{} snapshot {}", link.0, show(zxid)));

@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::links::Links;
-use super::snapshot_in::{Depot, Incoming};
+use super::snapshot_in::{Depot, Incoming, ReceiveError};
 use crate::peers::{Door, Events};
 use bytes::Buf as _;
 use grevy_proto::Zxid;
@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
-use tracing::info;
+use tracing::{info, warn};
 
 /// Bytes that one read may bring.
 const READ: usize = 64 << 10;
@@ -168,7 +168,12 @@ impl Task {
                 () = incoming.is_full() => break,
             }
         }
-        let (received, mut rest) = incoming.finish().await.map_err(io::Error::other)?;
+        let (received, mut rest) = incoming.finish().await.map_err(|error| {
+            if !matches!(error, ReceiveError::CutShort) {
+                warn!("{error}; it is asked for again");
+            }
+            io::Error::other(error)
+        })?;
         rest.append(&mut self.received);
         self.received = rest;
         self.link.hear();
