@@ -317,7 +317,8 @@ impl Server {
             socket.attached = true;
             ctx.history.reached += 1;
             local::attached(ctx, self.index, self.incarnation, session.0);
-            let granted = ctx.history.granted.remove(&(self.index, session.0));
+            // One answer may be for several connections.
+            let granted = ctx.history.granted.get(&(self.index, session.0)).copied();
             let number = granted.filter(|_| !node.peer().leads());
             ctx.history.attached.push(Attached {
                 number: number.unwrap_or(ctx.history.reached),
