@@ -358,11 +358,12 @@ impl Leader {
         };
         progress.stage = Stage::Accepted { last };
         let voter = progress.server.filter(|server| common.is_voter(*server));
-        // With a voter that has more, others may have agreed on that; so nothing is taken from one
-        // that comes late either, which is in a configuration of which too few know so far.
+        // Others may have agreed with it on what it has more. The quorum that has accepted this leader
+        // knows better, but not of what those have agreed on whom a proposed configuration brings: of
+        // them nothing is taken that comes later either.
+        let may_know = common.members.proposed().is_some() && voter.is_some();
         if let Some(current) = current
-            && (self.phase == Phase::Accepting
-                || (self.phase < Phase::Broadcast && voter.is_some()))
+            && (self.phase == Phase::Accepting || (self.phase < Phase::Broadcast && may_know))
             && (current, last) > self.began_with
         {
             let text = format!(
