@@ -305,7 +305,7 @@ impl Client {
             self.session = 0;
         }
         // What it knows of may have been taken back, and its session only a leader can resume.
-        if self.failures > 2 && self.knows_read_only(ctx) && self.random.one_in(3) {
+        if self.failures > 1 && self.knows_read_only(ctx) && self.random.one_in(2) {
             self.start_anew(ctx);
         }
         let asked = Asked {

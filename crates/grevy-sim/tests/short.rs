@@ -2,8 +2,9 @@
 
 use grevy_sim::counts::Counts;
 use grevy_sim::ensemble::Ensemble;
-use grevy_sim::options::Quotas;
+use grevy_sim::options::{Faults, Quotas};
 use grevy_sim::{Options, run};
+use std::time::Duration;
 
 /// Runs start here, so that a failure can be had again.
 const FIRST: u64 = 1;
@@ -95,6 +96,46 @@ fn upgraded_sessions_and_relayed_histories_hold() {
     ] {
         assert!(total.of(what) > 3, "{what}: only {}", total.of(what));
     }
+}
+
+/// Ensembles whose servers are mostly cut off from each other, and serve without a leader.
+#[test]
+fn what_is_read_without_a_leader_holds() {
+    let draw = |seed| {
+        let drawn = Options::ensemble(seed);
+        let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+            voters: 3,
+            observers: 1,
+            grouped: false,
+            read_only: if seed % 3 == 0 { 0b101 } else { u16::MAX },
+            ..ensemble
+        });
+        let faults = Faults {
+            power: true,
+            kill: true,
+            partition: true,
+            ..Faults::NONE
+        };
+        Options {
+            ensemble,
+            faults,
+            clients: 8,
+            duration: Duration::from_secs(60),
+            timeout_ticks: 10,
+            fault_every: 1_000,
+            ..drawn
+        }
+    };
+    let total = worlds_hold(draw, 10);
+    for what in [
+        "read-only times",
+        "read-only sessions",
+        "read-only clients back",
+        "requests refused read-only",
+    ] {
+        assert!(total.of(what) > 3, "{what}: only {}", total.of(what));
+    }
+    assert!(total.checked.contains_key("P4 taken back"));
 }
 
 #[test]

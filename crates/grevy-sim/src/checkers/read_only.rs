@@ -191,19 +191,19 @@ pub fn check_spell(case: &mut Case<'_>, spell: &Spell, fork: &Model) {
     }
 }
 
-/// Whether a request is answered without a leader.
-pub fn is_served(operation: &Operation) -> bool {
+/// What a request that is no read is answered without a leader; `None`: it is one.
+pub fn expected(operation: &Operation) -> Option<ErrorCode> {
     match operation {
-        Operation::CloseSession => true,
-        Operation::Sync(_) | Operation::Reconfig { .. } => false,
-        other => !other.is_write(),
+        Operation::CloseSession => Some(ErrorCode::Ok),
+        Operation::Sync(_) | Operation::Reconfig { .. } => Some(ErrorCode::NotReadOnly),
+        other => other.is_write().then_some(ErrorCode::NotReadOnly),
     }
 }
 
-/// Judges the answer to a request that is not.
-pub fn check_refusal(case: &mut Case<'_>, link: usize, reply: &Reply<'_>) {
+/// Judges the answer to such a request.
+pub fn check_refusal(case: &mut Case<'_>, link: usize, reply: &Reply<'_>, expected: ErrorCode) {
     case.counts.check("P10 read-only");
-    if reply.err != ErrorCode::NotReadOnly.wire() {
+    if reply.err != expected.wire() || !reply.body.is_empty() {
         let what = format!(
             "link {link}, request {} {:?}: answered with {} without a leader",
             reply.xid, reply.operation, reply.err

@@ -156,8 +156,10 @@ fn judge(
                 return;
             }
             p16::reply(case, reader, &reply, state);
-            if reader.is_read_only && !read_only::is_served(reply.operation) {
-                return read_only::check_refusal(case, reader.link, &reply);
+            if reader.is_read_only
+                && let Some(expected) = read_only::expected(reply.operation)
+            {
+                return read_only::check_refusal(case, reader.link, &reply, expected);
             }
             match reply.operation.is_write() {
                 true => check_write(case, reader, &reply, place, state, answers),
