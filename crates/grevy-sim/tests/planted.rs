@@ -77,6 +77,7 @@ fn brisk(seed: u64) -> Options {
         commit_log: 3,
         changes: false,
         local_sessions: false,
+        read_only: 0,
         ..ensemble
     });
     Options {

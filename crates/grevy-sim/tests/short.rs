@@ -148,11 +148,17 @@ fn a_seed_repeats_itself() {
     assert_ne!(run(Options::draw(3)).hash, run(Options::draw(4)).hash);
 }
 
-/// What a seed was before there were quotas.
-fn without_quotas(seed: u64) -> Options {
+/// What a seed was before there were quotas and read-only mode.
+fn as_before(seed: u64) -> Options {
+    let drawn = Options::ensemble(seed);
+    let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+        read_only: 0,
+        ..ensemble
+    });
     Options {
+        ensemble,
         quotas: Quotas::None,
-        ..Options::ensemble(seed)
+        ..drawn
     }
 }
 
@@ -161,7 +167,7 @@ fn without_quotas(seed: u64) -> Options {
 /// after what had come on the new one.
 #[test]
 fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
-    let outcome = run(without_quotas(1_795_685_093));
+    let outcome = run(as_before(1_795_685_093));
     assert!(outcome.violations.is_empty(), "{}", outcome.failure());
     assert!(outcome.counts.of("observers behind followers") > 0);
 }
@@ -169,7 +175,7 @@ fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
 /// A client asked for more behind the end of its local session, and that took effect.
 #[test]
 fn nothing_follows_the_end_of_a_local_session() {
-    let outcome = run(without_quotas(900_243));
+    let outcome = run(as_before(900_243));
     assert!(outcome.violations.is_empty(), "{}", outcome.failure());
     assert!(outcome.counts.of("local sessions") > 0);
 }

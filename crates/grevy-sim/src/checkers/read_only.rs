@@ -59,9 +59,8 @@ fn spell_of(ctx: &mut Context, server: usize) -> Option<&mut Spell> {
 /// A connection of a server without a leader has a session from now on.
 pub fn attached(ctx: &mut Context, server: usize, link: LinkId, session: i64) {
     ctx.counts.check("P20 read-only");
-    let is_of_others = ctx.history.opening.contains(&session)
-        || ctx.history.homes.contains_key(&session)
-        || ctx.history.state.sessions.contains_key(&session);
+    let is_of_others =
+        ctx.history.opening.contains(&session) || ctx.history.homes.contains_key(&session);
     let Some(spell) = spell_of(ctx, server) else {
         return;
     };
@@ -108,16 +107,25 @@ pub fn expired(ctx: &mut Context, server: usize, silent: u64, timeout: Duration)
 pub fn check(case: &mut Case<'_>) {
     let mut found = Vec::new();
     let spells = &case.history.read_only;
+    let sessions = spells.iter().flat_map(|spell| &spell.sessions);
+    let sessions: BTreeSet<i64> = sessions.copied().collect();
     for conversation in &case.history.connections {
         let link = conversation.link;
         let is_told = conversation.is_read_only();
         let served = spells.iter().any(|spell| spell.links.contains(&link));
-        let heard = conversation.session().is_some();
+        let session = conversation.session();
         if served && !conversation.asked.read_only {
             let what = format!("link {} is served without a leader, unasked", link.0);
             found.push(("L4", what));
         }
-        if heard && served != is_told {
+        if let Some(session) = session.filter(|s| !served && sessions.contains(s)) {
+            let what = format!(
+                "link {}: {session:x}, which began without a leader, is served by others",
+                link.0
+            );
+            found.push(("P20", what));
+        }
+        if session.is_some() && served != is_told {
             let what = format!(
                 "link {}: served without a leader: {served}, told: {is_told}",
                 link.0
@@ -125,8 +133,6 @@ pub fn check(case: &mut Case<'_>) {
             found.push(("L4", what));
         }
     }
-    let sessions = spells.iter().flat_map(|spell| &spell.sessions);
-    let sessions: BTreeSet<i64> = sessions.copied().collect();
     for (zxid, entry) in &case.history.ledger.proposed {
         let session = entry.first_chunk().map(|bytes| i64::from_be_bytes(*bytes));
         if session.is_some_and(|session| sessions.contains(&session)) {
