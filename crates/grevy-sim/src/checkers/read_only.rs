@@ -66,9 +66,9 @@ pub fn attached(ctx: &mut Context, server: usize, link: LinkId, session: i64) {
     };
     spell.links.insert(link);
     let is_new = spell.sessions.insert(session);
-    let of_session = ctx.history.read_only.iter();
-    let spells = of_session.filter(|spell| spell.sessions.contains(&session));
-    if is_of_others || spells.count() > 1 {
+    let spells = ctx.history.read_only.iter();
+    let homes = spells.filter(|spell| spell.sessions.contains(&session));
+    if is_of_others || homes.count() > 1 {
         let what = format!("s{server} serves the session {session:x} of others without a leader");
         return ctx.history.violate("P20", what);
     }
@@ -86,7 +86,7 @@ pub fn answers(ctx: &mut Context, server: usize, still: bool, zxid: i64) {
     };
     if !still || zxid != begun {
         let what = format!(
-            "s{server} answers a session that began without a leader, at {zxid:x} and not {begun:x}"
+            "s{server} answers a session that began without a leader, at {zxid:x}, not {begun:x}"
         );
         ctx.history.violate("L4", what);
     }
