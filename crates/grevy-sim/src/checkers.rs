@@ -28,6 +28,7 @@ pub mod p27;
 pub mod p28;
 pub mod p29;
 pub mod p31;
+pub mod read_only;
 pub mod replay;
 
 use crate::counts::Counts;
@@ -103,7 +104,8 @@ pub fn check(history: &History, digest: bool, counts: &mut Counts) -> Vec<Violat
         violations,
     };
     for check in [
-        p22::check as fn(&mut Case<'_>),
+        read_only::check as fn(&mut Case<'_>),
+        p22::check,
         p18::check,
         p12::check,
         p01::check,

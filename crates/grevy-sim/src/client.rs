@@ -9,7 +9,7 @@ use crate::workload;
 use crate::world::{Context, Event};
 use grevy_node::Time;
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
-use grevy_proto::{Decode, Encode, Reader, SessionId, Xid, Zxid};
+use grevy_proto::{Decode, Encode, ErrorCode, Reader, SessionId, Xid, Zxid};
 use std::collections::{BTreeSet, VecDeque};
 
 /// A client's state.
@@ -35,6 +35,12 @@ pub struct Client {
     pub quiet: bool,
     /// It does nothing but change the ensemble.
     is_operator: bool,
+    /// A server without a leader will do.
+    can_be_read_only: bool,
+    /// Its session, or its last one, is of such a server.
+    is_read_only: bool,
+    /// How often it has failed to get a session since it had one.
+    failures: u32,
 }
 
 /// The connection that it uses now.
@@ -66,6 +72,9 @@ impl Client {
     pub fn new(number: usize, mut random: Random) -> Self {
         Self {
             number,
+            can_be_read_only: random.clone().one_in(2),
+            is_read_only: false,
+            failures: 0,
             address: 1 + (number % 200) as u8,
             session: 0,
             password: vec![0; 16],
@@ -87,6 +96,7 @@ impl Client {
     pub fn operator(number: usize, random: Random) -> Self {
         Self {
             is_operator: true,
+            can_be_read_only: false,
             users: vec![workload::OPERATOR.to_owned()],
             ..Self::new(number, random)
         }
@@ -126,6 +136,10 @@ impl Client {
         }
         if !live.connected {
             return;
+        }
+        if self.is_read_only && self.random.one_in(20) {
+            // It looks for a better one. Libraries ask first whether a server is one.
+            return self.drop_link(ctx, false);
         }
         let idle = now.0.saturating_sub(live.last_sent.0);
         if idle > self.timeout_ms.max(1) as u64 * 1000 / 4 {
@@ -233,6 +247,7 @@ impl Client {
             last_zxid: 0,
             timeout: 1000,
             password_right: false,
+            read_only: self.can_be_read_only,
         };
         let conversation = self.converse(ctx, link, asked);
         ctx.strangers.insert(link, (conversation, Vec::new()));
@@ -285,11 +300,20 @@ impl Client {
     fn connect(&mut self, ctx: &mut Context) {
         let now = ctx.schedule.now();
         let timeout = ctx.options.tick * ctx.options.timeout_ticks as u32;
+        if self.is_read_only && !self.random.one_in(4) {
+            // Libraries never name such a session again.
+            self.session = 0;
+        }
+        // What it knows of may have been taken back, and its session only a leader can resume.
+        if self.failures > 1 && self.knows_read_only(ctx) && self.random.one_in(2) {
+            self.start_anew(ctx);
+        }
         let asked = Asked {
             session: self.session,
             last_zxid: self.last_zxid,
             timeout: timeout.as_millis() as i32,
             password_right: true,
+            read_only: self.can_be_read_only,
         };
         // A server that is down is left for another at the next try.
         let server = self.random.index(ctx.up.len());
@@ -306,6 +330,22 @@ impl Client {
             last_heard: now,
         });
         self.flush(ctx);
+    }
+
+    /// Whether it may meet a server without a leader that serves it.
+    fn knows_read_only(&self, ctx: &Context) -> bool {
+        let ensemble = ctx.options.ensemble.as_ref();
+        self.can_be_read_only && ensemble.is_some_and(|e| e.read_only != 0)
+    }
+
+    /// The process is another one.
+    fn start_anew(&mut self, ctx: &mut Context) {
+        ctx.counts.did("clients begun anew");
+        (self.session, self.last_zxid) = (0, 0);
+        self.users.clear();
+        self.watches = ClientWatches::default();
+        self.failures = 0;
+        self.is_read_only = false;
     }
 
     fn converse(&self, ctx: &mut Context, link: LinkId, asked: Asked) -> usize {
@@ -414,8 +454,17 @@ impl Client {
                 self.watches = ClientWatches::default();
                 self.drop_link(ctx, false);
             }
-            Frame::Connected { session, timeout } => {
+            Frame::Connected {
+                session,
+                timeout,
+                read_only,
+            } => {
                 live.connected = true;
+                self.failures = 0;
+                if self.is_read_only && !read_only {
+                    ctx.counts.did("read-only clients back");
+                }
+                self.is_read_only = read_only;
                 ctx.counts.did(match self.session {
                     0 => "sessions opened",
                     _ => "sessions resumed",
@@ -437,6 +486,9 @@ impl Client {
             Frame::Reply { xid, zxid, err, .. } => {
                 ctx.counts
                     .did(if err == 0 { "replies" } else { "error replies" });
+                if err == ErrorCode::NotReadOnly.wire() {
+                    ctx.counts.did("requests refused read-only");
+                }
                 self.last_zxid = self.last_zxid.max(zxid);
                 let at = live.outstanding.iter().position(|(sent, _)| *sent == xid);
                 if let Some((_, operation)) = at.and_then(|at| live.outstanding.remove(at)) {
@@ -487,6 +539,7 @@ impl Client {
         let Some(live) = self.connection.take() else {
             return;
         };
+        self.failures += u32::from(!live.connected);
         ctx.history.connections[live.conversation].closed = Some(now);
         match silently {
             true => ctx.network.kill(live.link),
@@ -517,6 +570,7 @@ pub fn read_frame(bytes: &[u8], connected: bool) -> Frame {
             return Ok(Frame::Connected {
                 session: response.session.0,
                 timeout: response.timeout,
+                read_only: !reader.is_empty() && reader.bool()?,
             });
         }
         let (xid, zxid, err) = (reader.int()?, reader.long()?, reader.int()?);
@@ -545,7 +599,7 @@ fn handshake(asked: Asked, password: &[u8]) -> Vec<u8> {
         timeout: asked.timeout,
         session: SessionId(asked.session),
         password: Some(password),
-        read_only: Some(false),
+        read_only: Some(asked.read_only),
     };
     let mut out = Vec::new();
     grevy_proto::jute::frame(&mut out, |out| request.encode(out));

@@ -40,6 +40,8 @@ pub struct Ensemble {
     pub upgrades: bool,
     /// `observerMasterPort`: whether followers serve observers.
     pub masters: bool,
+    /// `readonlymode.enabled`, a bit for each server.
+    pub read_only: u16,
 }
 
 impl Ensemble {
@@ -68,6 +70,11 @@ impl Ensemble {
             local_sessions: own.percent(30),
             upgrades: own.percent(75),
             masters: own.percent(50),
+            read_only: match own.below(4) {
+                0 | 1 => 0,
+                2 => u16::MAX,
+                _ => own.any() as u16,
+            },
         }
     }
 

@@ -1,6 +1,7 @@
 //! What clients did and saw, and what the server told of itself. The checkers judge nothing
 //! else.
 
+use crate::checkers::read_only::Spell;
 use crate::ensemble::Ensemble;
 use crate::evidence::Ledger;
 use crate::model::Model;
@@ -47,6 +48,8 @@ pub struct History {
     pub heard: Vec<Heard>,
     /// Sessions whose end the server proposed because it had not heard of them.
     pub expired: Vec<Expired>,
+    /// Times in which a server served without a leader.
+    pub read_only: Vec<Spell>,
     /// What was found out while the run went on.
     pub violations: Vec<Violation>,
 }
@@ -92,6 +95,8 @@ pub struct Asked {
     pub timeout: i32,
     /// Whether the password is right.
     pub password_right: bool,
+    /// Whether a server without a leader will do.
+    pub read_only: bool,
 }
 
 /// A request.
@@ -114,6 +119,8 @@ pub enum Frame {
         session: i64,
         /// The negotiated timeout in ms.
         timeout: i32,
+        /// Whether the server says that it has no leader.
+        read_only: bool,
     },
     /// A reply.
     Reply {
@@ -243,6 +250,7 @@ impl History {
             granted: BTreeMap::new(),
             heard: Vec::new(),
             expired: Vec::new(),
+            read_only: Vec::new(),
             violations: Vec::new(),
         }
     }
@@ -270,6 +278,20 @@ impl Conversation {
         self.received.iter().find_map(|(_, frame)| match frame {
             Frame::Connected { session, .. } if *session != 0 => Some(*session),
             _ => None,
+        })
+    }
+
+    /// Whether that was at a server that said that it had no leader.
+    pub fn is_read_only(&self) -> bool {
+        let mut frames = self.received.iter().map(|(_, frame)| frame);
+        frames.any(|frame| {
+            matches!(
+                frame,
+                Frame::Connected {
+                    read_only: true,
+                    ..
+                }
+            )
         })
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// The end of a reply that refuses a request for want of a leader.
+const NOT_READ_ONLY: [u8; 4] = (-119i32).to_be_bytes();
+
 /// A bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
@@ -55,6 +58,10 @@ pub enum Bug {
     RelaysEarly,
     /// A server that has no vote any more goes on acknowledging.
     AcksWithoutVote,
+    /// A server without a leader serves whoever comes.
+    ServesAnybodyReadOnly,
+    /// A server without a leader calls done what it refuses.
+    AcksReadOnly,
 }
 
 impl Bug {
@@ -85,6 +92,8 @@ impl Bug {
         Self::ForgetsQuotas,
         Self::RelaysEarly,
         Self::AcksWithoutVote,
+        Self::ServesAnybodyReadOnly,
+        Self::AcksReadOnly,
     ];
 
     /// Its name on a command line.
@@ -134,6 +143,10 @@ impl Rewriter {
                     let mut frame = frame.to_vec();
                     frame[4 + 16 + 35] ^= 1;
                     out.extend_from_slice(&frame);
+                }
+                (Bug::AcksReadOnly, _) if frame.ends_with(&NOT_READ_ONLY) => {
+                    out.extend_from_slice(&frame[..len]);
+                    out.extend_from_slice(&[0; 4]);
                 }
                 (Bug::RepeatsReads, _) if self.reads.contains_key(&xid) && len > 16 => {
                     let path = self.reads.remove(&xid).unwrap_or_default();

@@ -65,6 +65,7 @@ fn options(seed: u64, bug: Option<Bug>) -> Options {
             local_sessions: false,
             upgrades: false,
             masters: false,
+            read_only: 0,
         }),
         tick: Duration::from_millis(200),
         clients: 4,

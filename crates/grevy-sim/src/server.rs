@@ -17,9 +17,10 @@ mod stopping;
 
 pub(crate) use start::StartError;
 
-use crate::checkers::{p23, p24};
+use crate::checkers::{p23, p24, read_only};
 use crate::clock::Clock;
 use crate::election;
+use crate::history::Dump;
 use crate::model::dump::dump_tree;
 use crate::net::LinkId;
 use crate::options::{Options, Quotas};
@@ -189,6 +190,10 @@ impl Server {
             may_shrink_to_one: true,
             local_sessions: options.ensemble.as_ref().is_some_and(|e| e.local_sessions),
             upgrade_local_sessions: options.ensemble.as_ref().is_some_and(|e| e.upgrades),
+            read_only: options
+                .ensemble
+                .as_ref()
+                .is_some_and(|e| e.read_only >> index & 1 == 1),
             ..grevy_node::NodeConfig::default()
         };
         let membership = options.ensemble.as_ref().map(|e| e.membership());
@@ -479,6 +484,10 @@ impl Server {
             return;
         }
         run.service = service;
+        if service == Service::ReadOnly {
+            let state = self.look(ctx, "read-only");
+            return state.map_or((), |state| read_only::begins(ctx, state));
+        }
         if service == Service::Open {
             ctx.history.ledger.servers[server].is_damaged = false;
             run.started = now;
@@ -536,14 +545,20 @@ impl Server {
             return;
         }
         ctx.counts.did("states dumped");
-        ctx.history.dumps.push(crate::history::Dump {
+        let dump = self.look(ctx, occasion);
+        ctx.history.dumps.extend(dump);
+    }
+
+    fn look(&self, ctx: &Context, occasion: &'static str) -> Option<Dump> {
+        let tree = &self.run.as_ref()?.tree;
+        Some(Dump {
             server: self.index,
-            zxid: run.tree.last_zxid().0,
+            zxid: tree.last_zxid().0,
             at: ctx.schedule.now(),
             occasion,
-            text: dump_tree(&run.tree),
-            digest: run.tree.digest(),
-        });
+            text: dump_tree(tree),
+            digest: tree.digest(),
+        })
     }
 
     fn plant_in_tree(&mut self, ctx: &mut Context) {

@@ -63,6 +63,8 @@ const ENSEMBLES: &[(Bug, &[&str])] = &[
     (Bug::StealsSessions, &["P1", "P20"]),
     (Bug::ForgetsUpgrade, &["P19"]),
     (Bug::RelaysEarly, &["P28"]),
+    (Bug::ServesAnybodyReadOnly, &["L4"]),
+    (Bug::AcksReadOnly, &["P10"]),
 ];
 
 /// Three servers that have little rest, for a short time.
@@ -75,6 +77,7 @@ fn brisk(seed: u64) -> Options {
         commit_log: 3,
         changes: false,
         local_sessions: false,
+        read_only: 0,
         ..ensemble
     });
     Options {
@@ -134,6 +137,16 @@ fn relaying(seed: u64) -> Options {
     Options { ensemble, ..drawn }
 }
 
+/// The same as [`brisk`], with servers that serve without a leader.
+fn leaderless(seed: u64) -> Options {
+    let drawn = brisk(seed);
+    let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+        read_only: u16::MAX,
+        ..ensemble
+    });
+    Options { ensemble, ..drawn }
+}
+
 #[test]
 fn every_bug_of_a_server_is_found() {
     for (bug, properties) in ALONE {
@@ -158,6 +171,7 @@ fn every_bug_of_an_ensemble_is_found() {
             Bug::StealsSessions => wandering,
             Bug::ForgetsUpgrade => upgrading,
             Bug::RelaysEarly => relaying,
+            Bug::ServesAnybodyReadOnly | Bug::AcksReadOnly => leaderless,
             _ => brisk,
         };
         check(*bug, draw, properties);

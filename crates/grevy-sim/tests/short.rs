@@ -2,8 +2,9 @@
 
 use grevy_sim::counts::Counts;
 use grevy_sim::ensemble::Ensemble;
-use grevy_sim::options::Quotas;
+use grevy_sim::options::{Faults, Quotas};
 use grevy_sim::{Options, run};
+use std::time::Duration;
 
 /// Runs start here, so that a failure can be had again.
 const FIRST: u64 = 1;
@@ -97,6 +98,46 @@ fn upgraded_sessions_and_relayed_histories_hold() {
     }
 }
 
+/// Ensembles whose servers are mostly cut off from each other, and serve without a leader.
+#[test]
+fn what_is_read_without_a_leader_holds() {
+    let draw = |seed| {
+        let drawn = Options::ensemble(seed);
+        let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+            voters: 3,
+            observers: 1,
+            grouped: false,
+            read_only: if seed % 3 == 0 { 0b101 } else { u16::MAX },
+            ..ensemble
+        });
+        let faults = Faults {
+            power: true,
+            kill: true,
+            partition: true,
+            ..Faults::NONE
+        };
+        Options {
+            ensemble,
+            faults,
+            clients: 8,
+            duration: Duration::from_secs(60),
+            timeout_ticks: 10,
+            fault_every: 1_000,
+            ..drawn
+        }
+    };
+    let total = worlds_hold(draw, 10);
+    for what in [
+        "read-only times",
+        "read-only sessions",
+        "read-only clients back",
+        "requests refused read-only",
+    ] {
+        assert!(total.of(what) > 3, "{what}: only {}", total.of(what));
+    }
+    assert!(total.checked.contains_key("P4 taken back"));
+}
+
 #[test]
 fn a_seed_repeats_itself() {
     for seed in [3, 4, 5, 8] {
@@ -107,11 +148,17 @@ fn a_seed_repeats_itself() {
     assert_ne!(run(Options::draw(3)).hash, run(Options::draw(4)).hash);
 }
 
-/// What a seed was before there were quotas.
-fn without_quotas(seed: u64) -> Options {
+/// What a seed was before there were quotas and read-only mode.
+fn as_before(seed: u64) -> Options {
+    let drawn = Options::ensemble(seed);
+    let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+        read_only: 0,
+        ..ensemble
+    });
     Options {
+        ensemble,
         quotas: Quotas::None,
-        ..Options::ensemble(seed)
+        ..drawn
     }
 }
 
@@ -120,7 +167,7 @@ fn without_quotas(seed: u64) -> Options {
 /// after what had come on the new one.
 #[test]
 fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
-    let outcome = run(without_quotas(1_795_685_093));
+    let outcome = run(as_before(1_795_685_093));
     assert!(outcome.violations.is_empty(), "{}", outcome.failure());
     assert!(outcome.counts.of("observers behind followers") > 0);
 }
@@ -128,7 +175,7 @@ fn a_session_that_moves_behind_its_follower_is_cut_off_there() {
 /// A client asked for more behind the end of its local session, and that took effect.
 #[test]
 fn nothing_follows_the_end_of_a_local_session() {
-    let outcome = run(without_quotas(900_243));
+    let outcome = run(as_before(900_243));
     assert!(outcome.violations.is_empty(), "{}", outcome.failure());
     assert!(outcome.counts.of("local sessions") > 0);
 }

@@ -10,7 +10,8 @@ pub fn check(case: &mut Case<'_>) {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     let asked = case.history.connections.iter();
-    let mut may_open = asked.filter(|c| c.asked.session == 0).count();
+    let may_open = asked.filter(|c| c.asked.session == 0 && !c.is_read_only());
+    let mut may_open = may_open.count();
     let mut expired: BTreeSet<i64> = case.history.expired.iter().map(|e| e.session).collect();
     for entry in &case.entries {
         case.counts.check("P12");

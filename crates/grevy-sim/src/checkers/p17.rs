@@ -30,7 +30,9 @@ pub fn check(case: &mut Case<'_>) {
     // Nothing in the history has those of local sessions.
     for conversation in &case.history.connections {
         for (_, frame) in &conversation.received {
-            if let Frame::Connected { session, timeout } = frame
+            if let Frame::Connected {
+                session, timeout, ..
+            } = frame
                 && case.history.homes.contains_key(session)
             {
                 timeouts.insert(*session, i64::from(*timeout));

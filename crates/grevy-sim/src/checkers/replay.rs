@@ -1,7 +1,7 @@
 //! One pass over the committed history: at every zxid, what each connection was told there is
 //! held against the state there.
 
-use super::{Case, identities, local, p04, p09, p16, p29};
+use super::{Case, identities, local, p04, p09, p16, p29, read_only};
 use crate::answer::Answer;
 use crate::history::{Conversation, Frame};
 use crate::model::acl::Identity;
@@ -23,6 +23,8 @@ pub struct Reader<'a> {
     pub watches: Watches,
     /// Events that it is to get, by the changes so far.
     pub owed: VecDeque<p16::Owed>,
+    /// Whether it is with a server without a leader.
+    is_read_only: bool,
     /// Events with the zxid -1 since the last reply.
     pub missed: Vec<Event>,
     conversation: &'a Conversation,
@@ -52,6 +54,8 @@ pub fn check(case: &mut Case<'_>) {
     let mut state = history.state.clone();
     state.local = history.homes.keys().copied().collect();
     let mut readers: Vec<Reader<'_>> = history.connections.iter().filter_map(Reader::new).collect();
+    readers.retain(|reader| !reader.is_read_only);
+    let spells = read_only::by_fork(history);
     let mut dumps: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (at, dump) in history.dumps.iter().enumerate() {
         dumps.entry(dump.zxid).or_default().push(at);
@@ -79,6 +83,9 @@ pub fn check(case: &mut Case<'_>) {
                 }
             }
         }
+        for &at in spells.get(&state.zxid).into_iter().flatten() {
+            read_only::check_spell(case, &history.read_only[at], &state);
+        }
         for &at in dumps.get(&state.zxid).into_iter().flatten() {
             p29::check_dump(case, &history.dumps[at], &state);
         }
@@ -96,6 +103,21 @@ pub fn check(case: &mut Case<'_>) {
         readers.retain(|reader| !reader.frames.is_empty());
     }
     case.entries = entries;
+}
+
+/// Judges what a connection was told by a server whose state stands still.
+pub fn check_still(case: &mut Case<'_>, conversation: &Conversation, state: &crate::model::Model) {
+    let Some(mut reader) = Reader::new(conversation) else {
+        return;
+    };
+    while let Some((zxid, frame)) = reader.frames.pop_front() {
+        if zxid != state.zxid {
+            let (link, end) = (reader.link, state.zxid);
+            let what = format!("link {link}: {frame:?}, but the server's history ends at {end:x}");
+            return case.violate("P11", what);
+        }
+        judge(case, &mut reader, frame, state, &Answers::new());
+    }
 }
 
 type Answers = BTreeMap<(i64, i32), (i64, Answer)>;
@@ -134,6 +156,11 @@ fn judge(
                 return;
             }
             p16::reply(case, reader, &reply, state);
+            if reader.is_read_only
+                && let Some(expected) = read_only::expected(reply.operation)
+            {
+                return read_only::check_refusal(case, reader.link, &reply, expected);
+            }
             match reply.operation.is_write() {
                 true => check_write(case, reader, &reply, place, state, answers),
                 false => p04::check(case, reader, &reply, state),
@@ -201,6 +228,7 @@ impl<'a> Reader<'a> {
             watches: Watches::default(),
             owed: VecDeque::new(),
             missed: Vec::new(),
+            is_read_only: conversation.is_read_only(),
             frames: frames(conversation),
             conversation,
             requests,

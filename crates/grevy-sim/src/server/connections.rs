@@ -1,7 +1,7 @@
 //! The tasks of connections; as `Serve` in the server.
 
 use super::{Run, Server, Task};
-use crate::checkers::{l04, local};
+use crate::checkers::{l04, local, read_only};
 use crate::history::{Attached, Heard};
 use crate::net::{End, LinkId, Received};
 use crate::planted::{Bug, Rewriter};
@@ -36,6 +36,8 @@ pub struct Socket {
     changed: Vec<u8>,
     /// Whether it has served a session.
     attached: bool,
+    /// Whether that was without a leader.
+    read_only: bool,
     /// Bytes that there was no room for.
     left: usize,
 }
@@ -77,6 +79,7 @@ impl Server {
                 rewriter: Rewriter::default(),
                 changed: Vec::new(),
                 attached: false,
+                read_only: false,
                 left: 0,
             },
         );
@@ -104,7 +107,8 @@ impl Server {
         let Some(socket) = run.sockets.get_mut(&client) else {
             return;
         };
-        if run.service != Service::Open && !socket.draining {
+        let is_open = matches!(run.service, Service::Open | Service::ReadOnly);
+        if !is_open && !socket.draining {
             return;
         }
         if !socket.unhandled.is_empty() && !socket.draining {
@@ -216,7 +220,10 @@ impl Server {
                         record: request.record.to_vec(),
                         ids: request.ids,
                     }),
-                    Action::Connect(ask) => socket.connect = Some(ask),
+                    Action::Connect(mut ask) => {
+                        ask.read_only |= bug == Some(Bug::ServesAnybodyReadOnly);
+                        socket.connect = Some(ask);
+                    }
                     Action::Close(reason) => connection.close(reason),
                 }
             }
@@ -300,6 +307,8 @@ impl Server {
             node,
             heard_leader,
             leaderless,
+            service,
+            tree,
             ..
         } = run;
         let Some(socket) = sockets.get_mut(&client) else {
@@ -315,17 +324,22 @@ impl Server {
         let link = socket.link;
         if let Some(session) = connection.session().filter(|_| !socket.attached) {
             socket.attached = true;
+            socket.read_only = *service == Service::ReadOnly;
             ctx.history.reached += 1;
-            local::attached(ctx, self.index, self.incarnation, session.0);
-            // One answer may be for several connections.
-            let granted = ctx.history.granted.get(&(self.index, session.0)).copied();
-            let number = granted.filter(|_| !node.peer().leads());
-            ctx.history.attached.push(Attached {
-                number: number.unwrap_or(ctx.history.reached),
-                session: session.0,
-                link,
-                epoch: ctx.history.last() >> 32,
-            });
+            if socket.read_only {
+                read_only::attached(ctx, self.index, link, session.0);
+            } else {
+                local::attached(ctx, self.index, self.incarnation, session.0);
+                // One answer may be for several connections.
+                let granted = ctx.history.granted.get(&(self.index, session.0)).copied();
+                let number = granted.filter(|_| !node.peer().leads());
+                ctx.history.attached.push(Attached {
+                    number: number.unwrap_or(ctx.history.reached),
+                    session: session.0,
+                    link,
+                    epoch: ctx.history.last() >> 32,
+                });
+            }
         }
         if let Some(bug) = ctx.options.bug {
             let output = std::mem::take(connection.output());
@@ -341,7 +355,11 @@ impl Server {
         };
         let now = ctx.schedule.now();
         // What could not be sent at once was said before.
-        if output.len() > socket.left && is_open && !node.peer().leads() {
+        let answers = output.len() > socket.left && is_open;
+        if answers && socket.read_only {
+            let still = *service == Service::ReadOnly;
+            read_only::answers(ctx, self.index, still, tree.last_zxid().0);
+        } else if answers && !node.peer().leads() {
             let leaderless = leaderless.filter(|_| !node.is_stopping());
             let now = self.clock.local(now);
             l04::answers(ctx, self.index, now, *heard_leader, leaderless);
@@ -359,6 +377,10 @@ impl Server {
             return true;
         };
         trace!(ctx.trace, now, "link {} closing: {reason}", link.0);
+        if socket.read_only && matches!(reason, CloseReason::SessionExpired(_)) {
+            let silent = self.clock.local(now).0 - connection.heard().0;
+            read_only::expired(ctx, self.index, silent, connection.timeout());
+        }
         ctx.counts.did(match reason {
             CloseReason::SessionMoved(_) => "connections closed: moved",
             CloseReason::SessionExpired(_) => "connections closed: expired",
