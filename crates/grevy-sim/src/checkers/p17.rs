@@ -48,7 +48,12 @@ pub fn check(case: &mut Case<'_>) {
         let wanted = (expired.session, expired.incarnation);
         let heard = case.history.heard[..expired.known.0].iter();
         let heard = heard.filter(|heard| (heard.session, heard.incarnation) == wanted);
-        let reported = case.history.reported[..expired.known.1].iter();
+        // Whoever asks a leader for a session that is local elsewhere is told that it is unknown.
+        let reported = match case.history.homes.contains_key(&expired.session) {
+            true => &[][..],
+            false => &case.history.reported[..expired.known.1],
+        };
+        let reported = reported.iter();
         let reported = reported.filter(|told| (told.session, told.incarnation) == wanted);
         let known = heard.map(|heard| heard.at).chain(reported.map(|r| r.at));
         let last = known
