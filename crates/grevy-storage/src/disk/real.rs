@@ -237,4 +237,19 @@ mod tests {
         disk.lock(&dir).unwrap();
         fs::remove_dir_all(dir).unwrap();
     }
+
+    /// As where a file system wants larger blocks than ours.
+    #[test]
+    fn what_cannot_pass_the_cache_by_is_written_as_usual() {
+        let dir = scratch("blocks");
+        RealDisk.create_dir(&dir).unwrap();
+        let path = dir.join("a");
+        let file = RealDisk.open_blocks(&path, OpenMode::Create).unwrap();
+        for (data, offset) in [(&b"abc"[..], 1), (b"d", 4)] {
+            file.write_at(data, offset).unwrap();
+        }
+        file.sync().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"\0abcd");
+        fs::remove_dir_all(dir).unwrap();
+    }
 }
