@@ -239,7 +239,15 @@ fn my_id(reader: &mut Reader<'_>, context: &Context<'_>) -> Option<i64> {
             .to_owned(),
     };
     let file = Origin::File(context.my_id_file.display().to_string());
-    reader.report.error(&file, "", text);
+    // What is wrong with its content has been said.
+    if !reader
+        .report
+        .errors
+        .iter()
+        .any(|error| error.origin == file)
+    {
+        reader.report.error(&file, "", text);
+    }
     None
 }
 

@@ -562,6 +562,13 @@ fn errors_of_an_ensemble() {
         ),
         (
             THREE.to_owned(),
+            &[("/data/myid", "abc")],
+            &[
+                "/data/myid: serverid \"abc\" is not a number; write the N of this server's server.N line",
+            ],
+        ),
+        (
+            THREE.to_owned(),
             &[("/data/myid", "-1")],
             &["/data/myid: serverid -1 is no server's; write the N of this server's server.N line"],
         ),
