@@ -176,7 +176,7 @@ impl Server {
         let at = ctx.schedule.now();
         trace!(ctx.trace, at, "s{} clock jumps by {micros} µs", self.index);
         self.clock.jump(at, micros);
-        self.excuse(at);
+        self.excuse(self.paused_until.map_or(at, |until| until.max(at)));
     }
 
     /// Before it has come to itself, nobody can expect that it knows what it has missed.
