@@ -102,6 +102,59 @@ fn who_is_in_no_configuration_yet_can_be_given_a_vote_that_is_needed() {
     }
 }
 
+/// One that has just been made an observer may not know it yet. Were its vote needed, and the leader
+/// gone, nobody could ever be elected: as an observer it votes for nobody.
+#[test]
+fn who_is_about_to_become_an_observer_is_not_counted_on() {
+    for seed in 1..20 {
+        let mut cluster = Cluster::new(1, 1, seed);
+        cluster.reconfig = true;
+        cluster.configure(|config| {
+            config.prepare.reconfig = true;
+            config.prepare.skip_acl = true;
+            config.may_shrink_to_one = true;
+        });
+        // The second one begins as an observer, and then both vote.
+        let line = |role: &str| format!("server.2=host2:2888:3888:{role};2181");
+        let own = "server.1=host1:2888:3888:participant;2181";
+        let text = [own.to_owned(), line("participant")].join("\n");
+        for at in 0..2 {
+            let both = Membership::parse(&text).unwrap();
+            cluster.own_members.insert(at, both);
+        }
+        cluster.start_all();
+        cluster.run_until("both serve", SECONDS, |c| (0..2).all(|at| c.serves(at)));
+        let leader = cluster.leader().unwrap();
+        let other = 1 - leader;
+        let line = |role: &str| {
+            let id = other + 1;
+            format!("server.{id}=host{id}:2888:3888:{role};2181")
+        };
+        let client = cluster.connect(leader);
+        cluster.run_until("a session", SECONDS, |c| {
+            c.session(leader, client).is_some()
+        });
+        let demoted = join(&mut cluster, leader, client, &line("observer"));
+        cluster.run_until("that is committed", SECONDS, |c| {
+            c.told_members(leader)
+                .is_some_and(|told| told.contains(":observer"))
+        });
+        let promoted = join(&mut cluster, leader, client, &line("participant"));
+        cluster.run_until("it observes", SECONDS, |c| {
+            matches!(c.part(other), Some(Part::Observing { .. }))
+        });
+        assert_eq!(
+            cluster.replies(leader, client),
+            [
+                (demoted, ErrorCode::Ok),
+                (promoted, ErrorCode::NewConfigNoQuorum)
+            ],
+            "seed {seed}"
+        );
+        cluster.check_agreement();
+    }
+}
+
 #[test]
 fn several_addresses_are_for_those_who_have_enabled_them() {
     let joining = "server.4=host4:2888:3888:observer|other4:2888:3888:observer;2181";

@@ -454,13 +454,15 @@ impl Peer {
     }
 
     /// Servers whose acknowledgements a reconfiguration could count on: the leader, and who
-    /// follows it.
+    /// follows it and goes on to. An observer by the configuration in force does not, though it may
+    /// not have heard of that yet.
     pub fn is_in_sync(&self, server: ServerId) -> bool {
+        let committed = self.common.members.committed();
+        let goes_on = committed.is_voter(server) || !committed.members.contains_key(&server);
+        let learners = self.learners();
+        let mut learners = learners.iter();
         server == self.common.me
-            || self
-                .learners()
-                .iter()
-                .any(|(_, id, observes)| *id == server && !observes)
+            || (goes_on && learners.any(|(_, id, observes)| *id == server && !observes))
     }
 }
 
