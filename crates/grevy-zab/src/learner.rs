@@ -250,7 +250,8 @@ impl Learner {
     fn promise(&mut self, common: &mut Common, epoch: Epoch) -> Result<(), Fall> {
         if epoch > Epoch::MAX {
             return Err(Fall(format!(
-                "the leader's epoch {} is beyond the last that there can be",
+                "the leader's epoch {} is beyond the last that there can be; its data is damaged or \
+                 strange",
                 epoch.0
             )));
         }
