@@ -33,6 +33,10 @@ class Cluster:
             broker.wait()
         self.user = User(*self.brokers)
 
+    def await_partitions(self, described: str, why: str):
+        """A broker is registered before it knows any topic, and says so to those who ask that early (KAFKA-15161)."""
+        wait_until(lambda: self.user.tries("describe") == f"ok {described}", why, seconds=60, interval=0.5)
+
     def ephemerals(self) -> dict[str, int]:
         """Who registered each broker and the controller: the owning sessions."""
         with kazoo(self.server) as client:
@@ -60,6 +64,7 @@ def test_one_broker(cluster):
         with pytest.raises(NoNodeError):
             client.get("/brokers/ids/0")
     broker.start()
+    cluster.await_partitions("{first=3/3}", "it leads its partitions again")
     user("consume", "first", MESSAGES)
 
     # The server goes away under it, and comes back with the broker's session.
@@ -85,7 +90,7 @@ def test_the_controller_dies(cluster):
     cluster.start(2)
     server, user = cluster.server, cluster.user
     user("create", "shared", 4, 2)
-    wait_until(lambda: user("describe") == "{shared=4/8}", "both brokers have all partitions", seconds=60, interval=0.5)
+    cluster.await_partitions("{shared=4/8}", "both brokers have all partitions")
     assert user("produce", "shared", 0, 1000) == "1000"
 
     first = controller(server)
@@ -94,18 +99,18 @@ def test_the_controller_dies(cluster):
     wait_until(lambda: controller(server) == living.number, "the other takes over", seconds=60, interval=0.2)
     with kazoo(server) as client:
         assert client.get_children("/brokers/ids") == [str(living.number)]
-    wait_until(lambda: user.tries("describe") == "ok {shared=4/4}", "it leads all partitions", seconds=60, interval=0.5)
+    cluster.await_partitions("{shared=4/4}", "it leads all partitions")
     user("create", "meanwhile", 2, 1)
     assert user("produce", "shared", 1000, 1000) == "1000"
     user("consume", "shared", 2000)
 
     dead.start()
     whole = "{meanwhile=2/2, shared=4/8}"
-    wait_until(lambda: user("describe") == whole, "both brokers have all partitions again", seconds=60, interval=0.5)
+    cluster.await_partitions(whole, "both brokers have all partitions again")
     user("consume", "shared", 2000)
     # The same stands in the files of the server.
     server.kill()
     server.start()
-    wait_until(lambda: user.tries("describe") == f"ok {whole}", "the metadata is intact", seconds=60, interval=0.5)
+    cluster.await_partitions(whole, "the metadata is intact")
     with kazoo(server) as client:
         assert sorted(client.get_children("/brokers/topics")) == ["meanwhile", "shared"]

@@ -77,6 +77,7 @@ class Broker:
             "zookeeper.session.timeout.ms": 6000,
             "listeners": f"PLAINTEXT://{self.address}",
             "log.dirs": self.folder / "logs",
+            "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 1,
             "log.cleaner.dedupe.buffer.size": 2 << 20,

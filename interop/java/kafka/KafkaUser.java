@@ -45,7 +45,8 @@ public final class KafkaUser {
                 try {
                     answer = "ok " + user.run(command);
                 } catch (Exception e) {
-                    answer = "failed " + e.toString().replace('\n', ' ');
+                    String cause = e.getCause() == null ? "" : ", because of " + e.getCause();
+                    answer = "failed " + (e + cause).replace('\n', ' ');
                 }
                 System.out.println(answer);
                 System.out.flush();
