@@ -9,7 +9,8 @@ use crate::output::{Output, Service};
 use crate::session_clock::Owner;
 use crate::time::Now;
 use crate::writes::{Ask, configuration};
-use alloc::string::String;
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::election::Notification;
@@ -253,9 +254,8 @@ impl Node {
         while let Some(output) = self.peer.poll() {
             let output = match output {
                 Zab::Append { zxid, entry } => {
-                    if !self.take_up(now, zxid, &entry) {
-                        let why = "it is not a transaction of this version of the format";
-                        self.peer.refuse(now.time, zxid, why);
+                    if let Err(why) = self.take_up(now, zxid, &entry) {
+                        self.peer.refuse(now.time, zxid, &why);
                         continue;
                     }
                     Output::Append { zxid, entry }
@@ -274,7 +274,7 @@ impl Node {
                     self.drop_clients();
                     // They could be read when they were taken up before.
                     for Entry { zxid, bytes } in &kept {
-                        self.take_up(now, *zxid, bytes);
+                        let _ = self.take_up(now, *zxid, bytes);
                     }
                     Output::InstallSnapshot { zxid, kept }
                 }
@@ -312,18 +312,27 @@ impl Node {
     }
 
     /// A transaction of the leader's is about to be logged. This server's own are known.
-    fn take_up(&mut self, now: Now, zxid: Zxid, entry: &Arc<[u8]>) -> bool {
+    ///
+    /// # Errors
+    /// Why it cannot be taken up.
+    fn take_up(
+        &mut self,
+        now: Now,
+        zxid: Zxid,
+        entry: &Arc<[u8]>,
+    ) -> Result<(), Cow<'static, str>> {
         if zxid <= self.queued {
-            return true;
+            return Ok(());
         }
-        let Ok(TxnEntry { header, txn, .. }) = TxnEntry::from_bytes(entry) else {
-            return false;
-        };
+        let strange = "it is not a transaction of this version of the format";
+        let TxnEntry { header, txn, .. } = TxnEntry::from_bytes(entry).map_err(|_| strange)?;
         if header.zxid != zxid {
-            return false;
+            return Err(strange.into());
         }
+        // With an older configuration it would count other servers than they do.
+        let configuration = configuration(&txn).map_err(|error| error.to_string())?;
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
-        if let Some(membership) = configuration(&txn) {
+        if let Some(membership) = configuration {
             self.peer
                 .configuration_proposed(now.time, Arc::new(membership));
         }
@@ -333,7 +342,7 @@ impl Node {
             entry: entry.clone(),
             origin: None,
         });
-        true
+        Ok(())
     }
 
     /// The transactions above `to` have not taken effect and never will.

@@ -7,7 +7,7 @@ use crate::node::{Node, Queued, millis};
 use crate::output::{Output, Service};
 use crate::time::Now;
 use alloc::boxed::Box;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::request::{PathOnly, Reconfig};
@@ -15,7 +15,7 @@ use grevy_proto::txn::{Txn, TxnDigest, TxnHeader, encode_entry};
 use grevy_proto::{Decode, ErrorCode, Id, OpCode, Reader, SessionId, Xid, Zxid};
 use grevy_tree::Tree;
 use grevy_tree::prepare::{Context, WriteRequest, check_readable};
-use grevy_zab::{Membership, Peer};
+use grevy_zab::{Membership, MembershipError, Peer};
 
 /// So much room for encoding is kept, in bytes.
 const KEPT: usize = 16 << 10;
@@ -307,7 +307,8 @@ impl Node {
             self.encoded = Vec::new();
         }
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
-        let configuration = configuration(txn).map(Arc::new);
+        // This server has just written it, if there is one.
+        let configuration = configuration(txn).unwrap_or_default().map(Arc::new);
         self.queued = header.zxid;
         self.tally.proposed += 1;
         self.queue.push_back(Queued::Txn {
@@ -371,12 +372,15 @@ fn reconfigured(
 }
 
 /// The configuration that a transaction brings, if it is a reconfiguration.
-pub(crate) fn configuration(txn: &Txn<'_>) -> Option<Membership> {
+///
+/// # Errors
+/// It is one, and cannot be read.
+pub(crate) fn configuration(txn: &Txn<'_>) -> Result<Option<Membership>, MembershipError> {
     match txn {
         Txn::SetData(set) if set.reconfig => {
-            let text = core::str::from_utf8(set.data.as_deref()?).ok()?;
-            Membership::parse(text).ok()
+            let text = String::from_utf8_lossy(set.data.as_deref().unwrap_or_default());
+            Membership::parse(&text).map(Some)
         }
-        _ => None,
+        _ => Ok(None),
     }
 }

@@ -4,8 +4,10 @@ mod cluster;
 
 use cluster::Cluster;
 use grevy_node::ClientId;
+use grevy_proto::quorum::Packet;
 use grevy_proto::request::{Nullable, Reconfig};
-use grevy_proto::{Encode, ErrorCode, OpCode, Xid};
+use grevy_proto::txn::{SetDataTxn, Txn, TxnHeader, encode_entry};
+use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Xid};
 use grevy_zab::{Membership, Part};
 use std::time::Duration;
 
@@ -145,6 +147,41 @@ fn who_is_about_to_become_an_observer_is_not_counted_on() {
         );
         cluster.check_agreement();
     }
+}
+
+/// Whoever passed it over would go on counting the servers of the configuration before.
+#[test]
+fn a_configuration_that_cannot_be_read_is_not_passed_over() {
+    let (mut cluster, leader, _) = serving(1, false);
+    let follower = (leader + 1) % 3;
+    cluster.run_until("it has all", SECONDS, |c| {
+        c.last_zxid(follower) == c.last_zxid(leader)
+    });
+    let zxid = cluster.last_zxid(follower).next();
+    let txn = Txn::SetData(SetDataTxn {
+        path: "/zookeeper/config".into(),
+        data: Some(b"server.one=here".into()),
+        version: -1,
+        reconfig: true,
+    });
+    let header = TxnHeader {
+        session: SessionId::NONE,
+        cxid: Xid(0),
+        zxid,
+        time: 0,
+        op: txn.op().wire(),
+    };
+    let mut entry = Vec::new();
+    encode_entry(&header, &txn, None, &mut entry);
+    let entry = entry.into();
+    cluster.forge(leader, follower, &Packet::Proposal { zxid, entry });
+    cluster.run_until("it gives up", SECONDS, |c| !c.serves(follower));
+    cluster.run_until("it serves again", SECONDS, |c| c.serves(follower));
+    let notes = cluster.notes().join("\n");
+    let why =
+        format!("transaction {zxid} of the leader cannot be read: \"server.one\" must end in");
+    assert!(notes.contains(&why), "{notes}");
+    cluster.check_agreement();
 }
 
 #[test]

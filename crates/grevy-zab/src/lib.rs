@@ -23,7 +23,7 @@ pub use election::{ElectionConfig, Standing, Vote};
 pub use history::Entry;
 pub use leader::ProposeError;
 pub use limits::Limits;
-pub use membership::{Membership, Memberships};
+pub use membership::{Membership, MembershipError, Memberships};
 pub use output::{LinkId, Output, Part};
 pub use peer::report::{LearnerReport, Phase, Traffic, VoterReport};
 pub use peer::{Peer, PeerConfig, Recovered};

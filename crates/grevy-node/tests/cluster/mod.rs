@@ -337,6 +337,15 @@ impl Cluster {
         run.tree.apply(&header, &txn, &mut |_| {});
     }
 
+    /// Lets the server `to` believe that `from` has sent it a packet.
+    pub fn forge(&mut self, from: usize, to: usize, packet: &Packet) {
+        let mut links = self.run(to).links.iter();
+        let (link, _) = links.find(|(_, (far, _))| *far == from).expect("a link");
+        let channel = Channel::Link(to, *link);
+        let queue = self.channels.entry(channel).or_default();
+        queue.push_back(Message::Bytes(packet.to_bytes()));
+    }
+
     /// Empties the disk of a server that does not run.
     pub fn wipe(&mut self, at: usize) {
         assert!(!self.is_up(at));
