@@ -20,6 +20,9 @@ use tokio::time::Instant;
 
 /// What may wait to be sent before the other end is taken for lost, in bytes.
 const MAX_QUEUED: usize = 256 << 20;
+/// What may wait behind a snapshot: the other end is alive as long as it takes that, and if it was
+/// cut off, it would have to begin anew.
+const MAX_BEHIND_SNAPSHOT: usize = 1 << 30;
 /// Output is held in pieces of about this many bytes, so that none has to be moved.
 const PIECE: usize = 1 << 20;
 /// So much room for what is to be sent next is kept, in bytes.
@@ -44,15 +47,16 @@ pub struct Link {
 }
 
 /// What is to be sent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Out {
     pieces: VecDeque<Piece>,
     /// An empty piece to be filled next.
     spare: Vec<u8>,
     /// Bytes of the first piece that are sent.
     sent: usize,
-    /// Bytes that wait.
+    /// Bytes that wait, and how many may.
     queued: usize,
+    limit: usize,
     /// The task sends a snapshot; nothing else may come between.
     is_streaming: bool,
     /// Nothing more is to be sent than what is queued.
@@ -84,7 +88,33 @@ enum Sent {
     UpTo(Zxid),
 }
 
+impl Default for Out {
+    fn default() -> Self {
+        Self {
+            pieces: VecDeque::new(),
+            spare: Vec::new(),
+            sent: 0,
+            queued: 0,
+            limit: MAX_QUEUED,
+            is_streaming: false,
+            is_ending: false,
+            is_over: false,
+        }
+    }
+}
+
 impl Out {
+    /// Once a snapshot is gone, and as little waits as usual, it has to stay so.
+    fn restore_limit(&mut self) {
+        let is_snapshot = |piece: &Piece| matches!(piece, Piece::Snapshot(_));
+        if self.limit != MAX_QUEUED
+            && self.queued <= MAX_QUEUED
+            && !self.pieces.iter().any(is_snapshot)
+        {
+            self.limit = MAX_QUEUED;
+        }
+    }
+
     /// The first piece is sent. Its room is kept for what comes next.
     fn take_sent(&mut self) {
         self.sent = 0;
@@ -159,7 +189,7 @@ impl Link {
             packet.encode(bytes);
             out.queued += bytes.len() - before;
         }
-        if out.queued > MAX_QUEUED {
+        if out.queued > out.limit {
             *out = Out {
                 is_over: true,
                 ..Out::default()
@@ -173,6 +203,7 @@ impl Link {
         let mut out = self.out.lock();
         if !out.is_ending && !out.is_over {
             out.pieces.push_back(Piece::Snapshot(zxid));
+            out.limit = MAX_BEHIND_SNAPSHOT;
         }
     }
 
@@ -221,6 +252,7 @@ impl Link {
                     if out.sent == bytes.len() {
                         out.take_sent();
                     }
+                    out.restore_limit();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sent::Some),
                 Err(error) => return Err(error),
@@ -242,7 +274,7 @@ impl Link {
             let mut out = self.out.lock();
             if out.is_over {
                 return Err(io::Error::other(format!(
-                    "the other end does not take what it is sent, and {} MiB wait",
+                    "the other end does not take what it is sent, and more than {} MiB wait",
                     MAX_QUEUED >> 20
                 )));
             }
@@ -325,5 +357,27 @@ impl Link {
     pub(super) async fn linger(&self) {
         self.hung_up.notified().await;
         tokio::time::sleep(LINGER).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_snapshot_more_may_wait() {
+        let mut out = Out::default();
+        let snapshot = Piece::Snapshot(Zxid(1));
+        out.pieces.push_back(snapshot);
+        (out.queued, out.limit) = (5, MAX_BEHIND_SNAPSHOT);
+        out.restore_limit();
+        assert_eq!(out.limit, MAX_BEHIND_SNAPSHOT, "it is not sent yet");
+        out.pieces.clear();
+        out.queued = MAX_QUEUED + 1;
+        out.restore_limit();
+        assert_eq!(out.limit, MAX_BEHIND_SNAPSHOT, "nor is what came meanwhile");
+        out.queued = MAX_QUEUED;
+        out.restore_limit();
+        assert_eq!(out.limit, MAX_QUEUED);
     }
 }
