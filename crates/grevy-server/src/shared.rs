@@ -99,26 +99,24 @@ impl Shared {
         let mut node = self.node.lock();
         let before = *node.tally();
         let result = f(&mut node, &port);
+        let now = self.clock.now();
         if node.has_committed() {
-            let now = self.clock.now();
             let mut tree = self.tree.write();
             node.apply_committed(now, &mut tree, &self.watches, &port);
         }
         if *node.tally() != before {
-            let (leads, now) = (node.peer().leads(), self.clock.now());
+            let leads = node.peer().leads();
             self.metrics
                 .count(&before, node.tally(), leads, now.wall_ms);
         }
         let mut after = After::default();
         while let Some(output) = node.poll() {
-            let is_told = self
-                .ensemble
-                .output(&node, &output, &self.clock, &self.metrics);
+            let is_told = self.ensemble.output(&node, &output, now, &self.metrics);
             self.carry_out(output, is_told, &mut after);
         }
         if self.peers.is_some() {
             self.alarm.set(node.next_timeout());
-            self.ensemble.settled(&node, &self.clock, &self.metrics);
+            self.ensemble.settled(&node, now.time, &self.metrics);
         }
         drop(node);
         port.deliver();

@@ -14,10 +14,9 @@ mod tests;
 pub use flow::ProposalSizes;
 pub use outlook::{names, outlook};
 
-use crate::clock::Clock;
 use crate::metrics::ServerMetrics;
 use flow::Flow;
-use grevy_node::{Node, Output, Time};
+use grevy_node::{Node, Now, Output, Time};
 use grevy_proto::quorum::Packet;
 use grevy_proto::txn::TxnHeader;
 use grevy_proto::{Decode, Reader};
@@ -60,13 +59,7 @@ impl EnsembleWatch {
 
     /// The node has put this out, and nobody has done it yet. Returns whether the log has all of
     /// it.
-    pub fn output(
-        &self,
-        node: &Node,
-        output: &Output,
-        clock: &Clock,
-        metrics: &ServerMetrics,
-    ) -> bool {
+    pub fn output(&self, node: &Node, output: &Output, now: Now, metrics: &ServerMetrics) -> bool {
         let peer = node.peer();
         if !peer.is_member() || !is_of_interest(output) {
             return false;
@@ -75,23 +68,23 @@ impl EnsembleWatch {
         let Inner { roles, flow } = &mut *inner;
         match output {
             Output::Append { zxid, entry } if peer.leads() => {
-                flow.proposed(*zxid, entry.len(), clock.time());
+                flow.proposed(*zxid, entry.len(), now.time);
             }
             Output::Append { zxid, entry } if peer.leader_link().is_some() => {
                 if let Ok(header) = TxnHeader::decode(&mut Reader::new(entry)) {
-                    flow.received(*zxid, header.time, clock.now().wall_ms, metrics);
+                    flow.received(*zxid, header.time, now.wall_ms, metrics);
                 }
             }
             Output::Send {
                 packet: Packet::Ack(zxid),
                 ..
-            } => flow.acknowledged(*zxid, clock.now().wall_ms, metrics),
+            } => flow.acknowledged(*zxid, now.wall_ms, metrics),
             Output::Append { .. } => {}
             _ => {
                 if let Output::Became(_) = output {
                     flow.end();
                 }
-                let line = roles.output(peer, output, clock.time(), metrics);
+                let line = roles.output(peer, output, now.time, metrics);
                 let is_told = line.is_some();
                 line.into_iter().for_each(tell);
                 return is_told;
@@ -101,7 +94,7 @@ impl EnsembleWatch {
     }
 
     /// The node was called, and its outputs are carried out.
-    pub fn settled(&self, node: &Node, clock: &Clock, metrics: &ServerMetrics) {
+    pub fn settled(&self, node: &Node, now: Time, metrics: &ServerMetrics) {
         let peer = node.peer();
         if !peer.is_member() {
             return;
@@ -110,12 +103,12 @@ impl EnsembleWatch {
         let Inner { roles, flow } = &mut *inner;
         if !peer.leads() {
             if roles.unavailable_since.is_some() {
-                roles.remind(peer, clock.time()).into_iter().for_each(tell);
+                roles.remind(peer, now).into_iter().for_each(tell);
             }
             return;
         }
         if flow.is_under_way() {
-            flow.advance(peer, clock.time(), metrics);
+            flow.advance(peer, now, metrics);
         }
         roles.learners.gone(peer).into_iter().for_each(tell);
     }
