@@ -296,13 +296,10 @@ impl Node {
                 Zab::LinkTimeout { link, timeout } => Output::LinkTimeout { link, timeout },
                 Zab::SaveEpochs { accepted, current } => Output::SaveEpochs { accepted, current },
                 Zab::ReadLog { link, after, until } => Output::ReadLog { link, after, until },
-                Zab::Configured {
-                    committed,
-                    proposed,
-                } => Output::Configured {
-                    committed,
-                    proposed,
-                },
+                Zab::Configured { .. } => {
+                    self.output_configuration();
+                    continue;
+                }
                 Zab::Note(text) => Output::Note(text),
                 Zab::Warning(text) => Output::Warning(text),
             };
@@ -335,6 +332,10 @@ impl Node {
         if let Some(membership) = configuration {
             self.peer
                 .configuration_proposed(now.time, Arc::new(membership));
+            // The files come before the log, and so before the acknowledgement.
+            if self.peer.members().last_seen().version == zxid.0 {
+                self.output_configuration();
+            }
         }
         self.queued = zxid;
         self.queue.push_back(Queued::Txn {
@@ -343,6 +344,19 @@ impl Node {
             origin: None,
         });
         Ok(())
+    }
+
+    /// Says which configurations count by now, unless that was said.
+    pub(crate) fn output_configuration(&mut self) {
+        let members = self.peer.members();
+        if self.configured.as_ref() == Some(members) {
+            return;
+        }
+        self.outputs.push_back(Output::Configured {
+            committed: members.committed().clone(),
+            proposed: members.proposed().cloned(),
+        });
+        self.configured = Some(members.clone());
     }
 
     /// The transactions above `to` have not taken effect and never will.

@@ -137,6 +137,8 @@ pub struct Node {
     /// When a state that differed from the leader's last made this learner ask for a snapshot.
     pub(crate) distrusted: Option<Time>,
     random: u64,
+    /// The configurations that were told last.
+    pub(crate) configured: Option<Memberships>,
     pub(crate) outputs: VecDeque<Output>,
 }
 
@@ -171,9 +173,18 @@ impl Node {
         now: Now,
     ) -> Self {
         let mut members = members;
-        members.keep_proposed_if_brought(configuration_version(tree));
+        let newest = membership(tree.config_znode());
+        let version = newest.as_ref().map_or(-1, |newest| newest.version);
+        let mut differs = members.keep_proposed_if_brought(version);
+        if peer.reconfig {
+            let before = membership(tree.config_znode_before());
+            differs |= members.catch_up(before, newest);
+        }
         let peer = Peer::member(peer, members, recovered, now.time);
         let mut node = Self::new(config, peer, tree, now);
+        if differs {
+            node.output_configuration();
+        }
         node.follow_up(now);
         node
     }
@@ -211,6 +222,7 @@ impl Node {
             tally: Tally::default(),
             distrusted: None,
             random: config.seed | 1,
+            configured: None,
             outputs: VecDeque::new(),
             config,
         };
@@ -409,13 +421,12 @@ pub(crate) fn timeouts(tree: &Tree) -> impl Iterator<Item = (SessionId, Duration
         .map(|(session, timeout)| (session, millis(timeout)))
 }
 
-/// The version of the newest configuration that a history has brought; -1 if that is none.
-fn configuration_version(tree: &Tree) -> i64 {
-    let configuration = tree.get("/zookeeper/config").and_then(|znode| {
-        let text = core::str::from_utf8(znode.data()?).ok()?;
-        Membership::parse(text).ok()
-    });
-    configuration.map_or(-1, |membership| membership.version)
+/// The configuration that `/zookeeper/config` has held, if it is one, and no other transaction than
+/// its own has put it there.
+fn membership(held: Option<(Zxid, &[u8])>) -> Option<Membership> {
+    let (zxid, text) = held?;
+    let membership = Membership::parse(core::str::from_utf8(text).ok()?).ok()?;
+    (membership.version == zxid.0).then_some(membership)
 }
 
 /// A timeout as it stands in transactions.

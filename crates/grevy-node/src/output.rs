@@ -126,7 +126,9 @@ pub enum Output {
     DropClients,
     /// The server has a new part in its ensemble.
     Became(Part),
-    /// The configuration of the ensemble changed.
+    /// The configuration of the ensemble changed. Who keeps it in files writes them before it does
+    /// what is asked for later: a transaction that proposes a configuration is acknowledged as soon
+    /// as it is in the log.
     Configured {
         /// The one in force.
         committed: Arc<Membership>,

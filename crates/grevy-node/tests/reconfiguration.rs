@@ -149,6 +149,65 @@ fn who_is_about_to_become_an_observer_is_not_counted_on() {
     }
 }
 
+/// The files could not be written, or not before a crash. Those whom a change has removed have
+/// acknowledged it, and must not go on as if they had not: the others may serve without them.
+#[test]
+fn what_is_in_the_log_counts_though_the_files_are_older() {
+    for seed in 1..20 {
+        let mut cluster = Cluster::new(5, 0, seed);
+        cluster.reconfig = true;
+        cluster.configure(|config| {
+            config.prepare.reconfig = true;
+            config.prepare.skip_acl = true;
+        });
+        let line = |id: usize| format!("server.{id}=host{id}:2888:3888:participant;2181");
+        let lines = |ids: &[usize]| ids.iter().map(|id| line(*id)).collect::<Vec<_>>();
+        let old = lines(&[1, 2, 3]).join("\n");
+        let old = Membership::parse(&old).unwrap();
+        let old = old.with_version(0x1_0000_0000);
+        for at in 0..5 {
+            let own = match at {
+                0..3 => old.clone(),
+                // To be added.
+                _ => Membership::parse(&lines(&[1, 2, 3, at + 1]).join("\n")).unwrap(),
+            };
+            cluster.own_members.insert(at, own);
+        }
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..5).all(|at| c.serves(at)));
+        let leader = cluster.leader().unwrap();
+        let client = cluster.connect(leader);
+        cluster.run_until("a session", SECONDS, |c| {
+            c.session(leader, client).is_some()
+        });
+        let reconfig = Reconfig {
+            joining: Nullable(None),
+            leaving: Nullable(None),
+            members: Nullable(Some(lines(&[3, 4, 5]).join(",").into())),
+            config_id: -1,
+        };
+        cluster.request(leader, client, OpCode::Reconfig, &reconfig.to_bytes());
+        let is_new = |told: Option<String>| told.is_some_and(|told| !told.contains("server.1="));
+        cluster.run_until("all have it", SECONDS, |c| {
+            (0..5).all(|at| is_new(c.told_members(at)))
+        });
+        for at in 0..5 {
+            cluster.kill(at);
+            cluster.own_members.insert(at, old.clone());
+        }
+        cluster.start(0);
+        cluster.start(1);
+        cluster.run_for(SECONDS);
+        assert_eq!(cluster.leader(), None, "seed {seed}");
+        (2..5).for_each(|at| cluster.start(at));
+        cluster.run_until("all serve again", SECONDS, |c| {
+            (0..5).all(|at| c.serves(at) && is_new(c.told_members(at)))
+        });
+        assert!(cluster.leader() >= Some(2));
+        cluster.check_agreement();
+    }
+}
+
 /// Whoever passed it over would go on counting the servers of the configuration before.
 #[test]
 fn a_configuration_that_cannot_be_read_is_not_passed_over() {

@@ -244,6 +244,10 @@ impl Tree {
     ) -> Result<Stat, ErrorCode> {
         let path = root_is_empty(&set.path);
         let id = self.find_at(path, header.zxid).ok_or(ErrorCode::NoNode)?;
+        if set.reconfig {
+            let before = self.config_znode();
+            self.config_before = before.map(|(zxid, data)| (zxid, data.into()));
+        }
         self.preserve(id);
         let data = set.data.as_deref();
         let old_len = self.arena.node(id).data_len() as i64;

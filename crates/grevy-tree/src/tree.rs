@@ -46,6 +46,9 @@ pub struct Tree {
     ttl_znodes: BTreeSet<u32>,
     pub(crate) quotas: Quotas,
     data_size: i64,
+    /// What `/zookeeper/config` held before the last reconfiguration that was applied, with the
+    /// zxid that it was of.
+    pub(crate) config_before: Option<(Zxid, Box<[u8]>)>,
     pub(crate) snapshot: Option<Box<Progress>>,
 }
 
@@ -84,6 +87,7 @@ impl Tree {
             ttl_znodes: BTreeSet::new(),
             quotas: Quotas::default(),
             data_size: 0,
+            config_before: None,
             snapshot: None,
             config,
         }
@@ -155,6 +159,18 @@ impl Tree {
     /// The TTL znodes, in a defined order.
     pub fn ttl_znodes(&self) -> impl Iterator<Item = Znode<'_>> {
         self.ttl_znodes.iter().map(|&id| Znode::new(self, id))
+    }
+
+    /// What `/zookeeper/config` holds, with the zxid that it is of.
+    pub fn config_znode(&self) -> Option<(Zxid, &[u8])> {
+        let znode = self.get(CONFIG)?;
+        Some((znode.stat().mzxid, znode.data()?))
+    }
+
+    /// What that was before the last reconfiguration that was applied to this tree.
+    pub fn config_znode_before(&self) -> Option<(Zxid, &[u8])> {
+        let (zxid, data) = self.config_before.as_ref()?;
+        Some((*zxid, data))
     }
 
     /// Sets `/zookeeper/config`, which no transaction carries, to the configuration `version`;

@@ -51,6 +51,8 @@ struct Running {
     links: BTreeMap<LinkId, (usize, LinkId)>,
     received: Option<(Zxid, Vec<u8>, Tree)>,
     notes: Vec<String>,
+    /// The newest configuration that files would have.
+    last_seen: i64,
     /// How often its state was changed behind its back.
     corrupted: u32,
 }
@@ -254,6 +256,7 @@ impl Cluster {
             links: BTreeMap::new(),
             received: None,
             notes: Vec::new(),
+            last_seen: 0,
             corrupted: 0,
         });
         for other in 0..self.len() {
@@ -489,6 +492,15 @@ impl Cluster {
     }
 
     fn carry_out(&mut self, at: usize, output: Output) {
+        if let Output::Append { zxid, entry } = &output
+            && let Txn::SetData(set) = TxnEntry::from_bytes(entry).unwrap().txn
+            && set.reconfig
+        {
+            assert!(
+                self.run(at).last_seen >= zxid.0,
+                "files come before the log"
+            );
+        }
         match output {
             Output::Append { .. }
             | Output::SaveEpochs { .. }
@@ -546,8 +558,11 @@ impl Cluster {
             Output::LinkTimeout { .. }
             | Output::Service(_)
             | Output::Stopped
-            | Output::Configured { .. }
             | Output::Expired(_) => {}
+            Output::Configured {
+                committed,
+                proposed,
+            } => self.run(at).last_seen = proposed.unwrap_or(committed).version,
             Output::Broken(broken) => panic!("{broken}"),
         }
     }

@@ -75,10 +75,32 @@ impl Memberships {
 
     /// Forgets a proposed membership that the history does not bring; `newest` is the version of the
     /// newest one that it does. A crash may have come between a leader's snapshot, which took the
-    /// place of the history, and the file in which the membership is kept.
-    pub fn keep_proposed_if_brought(&mut self, newest: i64) {
-        self.proposed
+    /// place of the history, and the file in which the membership is kept. Returns whether there
+    /// was one.
+    pub fn keep_proposed_if_brought(&mut self, newest: i64) -> bool {
+        let forgotten = self
+            .proposed
             .take_if(|proposed| !is_epochs(proposed) && proposed.version != newest);
+        forgotten.is_some()
+    }
+
+    /// Takes up what the history brings beyond what the files say, which could perhaps not be
+    /// written: whoever has acknowledged a change must not forget it (P31). The `newest` may not be
+    /// committed. The one `before` it is, since one is proposed at a time. Returns whether this
+    /// changed anything.
+    ///
+    /// A file without a version was made anew by whoever runs the ensemble, perhaps since too few
+    /// of the members that the history tells of are left: then it alone says who they are. So do
+    /// files, not the history, say who they are in an epoch that gave them a version.
+    pub fn catch_up(&mut self, before: Option<Membership>, newest: Option<Membership>) -> bool {
+        let is_made_anew = self.committed.version == 0;
+        let Some(newest) = newest.filter(|newest| !is_made_anew && !is_epochs(newest)) else {
+            return false;
+        };
+        let before = before.filter(|before| before.version < newest.version);
+        let adopted = before.is_some_and(|before| self.adopt(before));
+        let proposed = self.propose(newest);
+        adopted || proposed
     }
 
     /// The history ends at `last` from now on: a proposed membership that a later transaction would

@@ -276,6 +276,36 @@ fn what_the_history_does_not_bring_is_not_proposed() {
 }
 
 #[test]
+fn what_the_history_brings_counts_though_the_files_are_older() {
+    let with_version = |version: i64| parse(THREE).with_version(version);
+    let (epochs, one, two) = (0x1_0000_0000, 0x1_0000_0006, 0x1_0000_0009);
+    for (files, before, newest, expected) in [
+        (epochs, None, Some(one), (epochs, Some(one))),
+        (epochs, Some(epochs), Some(one), (epochs, Some(one))),
+        // A second one was proposed, so the first is committed.
+        (epochs, Some(one), Some(two), (one, Some(two))),
+        (one, Some(epochs), Some(two), (one, Some(two))),
+        // The files are as new, or newer.
+        (two, Some(one), Some(two), (two, None)),
+        (two, None, Some(one), (two, None)),
+        (epochs, None, None, (epochs, None)),
+        // A snapshot of a Java server may have had what the log repeats.
+        (epochs, Some(one), Some(one), (epochs, Some(one))),
+        // The files were made anew.
+        (0, Some(one), Some(two), (0, None)),
+        // No transaction brings that of an epoch.
+        (one, None, Some(0x2_0000_0000), (one, None)),
+    ] {
+        let mut pair = Memberships::new(with_version(files));
+        let unchanged = pair.clone();
+        let changed = pair.catch_up(before.map(with_version), newest.map(with_version));
+        let proposed = pair.proposed().map(|proposed| proposed.version);
+        assert_eq!((pair.committed().version, proposed), expected);
+        assert_eq!(changed, pair != unchanged);
+    }
+}
+
+#[test]
 fn while_two_are_in_force_both_must_agree() {
     let mut pair = Memberships::new(parse("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2"));
     assert!(!pair.propose(parse("server.1=a:1:2")));
