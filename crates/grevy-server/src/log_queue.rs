@@ -4,7 +4,7 @@
 use crate::peers::quorum::Received;
 use grevy_proto::{Epoch, Zxid};
 use grevy_tree::SnapshotInfo;
-use grevy_zab::{Entry, LinkId};
+use grevy_zab::{Entry, LinkId, Membership};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,13 @@ pub enum LogItem {
         after: Zxid,
         /// Up to this one.
         until: Zxid,
+    },
+    /// Bring the configuration files up to date.
+    Configure {
+        /// The configuration in force.
+        committed: Arc<Membership>,
+        /// One that is proposed.
+        proposed: Option<Arc<Membership>>,
     },
     /// Make everything durable and end.
     Stop,

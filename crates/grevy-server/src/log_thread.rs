@@ -4,6 +4,7 @@
 mod rewrite;
 
 use crate::log_queue::LogItem;
+use crate::peers::config_files::ConfigFiles;
 use crate::shared::Shared;
 use crate::snapshot_thread::Snapshotter;
 use grevy_proto::{Epoch, Zxid};
@@ -28,6 +29,14 @@ pub struct Files {
     pub log: Log,
     /// The epochs, which must not fall behind the log's.
     pub epochs: Epochs,
+}
+
+/// The other threads, and what is written beside the log.
+pub struct Helpers {
+    /// Writes snapshots.
+    pub snapshotter: Snapshotter,
+    /// The files with the ensemble's configuration; `None`: they are not to be changed.
+    pub config_files: Option<ConfigFiles>,
 }
 
 /// Why nothing more can be written.
@@ -69,7 +78,7 @@ impl From<RewriteError> for Failure {
 }
 
 /// Writes until the queue says stop or the disk fails. Returns whether everything is durable.
-pub fn run(shared: &Arc<Shared>, mut files: Files, snapshotter: &Snapshotter) -> bool {
+pub fn run(shared: &Arc<Shared>, mut files: Files, helpers: &mut Helpers) -> bool {
     let mut batch = Vec::new();
     // Since when the mark in memory is ahead of the one that would survive a power cut.
     let mut unsynced_since: Option<Instant> = None;
@@ -87,7 +96,7 @@ pub fn run(shared: &Arc<Shared>, mut files: Files, snapshotter: &Snapshotter) ->
         if is_idle {
             continue;
         }
-        match write(shared, files, snapshotter, batch.drain(..)) {
+        match write(shared, files, helpers, batch.drain(..)) {
             Ok((kept, Next::GoOn)) => {
                 files = kept;
                 unsynced_since.get_or_insert_with(Instant::now);
@@ -131,7 +140,7 @@ enum Next {
 fn write(
     shared: &Arc<Shared>,
     mut files: Files,
-    snapshotter: &Snapshotter,
+    helpers: &mut Helpers,
     batch: impl Iterator<Item = LogItem>,
 ) -> Result<(Files, Next), Failure> {
     let mut unsynced = None;
@@ -161,7 +170,7 @@ fn write(
             }
             LogItem::Snapshot(info) => {
                 files.log.roll()?;
-                snapshotter.start(info);
+                helpers.snapshotter.start(info);
             }
             LogItem::SaveEpochs { accepted, current } => {
                 save_epochs(&mut files.epochs, accepted, current)?;
@@ -179,6 +188,14 @@ fn write(
             }
             LogItem::Read { link, after, until } => {
                 rewrite::read(shared, link, after, until).map_err(Failure::Thread)?;
+            }
+            LogItem::Configure {
+                committed,
+                proposed,
+            } => {
+                if let Some(files) = &mut helpers.config_files {
+                    files.configured(&committed, proposed.as_deref());
+                }
             }
             LogItem::Stop => next = Next::Stop,
         }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Listen, Loaded, Membership};
 use crate::listener;
 use crate::log_queue::LogItem;
-use crate::log_thread;
+use crate::log_thread::{self, Helpers};
 use crate::peers::Settings;
 use crate::peers::config_files::ConfigFiles;
 use crate::peers::listening::Sockets;
@@ -59,6 +59,7 @@ struct Place {
     settings: Settings,
     roster: Roster,
     sockets: Sockets,
+    /// What is to be kept up to date; `None`: nothing (`reconfigEnabled=false`).
     files: Option<ConfigFiles>,
 }
 
@@ -112,7 +113,6 @@ impl Place {
             depot: setup::depot(&shared.config, &shared.store, tree),
             roster: self.roster,
             sockets: self.sockets,
-            files: self.files,
         };
         let thread = ports.start(orders)?;
         // What the node has wanted since it was made.
@@ -203,7 +203,7 @@ impl Server {
     /// Likewise.
     pub fn start_on(loaded: Loaded, disk: Arc<dyn Disk>) -> Result<Self, StartError> {
         let config = loaded.config;
-        let place = match &config.membership {
+        let mut place = match &config.membership {
             Some(membership) => Some(Place::take(&config, membership)?),
             None => None,
         };
@@ -268,15 +268,18 @@ impl Server {
         }));
         recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
-        let snapshotter = Snapshotter::start_thread(shared.clone())?;
+        let mut helpers = Helpers {
+            snapshotter: Snapshotter::start_thread(shared.clone())?,
+            config_files: place.as_mut().and_then(|place| place.files.take()),
+        };
         let (ended, log_ended) = oneshot::channel();
         let log_thread = {
             let shared = shared.clone();
             std::thread::Builder::new()
                 .name("log".to_owned())
                 .spawn(move || {
-                    let durable = log_thread::run(&shared, files, &snapshotter);
-                    snapshotter.stop();
+                    let durable = log_thread::run(&shared, files, &mut helpers);
+                    helpers.snapshotter.stop();
                     // An error means that nobody waits for it any more.
                     let _ = ended.send(());
                     durable

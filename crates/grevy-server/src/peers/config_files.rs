@@ -26,7 +26,7 @@ pub struct ConfigFiles {
     me: ServerId,
     /// The version in force that was written last, or read at the start.
     committed: i64,
-    /// The proposed version that was written last.
+    /// The proposed version that the file has; 0 if there is none.
     proposed: i64,
 }
 
@@ -53,7 +53,7 @@ impl ConfigFiles {
     /// works on, and another change tries again.
     pub fn configured(&mut self, committed: &Membership, proposed: Option<&Membership>) {
         if let Some(proposed) = proposed
-            && proposed.version > self.proposed
+            && proposed.version != self.proposed
         {
             let text = dynamic_text(proposed, true);
             self.warn(write(&self.next(), text.as_bytes()));
@@ -64,6 +64,7 @@ impl ConfigFiles {
             self.committed = committed.version;
         }
         if proposed.is_none() {
+            self.proposed = 0;
             match fs::remove_file(self.next()) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => self.warn(removed),

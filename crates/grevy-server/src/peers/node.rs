@@ -99,10 +99,18 @@ impl Peers {
             Output::Configured {
                 committed,
                 proposed,
-            } => self.command(Command::Configure {
-                committed,
-                proposed,
-            }),
+            } => {
+                // Ahead of the transaction that brings it: once that is acknowledged, this server
+                // must not come back with the configuration before.
+                log.push(LogItem::Configure {
+                    committed: committed.clone(),
+                    proposed: proposed.clone(),
+                });
+                self.command(Command::Configure {
+                    committed,
+                    proposed,
+                });
+            }
             // The rest does not concern other servers.
             _ => {}
         }

@@ -1,6 +1,5 @@
 //! The thread that has the election port and the quorum port.
 
-use super::config_files::ConfigFiles;
 use super::election::Election;
 use super::listening::{Listening, Port, Sockets};
 use super::quorum::{Depot, Dial, Links, Quorum};
@@ -16,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::runtime::Builder;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// What the ports are to do.
 #[derive(Debug)]
@@ -57,8 +56,6 @@ pub struct Ports {
     pub roster: Roster,
     /// The ports.
     pub sockets: Sockets,
-    /// What is to be kept up to date; `None`: nothing (`reconfigEnabled=false`).
-    pub files: Option<ConfigFiles>,
 }
 
 impl Ports {
@@ -85,10 +82,6 @@ impl Ports {
         election.configure(&self.roster);
         let accept = doors(election.clone(), quorum.clone());
         let mut listening = Listening::begin(self.sockets, accept);
-        let (changes, changed) = unbounded_channel();
-        if let Some(files) = self.files {
-            tokio::task::spawn_blocking(move || keep(files, changed));
-        }
         let mut roster = self.roster;
         while let Some(command) = commands.recv().await {
             match command {
@@ -108,8 +101,6 @@ impl Ports {
                 } => {
                     roster = Roster::of(&committed, proposed.as_deref());
                     election.configure(&roster);
-                    // An error means that no files are kept.
-                    let _ = changes.send((committed, proposed));
                     if let Some(me) = roster.get(settings.me) {
                         listening.move_to(settings.places(me)).await;
                     }
@@ -121,16 +112,6 @@ impl Ports {
         election.stop();
         // Those that were hung up get what is queued for them.
         links.are_gone().await;
-    }
-}
-
-/// A configuration in force, and one that is proposed.
-type Change = (Arc<Membership>, Option<Arc<Membership>>);
-
-/// Keeps the configuration files up to date, one change after the other.
-fn keep(mut files: ConfigFiles, mut changed: UnboundedReceiver<Change>) {
-    while let Some((committed, proposed)) = changed.blocking_recv() {
-        files.configured(&committed, proposed.as_deref());
     }
 }
 
