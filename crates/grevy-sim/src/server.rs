@@ -66,8 +66,10 @@ pub struct Server {
     random: Random,
     node_config: Arc<grevy_node::NodeConfig>,
     tree_config: TreeConfig,
-    /// Who is in the ensemble, as its configuration file says.
+    /// Who is in the ensemble, as its configuration files say.
     members: Option<Memberships>,
+    /// The version of a configuration that those lack, or have too much.
+    unwritten: Option<i64>,
     /// Counts snapshots that were received.
     received: u32,
     /// A fault of the disk that a run may still fail of.
@@ -205,6 +207,7 @@ impl Server {
             paused_until: None,
             stays_down: false,
             members: membership.map(Memberships::new),
+            unwritten: None,
             received: 0,
             crash_at: None,
             run: None,

@@ -10,7 +10,7 @@ use grevy_proto::{Epoch, Zxid};
 use grevy_storage::log::TruncateError;
 use grevy_storage::{Epochs, Log, LogError};
 use grevy_tree::SnapshotInfo;
-use grevy_zab::Entry;
+use grevy_zab::{Entry, Memberships};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -51,6 +51,7 @@ enum Item {
         rebuild: bool,
     },
     Install(Zxid, Vec<Entry>),
+    Configure(Memberships),
     Read {
         link: grevy_zab::LinkId,
         after: Zxid,
@@ -126,6 +127,10 @@ impl Server {
 
     pub(super) fn log_install(&mut self, ctx: &mut Context, zxid: Zxid, kept: Vec<Entry>) {
         self.log_push(ctx, Item::Install(zxid, kept));
+    }
+
+    pub(super) fn log_configure(&mut self, ctx: &mut Context, members: Memberships) {
+        self.log_push(ctx, Item::Configure(members));
     }
 
     pub(super) fn log_read(
@@ -234,6 +239,7 @@ impl Server {
             Some(Item::Epochs { accepted, current }) => self.save_epochs(ctx, accepted, current),
             Some(Item::Truncate { to, rebuild }) => self.truncate(ctx, to, rebuild),
             Some(Item::Install(zxid, kept)) => self.install(ctx, zxid, &kept),
+            Some(Item::Configure(members)) => self.configure(ctx, members),
             Some(Item::Read { link, after, until }) => self.read_log(ctx, link, after, until),
             Some(Item::Append { .. } | Item::Snapshot(_)) | None => return,
         };
@@ -262,6 +268,24 @@ impl Server {
         p25::saved(ctx, self.index, accepted, current);
         let now = self.now_of(ctx);
         self.with_node(ctx, |node, _, _| node.epochs_saved(now, accepted, current));
+        Ok(())
+    }
+
+    /// Writes the configuration files. What cannot be written is left, and the server goes on, which
+    /// it may do as long as the history tells what the files lack: of two changes it need not.
+    fn configure(&mut self, ctx: &mut Context, members: Memberships) -> Result<(), String> {
+        let newest = members.last_seen().version;
+        let has_version = |files: &Memberships| files.committed().version > 0;
+        let may_fail = ctx.options.faults.disk
+            && self.members.as_ref().is_some_and(has_version)
+            && self.unwritten.is_none_or(|version| version == newest);
+        if may_fail && self.random.one_in(4) {
+            ctx.counts.fault("configuration files not written");
+            self.unwritten = Some(newest);
+        } else {
+            self.unwritten = None;
+            self.members = Some(members);
+        }
         Ok(())
     }
 

@@ -104,7 +104,7 @@ impl Server {
                 if let Some(proposed) = proposed {
                     members.propose(proposed);
                 }
-                self.members = Some(members);
+                self.log_configure(ctx, members);
             }
             other => {
                 let what = format!("s{server} asks for {other:?}");
