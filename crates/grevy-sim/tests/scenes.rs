@@ -38,7 +38,8 @@ fn a_rolling_restart_fails_no_request() {
         assert!(outcome.violations.is_empty(), "{failure}");
         assert!(outcome.counts.of("orderly stops") >= 3, "{failure}");
     }
-    let found = (1..=SEEDS).any(|seed| {
+    // It depends on what clients ask for at that moment.
+    let found = (1..=2 * SEEDS).any(|seed| {
         let outcome = rolling_restart(seed, Some(Bug::EndsWithoutAWord));
         outcome.violations.iter().any(|v| v.property == "L2")
     });
