@@ -425,6 +425,37 @@ mod tests {
     }
 
     #[test]
+    fn a_reconfiguration_leaves_word_of_the_configuration_before() {
+        use grevy_proto::txn::{SetDataTxn, Txn, TxnHeader};
+        use grevy_proto::{SessionId, Xid};
+        let mut tree = Tree::new(config());
+        tree.set_config(b"zero", Zxid(3), 1000);
+        let held = |zxid, text: &'static str| Some((Zxid(zxid), text.as_bytes()));
+        for (zxid, text, reconfig, before) in [
+            (5, "one", true, held(3, "zero")),
+            (7, "two", true, held(5, "one")),
+            (8, "three", false, held(5, "one")),
+        ] {
+            let txn = Txn::SetData(SetDataTxn {
+                path: CONFIG.into(),
+                data: Some(text.as_bytes().into()),
+                version: -1,
+                reconfig,
+            });
+            let header = TxnHeader {
+                session: SessionId(1),
+                cxid: Xid(1),
+                zxid: Zxid(zxid),
+                time: 1,
+                op: txn.op().wire(),
+            };
+            tree.apply(&header, &txn, &mut |_| {});
+            assert_eq!(tree.config_znode(), held(zxid, text));
+            assert_eq!(tree.config_znode_before(), before);
+        }
+    }
+
+    #[test]
     fn the_configuration_is_set_without_a_transaction() {
         let mut tree = Tree::new(config());
         let digest = tree.digest();
