@@ -135,11 +135,11 @@ impl Node {
     /// The leader has answered the oldest sync: everything before it is committed.
     fn sync_answered(&mut self) {
         match self.forwarding.sync_answered() {
-            Some(SyncOf::Client(session, client)) => {
-                let after = self.peer.committed();
-                self.answered_syncs.push_back((after, session, client));
-            }
             Some(SyncOf::Observer(link)) => self.peer.send(link, Packet::Sync),
+            Some(own) => {
+                let after = self.peer.committed();
+                self.answered_syncs.push_back((after, own));
+            }
             None => {}
         }
     }
@@ -420,7 +420,7 @@ impl Node {
 
     pub(crate) fn drop_clients(&mut self) {
         self.forwarding = crate::forwarding::Forwarding::default();
-        self.revalidating.clear();
+        self.resuming.clear();
         self.drop_local_waiting();
         self.outputs.push_back(Output::DropClients);
     }

@@ -44,6 +44,11 @@ impl Cluster {
         self.request(at, client, OpCode::Sync, &"/".to_bytes())
     }
 
+    /// From here on requests are numbered from 1.
+    pub fn restart_xids(&mut self) {
+        self.next_xid = 1;
+    }
+
     pub fn request(&mut self, at: usize, client: ClientId, op: OpCode, record: &[u8]) -> Xid {
         let xid = Xid(self.next_xid);
         self.next_xid += 1;
