@@ -72,14 +72,16 @@ impl Node {
         let Some(leader) = self.peer.leader_link() else {
             return;
         };
+        // A sync has no effect on its session, and the answers to all that were asked are counted.
+        if OpCode::from_wire(request.op) == Some(OpCode::Sync) {
+            self.forwarding.push_relayed_sync(link);
+            return self.peer.send(leader, Packet::Request(request));
+        }
         // The session came back here, or to another observer: what still comes from this one was
         // sent before, and the leader cannot tell them apart (P20).
         let home = self.revalidations.homes.get(&request.session);
         if home.is_some_and(|home| *home != Some(link)) {
             return;
-        }
-        if OpCode::from_wire(request.op) == Some(OpCode::Sync) {
-            self.forwarding.push_relayed_sync(link);
         }
         self.peer.send(leader, Packet::Request(request));
     }
