@@ -246,13 +246,13 @@ fn a_java_server_ran_in_between() {
 #[test]
 fn servers_without_data() {
     for (what, create_db, files, expected) in [
-        ("new", true, vec![], Ok(Start::Empty)),
+        ("new", true, vec![], Ok(Start::Empty { is_new: false })),
         ("perhaps wiped", false, vec![], Ok(Start::Unknown)),
         (
             "initialised",
             false,
             vec!["/zk/initialize"],
-            Ok(Start::Empty),
+            Ok(Start::Empty { is_new: true }),
         ),
         (
             "a promise is left",

@@ -488,7 +488,7 @@ impl Peer {
         // Whoever has promised an epoch is no beginner any more: it had heard of no history, and
         // a new ensemble would not get over a crash otherwise, in which a leader had entered its
         // first epoch.
-        if self.standing == Standing::Empty {
+        if matches!(self.standing, Standing::Empty | Standing::New) {
             self.standing = Standing::Normal;
         }
         match &mut self.role {
@@ -659,8 +659,16 @@ impl Peer {
             let Some(output) = election.poll() else {
                 break;
             };
-            self.standing = election.standing();
             self.round = election.round();
+            let before = core::mem::replace(&mut self.standing, election.standing());
+            if before == Standing::Empty && self.standing == Standing::Abstaining {
+                self.common.note(
+                    "this server has no data, and others have: it does not vote until a leader has \
+                     filled it, as it might have lost what it acknowledged. If it is new and its \
+                     vote is needed, stop it, put an empty file named initialize into its data \
+                     directory, and start it again",
+                );
+            }
             match output {
                 ElectionOutput::Send { to, vote } => self.notify(to, PeerState::Looking, vote),
                 ElectionOutput::DialAll => self.common.output(Output::DialAll),

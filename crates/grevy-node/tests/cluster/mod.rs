@@ -99,6 +99,8 @@ pub struct Cluster {
     pub reconfig: bool,
     /// Whether learners are always sent a snapshot.
     pub always_snapshot: bool,
+    /// Servers of which somebody says that they are new.
+    pub new: BTreeSet<usize>,
 }
 
 fn tree_config() -> TreeConfig {
@@ -162,6 +164,7 @@ impl Cluster {
             },
             reconfig: false,
             always_snapshot: false,
+            new: BTreeSet::new(),
         }
     }
 
@@ -210,6 +213,7 @@ impl Cluster {
             epochs: disk.epochs,
             recent: recent.split_off(recent.len().saturating_sub(self.commit_log)),
             standing: match is_empty {
+                true if self.new.contains(&at) => Standing::New,
                 true => Standing::Empty,
                 false => Standing::Normal,
             },
