@@ -204,10 +204,7 @@ impl Learner {
             (Phase::Introduced, Packet::LeaderInfo(epoch)) => self.promise(common, epoch),
             (Phase::Promised, Packet::Diff(_)) => self.keep(common),
             (Phase::Promised, Packet::Trunc(to)) => self.truncate(common, to),
-            (Phase::Promised, Packet::Snap(zxid)) => {
-                self.expect_snapshot(zxid);
-                Ok(())
-            }
+            (Phase::Promised, Packet::Snap(zxid)) => self.expect_snapshot(zxid),
             (phase, Packet::Proposal { zxid, entry }) if phase >= Phase::Synchronising => {
                 self.receive(common, zxid, entry)
             }
@@ -257,6 +254,14 @@ impl Learner {
         }
         self.epoch = epoch;
         if self.manner == Manner::Heal {
+            // Nothing that is kept goes back.
+            let current = common.epochs.current.max(common.history.last().epoch());
+            if epoch < current {
+                return Err(Fall(format!(
+                    "the leader's epoch {} is older than {}, which this server has been in",
+                    epoch.0, current.0
+                )));
+            }
             // Nothing is promised before the history is there.
             self.accept(common, None);
             return Ok(());
@@ -358,13 +363,20 @@ impl Learner {
         Ok(())
     }
 
-    fn expect_snapshot(&mut self, zxid: Zxid) {
+    fn expect_snapshot(&mut self, zxid: Zxid) -> Result<(), Fall> {
+        if zxid < Zxid::ZERO || zxid.epoch() > self.epoch {
+            return Err(Fall(format!(
+                "the leader of epoch {} sent a snapshot of {zxid}, which it cannot have",
+                self.epoch.0
+            )));
+        }
         self.snapshot = Some(Snapshot {
             zxid,
             received: false,
             behind: Vec::new(),
         });
         self.begin(zxid);
+        Ok(())
     }
 
     /// Where the history ends that the leader has told so far.
