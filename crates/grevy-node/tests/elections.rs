@@ -99,3 +99,17 @@ fn one_with_data_and_new_ones_elect_and_keep_the_data() {
         cluster.check_agreement();
     }
 }
+
+/// A wrong port in a file must not cost the others their service.
+#[test]
+fn one_that_can_be_elected_and_not_be_joined_does_not_stop_the_others() {
+    for seed in 1..30 {
+        let mut cluster = Cluster::new(3, 0, seed);
+        cluster.deaf = [2].into();
+        cluster.start_all();
+        let limit = cluster::TICK * 10;
+        cluster.run_until("the others serve", limit, |c| c.serves(0) && c.serves(1));
+        cluster.run_until("it follows them", SECONDS, |c| c.serves(2));
+        cluster.check_agreement();
+    }
+}

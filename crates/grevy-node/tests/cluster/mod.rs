@@ -101,6 +101,8 @@ pub struct Cluster {
     pub always_snapshot: bool,
     /// Servers of which somebody says that they are new.
     pub new: BTreeSet<usize>,
+    /// Servers that nobody can reach on their quorum ports.
+    pub deaf: BTreeSet<usize>,
 }
 
 fn tree_config() -> TreeConfig {
@@ -165,6 +167,7 @@ impl Cluster {
             reconfig: false,
             always_snapshot: false,
             new: BTreeSet::new(),
+            deaf: BTreeSet::new(),
         }
     }
 
@@ -558,7 +561,7 @@ impl Cluster {
 
     fn dial(&mut self, at: usize, server: ServerId, accept: fn(&mut Node, Now, LinkId)) {
         let to = server.0 as usize - 1;
-        if !self.is_up(to) || self.cut.contains(&(at, to)) {
+        if !self.is_up(to) || self.cut.contains(&(at, to)) || self.deaf.contains(&to) {
             self.call(at, |node, now, _, _| node.dial_failed(now, server));
             return;
         }

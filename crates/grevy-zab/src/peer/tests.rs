@@ -174,13 +174,14 @@ fn whoever_cannot_join_tries_again_ever_more_seldom() {
     let mut now = Time(0);
     let mut pauses = Vec::new();
     for _ in 0..12 {
-        // Both others have a leader that cannot be reached.
+        // Both others have a leader that sends this server away.
         for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
             peer.handle_notification(now, ServerId(from), &says(state, 3));
         }
         let dials = |output: &Output| matches!(output, Output::Dial { .. });
         assert!(outputs(&mut peer).iter().any(dials));
-        peer.dial_failed(now, ServerId(3));
+        peer.link_dialled(now, LinkId(1));
+        peer.link_lost(now, LinkId(1));
         let next = peer.next_timeout().unwrap();
         let is_paused = !matches!(peer.role, Role::Looking(_));
         pauses.push(if is_paused {
@@ -197,6 +198,44 @@ fn whoever_cannot_join_tries_again_ever_more_seldom() {
         pauses,
         [0, 0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]
     );
+}
+
+/// It may be that nobody reaches it, and yet all hear it: the others do without it for a while.
+#[test]
+fn whoever_cannot_be_reached_twice_is_left_out_for_a_while() {
+    let mut peer = start(1);
+    let dials = |output: &Output| matches!(output, Output::Dial { .. });
+    let votes = |output: &Output| match output {
+        Output::Notify { message, .. } => Some(message.leader),
+        _ => None,
+    };
+    let second = Duration::from_secs(1);
+    let mut now = Time(0);
+    for times in 1..=2 {
+        for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+            peer.handle_notification(now, ServerId(from), &says(state, 3));
+        }
+        assert!(outputs(&mut peer).iter().any(dials), "{times}");
+        now = now + second;
+        peer.dial_failed(now, ServerId(3));
+    }
+    let until = now + second * 4;
+    outputs(&mut peer);
+    for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+        peer.handle_notification(now, ServerId(from), &says(state, 3));
+    }
+    let mut vote = says(PeerState::Looking, 3);
+    vote.round = 20;
+    peer.handle_notification(now, ServerId(3), &vote);
+    let said = outputs(&mut peer);
+    assert!(!said.iter().any(dials));
+    assert_eq!(said.iter().filter_map(votes).next_back(), Some(ServerId(1)));
+
+    while let Some(next) = peer.next_timeout().filter(|next| *next <= until) {
+        peer.handle_timeout(next);
+    }
+    let said = outputs(&mut peer);
+    assert_eq!(said.iter().filter_map(votes).next_back(), Some(ServerId(3)));
 }
 
 /// Who is in no configuration is a follower already. It goes on if it gets a vote, and joins anew
