@@ -94,6 +94,34 @@ fn servers_that_do_not_answer_are_shown_too() {
 }
 
 #[test]
+fn an_identity_that_cannot_be_used_is_not_passed_over() {
+    let place = Place::new("status-auth");
+    let with_variable = |verb: &str, auth: &str| {
+        let mut command = place.command(&[verb]);
+        command.env("GREVY_AUTH", auth);
+        finish(command)
+    };
+    for (code, _, err) in [
+        place.run(&["status", "--auth", "nonsense"]),
+        with_variable("status", "nonsense"),
+    ] {
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains("--auth takes scheme:id"), "{err}");
+    }
+    let (code, _, err) = place.run(&["status", "--auth", "nonsense:x"]);
+    assert_eq!(code, 5, "{err}");
+    assert!(err.contains("check --auth"), "{err}");
+    for verb in ["status", "ls"] {
+        let (code, _, err) = with_variable(verb, "");
+        assert_eq!(
+            (code, err.as_str()),
+            (0, ""),
+            "{verb}: a variable that is not set"
+        );
+    }
+}
+
+#[test]
 fn looks_are_printed_where_there_is_no_terminal() {
     let place = Place::new("top");
     let looks = place.ok(&[
