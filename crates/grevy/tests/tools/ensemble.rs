@@ -90,9 +90,40 @@ fn an_ensemble_gets_another_member() {
         "id": 2, "addresses": ["127.0.0.1:1:2"], "role": "observer", "clients": "127.0.0.1:3",
     });
     assert_eq!(changed[0]["servers"][1], expected);
+    let stranger = "server.3=127.0.0.1:4:5;127.0.0.1:6";
+    for (change, says) in [
+        (
+            ["--remove", "1"],
+            "not a configuration that this ensemble can have",
+        ),
+        (["--add", stranger], "up to date"),
+    ] {
+        let (code, _, err) = place.run(&[&["reconfig"][..], &change].concat());
+        assert_eq!(code, 8, "{err}");
+        assert!(err.contains(says) && err.lines().count() == 1, "{err}");
+    }
     let text = place.ok(&["reconfig", "--remove", "2"]);
     assert!(!text.contains("server.2"), "{text}");
     assert_eq!(place.run(&["reconfig"]).0, 2, "nothing to change");
+}
+
+#[test]
+fn a_change_that_is_not_allowed_says_what_would_allow_it() {
+    for (name, lines, code, says) in [
+        ("off", "", 8, "reconfigEnabled=true"),
+        ("nobody", "reconfigEnabled=true\n", 5, "superDigest"),
+    ] {
+        let directory = member_directory(&format!("reconfig-{name}"));
+        let [quorum, election] = free_ports();
+        let lines = format!(
+            "standaloneEnabled=false\n{lines}\
+             initLimit=10\nsyncLimit=5\nserver.1=127.0.0.1:{quorum}:{election}\n"
+        );
+        let place = Place::start(directory, &lines);
+        let (exit, _, err) = place.run(&["reconfig", "--remove", "2"]);
+        assert_eq!(exit, code, "{err}");
+        assert!(err.contains(says) && err.lines().count() == 1, "{err}");
+    }
 }
 
 #[test]
