@@ -87,10 +87,7 @@ impl ConnectionReport {
 
     /// The last request's number; -1 before the first.
     pub fn last_cxid(&self) -> i64 {
-        match self.stats.replies {
-            0 => -1,
-            _ => i64::from(self.stats.last_cxid.0),
-        }
+        self.stats.last_cxid.map_or(-1, |xid| i64::from(xid.0))
     }
 
     /// The zxid of the last reply; -1 before the first.
