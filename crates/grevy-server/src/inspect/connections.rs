@@ -98,6 +98,11 @@ impl ConnectionReport {
         }
     }
 
+    /// The longest time that a request took, in ms, rounded up as that of the server is.
+    pub fn max_latency_ms(&self) -> u32 {
+        self.stats.max_latency.div_ceil(1000)
+    }
+
     /// The average time that a request took, in whole ms.
     pub fn avg_latency_ms(&self) -> u64 {
         let stats = &self.stats;

@@ -197,9 +197,9 @@ impl Distribution {
         }
     }
 
-    /// The greatest value, rounded down; 0 without values.
+    /// The greatest value, rounded up, so that the average is never above it; 0 without values.
     pub fn max(&self) -> u64 {
-        self.max / self.scale
+        self.max.div_ceil(self.scale)
     }
 
     /// Whether percentiles are kept.
@@ -230,7 +230,7 @@ mod tests {
         let read = times.read();
         assert_eq!(
             (read.count(), read.sum(), read.min(), read.max()),
-            (3, 12, 1, 8)
+            (3, 12, 1, 9)
         );
         assert_eq!(read.avg(), 4.3);
         assert_eq!(read.quantile(1.0), Some(8.704));
