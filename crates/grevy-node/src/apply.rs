@@ -395,7 +395,7 @@ impl Node {
             let reason = CloseReason::SessionExpired(session);
             clients.with(client, |c| c.close(reason));
         }
-        self.pending = grevy_tree::prepare::Pending::new(self.config.seed);
+        self.pending = grevy_tree::prepare::Pending::default();
         self.reported = now.time;
         self.open_service();
         self.settle_upgrades(tree, now);

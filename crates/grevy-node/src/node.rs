@@ -187,7 +187,7 @@ impl Node {
             stopping: Stopping::No,
             starting: false,
             paused_since: now.time,
-            pending: Pending::new(config.seed),
+            pending: Pending::default(),
             queue: VecDeque::new(),
             queued: tree.last_zxid(),
             applied: tree.last_zxid(),
