@@ -364,6 +364,7 @@ impl Server {
             let _ = ports.join();
         }
         shared.log.push(LogItem::Stop);
+        shared.log.wake();
         let durable = match tokio::time::timeout(patience, self.log_ended).await {
             // It says nothing if it has panicked.
             Ok(_) => self.log_thread.join().unwrap_or(false),
