@@ -141,6 +141,14 @@ impl Learner {
         self.master.unwrap_or(self.leader)
     }
 
+    /// Where it connects to, as operators know it.
+    pub fn door(&self) -> &'static str {
+        match self.master {
+            Some(_) => "port for observers",
+            None => "quorum port",
+        }
+    }
+
     /// Whether it waits for a connection to `server`.
     pub fn waits_for(&self, server: ServerId) -> bool {
         self.dials() == server && self.link.is_none()

@@ -72,7 +72,8 @@ impl Peer {
         if let Role::Learning(learner) = &self.role
             && learner.waits_for(server)
         {
-            let text = format!("server {} cannot be reached on its quorum port", server.0);
+            let (server, door) = (server.0, learner.door());
+            let text = format!("server {server} cannot be reached on its {door}");
             self.look(now, text);
         }
         self.advance(now);
