@@ -593,10 +593,18 @@ impl PartialOrd for Phase {
     }
 }
 
+/// A server that lacks data calls itself this less its number.
+const HEALING: i64 = -1000;
+
 /// The number under which a server heals. Java servers count by the number alone, so it must be
 /// nobody's; one that says none at all they take for a server before 3.4.
 fn nobody(server: ServerId) -> ServerId {
-    ServerId(-1000 - server.0)
+    ServerId(HEALING - server.0)
+}
+
+/// Which server heals under this number, if one does.
+pub fn who_heals(number: ServerId) -> Option<ServerId> {
+    (number.0 <= HEALING).then(|| ServerId(HEALING - number.0))
 }
 
 /// The transaction that the history ends with once everything above `to` is taken back.
