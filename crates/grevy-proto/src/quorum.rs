@@ -200,6 +200,13 @@ mod kind {
 }
 
 impl Packet {
+    /// Whether a connection whose first eight bytes are this number begins with a learner's
+    /// introduction.
+    pub fn begins_introduction(first: i64) -> bool {
+        let kinds = [kind::FOLLOWER_INFO, kind::OBSERVER_INFO];
+        kinds.map(i64::from).contains(&(first >> 32))
+    }
+
     /// Reads the packet at the start of `bytes`, with the number of bytes that it takes. `None`:
     /// its end has not come yet. No field may be longer than `limit` bytes.
     pub fn parse(bytes: &[u8], limit: usize) -> Result<Option<(Self, usize)>, PacketError> {
@@ -609,6 +616,21 @@ mod tests {
         let packet = Packet::Ack(Zxid(0x1_0000_0000));
         let expected = b"\0\0\0\x03\0\0\0\x01\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff";
         assert_eq!(packet.to_bytes(), expected);
+    }
+
+    #[test]
+    fn introductions_are_known_by_their_first_bytes() {
+        for packet in all() {
+            let first = packet.to_bytes()[..8].try_into().expect("eight bytes");
+            let is_introduction = matches!(packet, Packet::LearnerInfo(_));
+            let first = i64::from_be_bytes(first);
+            assert_eq!(
+                Packet::begins_introduction(first),
+                is_introduction,
+                "{packet:?}"
+            );
+        }
+        assert!(!Packet::begins_introduction(11) && !Packet::begins_introduction(-65536));
     }
 
     #[test]

@@ -141,6 +141,14 @@ impl Learner {
         self.master.unwrap_or(self.leader)
     }
 
+    /// Where it connects to, as operators know it.
+    pub fn door(&self) -> &'static str {
+        match self.master {
+            Some(_) => "port for observers",
+            None => "quorum port",
+        }
+    }
+
     /// Whether it waits for a connection to `server`.
     pub fn waits_for(&self, server: ServerId) -> bool {
         self.dials() == server && self.link.is_none()
@@ -597,10 +605,18 @@ impl PartialOrd for Phase {
     }
 }
 
+/// A server that lacks data calls itself this less its number.
+const HEALING: i64 = -1000;
+
 /// The number under which a server heals. Java servers count by the number alone, so it must be
 /// nobody's; one that says none at all they take for a server before 3.4.
 fn nobody(server: ServerId) -> ServerId {
-    ServerId(-1000 - server.0)
+    ServerId(HEALING - server.0)
+}
+
+/// Which server heals under this number, if one does.
+pub fn who_heals(number: ServerId) -> Option<ServerId> {
+    (number.0 <= HEALING).then(|| ServerId(HEALING - number.0))
 }
 
 /// The transaction that the history ends with once everything above `to` is taken back.

@@ -73,7 +73,11 @@ impl Peer {
         if let Role::Learning(learner) = &self.role
             && learner.waits_for(server)
         {
-            let text = format!("server {} cannot be reached on its quorum port", server.0);
+            let text = format!(
+                "server {} cannot be reached on its {}",
+                server.0,
+                learner.door()
+            );
             self.note_unreachable(now, server);
             self.look(now, text);
         }

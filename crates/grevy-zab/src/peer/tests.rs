@@ -5,6 +5,10 @@ use grevy_proto::election::Notification;
 const MEMBERS: &str = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2";
 
 fn start(id: i64) -> Peer {
+    start_in(id, MEMBERS, Limits::default())
+}
+
+fn start_in(id: i64, members: &str, limits: Limits) -> Peer {
     let second = Duration::from_secs(1);
     let config = PeerConfig {
         id: ServerId(id),
@@ -14,7 +18,7 @@ fn start(id: i64) -> Peer {
             sync: second * 5,
             connect: second * 10,
         },
-        limits: Limits::default(),
+        limits,
         election: ElectionConfig {
             min_interval: second,
             max_interval: second,
@@ -32,7 +36,7 @@ fn start(id: i64) -> Peer {
         recent: Vec::new(),
         standing: Standing::Empty,
     };
-    let members = Memberships::new(Membership::parse(MEMBERS).unwrap());
+    let members = Memberships::new(Membership::parse(members).unwrap());
     Peer::member(config, members, recovered, Time(0))
 }
 
@@ -143,6 +147,39 @@ fn a_leader_that_is_gone_before_it_was_reached_is_not_waited_for() {
         peer.handle_peer(Time(1), ServerId(lost), false);
         let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
         assert_eq!(outputs(&mut peer).iter().any(looks), expected, "{lost}");
+    }
+}
+
+#[test]
+fn whoever_cannot_join_says_through_which_port() {
+    let mut members = String::from("server.1=a:1:2:observer");
+    for line in MEMBERS.lines().skip(1) {
+        members.push_str(&format!("\n{line}"));
+    }
+    for (observer_masters, dialled, expected) in [
+        (false, 3, "server 3 cannot be reached on its quorum port"),
+        (
+            true,
+            2,
+            "server 2 cannot be reached on its port for observers",
+        ),
+    ] {
+        let limits = Limits {
+            observer_masters,
+            ..Limits::default()
+        };
+        let mut peer = start_in(1, &members, limits);
+        for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+            peer.handle_notification(Time(0), ServerId(from), &says(state, 3));
+        }
+        peer.dial_failed(Time(0), ServerId(dialled));
+        let why = outputs(&mut peer)
+            .into_iter()
+            .find_map(|output| match output {
+                Output::Became(Part::Looking { why }) => Some(why),
+                _ => None,
+            });
+        assert_eq!(why.as_deref(), Some(expected));
     }
 }
 
