@@ -63,12 +63,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let names = RealDisk.list(&dirs.snapshots())?;
     RealDisk.list(&dirs.logs())?;
     let mut replay = Replay::default();
-    let recovered = grevy_storage::examine(
-        Arc::new(RealDisk),
-        &dirs,
-        &OpenOptions::default(),
-        &mut replay,
-    );
+    // What a server accepts is up to its settings.
+    let mut options = OpenOptions::default();
+    options.log.max_entry = usize::MAX;
+    let recovered = grevy_storage::examine(Arc::new(RealDisk), &dirs, &options, &mut replay);
     let mut findings = Vec::new();
     judge_start(&dirs, &recovered, &mut replay, &mut findings)?;
     drop(replay);
@@ -78,8 +76,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     }
     let mut last = None;
     for (_, path) in super::logs(&dirs.logs())? {
-        let finding = check_log(&path, &mut last)?;
+        let mut longest = (0, 0);
+        let finding = check_log(&path, &mut last, &mut longest)?;
         add(&mut findings, finding);
+        findings.extend(judge_length(path, longest));
     }
     let sound = findings
         .iter()
@@ -215,9 +215,32 @@ fn check_snapshot(dir: &Path, candidate: &Candidate) -> Result<Finding, Failure>
     })
 }
 
-/// `last`: the last transaction of the logs before, which this one has to follow.
-fn check_log(file: &Path, last: &mut Option<Zxid>) -> Result<Finding, Failure> {
-    let mut reader = LogReader::open(&RealDisk, file, MAX_ENTRY)?;
+/// Not every server takes transactions so long. `longest`: its offset and its length in bytes.
+fn judge_length(file: PathBuf, longest: (u64, usize)) -> Option<Finding> {
+    let (offset, len) = longest;
+    let what = || {
+        format!(
+            "a transaction of {len} bytes, the longest here: a server starts only if \
+             jute.maxbuffer and jute.maxbuffer.extrasize together allow so many; not set, they \
+             allow {MAX_ENTRY}"
+        )
+    };
+    (len > MAX_ENTRY).then(|| Finding {
+        level: Level::Note,
+        file,
+        offset: Some(offset),
+        what: what(),
+    })
+}
+
+/// `last`: the last transaction of the logs before, which this one has to follow. `longest`: where
+/// the longest transaction here stands, and its length in bytes.
+fn check_log(
+    file: &Path,
+    last: &mut Option<Zxid>,
+    longest: &mut (u64, usize),
+) -> Result<Finding, Failure> {
+    let mut reader = LogReader::open(&RealDisk, file)?;
     let mut txns = 0_u64;
     let path = file.to_owned();
     loop {
@@ -236,6 +259,9 @@ fn check_log(file: &Path, last: &mut Option<Zxid>) -> Result<Finding, Failure> {
             }
         };
         let next = record.zxid;
+        if record.entry.len() > longest.1 {
+            *longest = (record.offset, record.entry.len());
+        }
         if let Some(last) = *last
             && !follows(last, next)
         {
