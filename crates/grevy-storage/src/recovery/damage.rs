@@ -223,7 +223,7 @@ impl fmt::Display for RecoveryError {
                 for (path, why) in tried {
                     write!(f, " {}: {why};", path.display())?;
                 }
-                write!(f, " {REMEDY}")
+                write!(f, " unless one needs no more than a setting, {REMEDY}")
             }
             Self::NoSnapshot { dir } => write!(
                 f,

@@ -71,15 +71,19 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     judge_start(&dirs, &recovered, &mut replay, &mut findings)?;
     drop(replay);
     for candidate in snapshot::candidates(&names) {
-        let finding = check_snapshot(&dirs.snapshots(), &candidate)?;
+        let mut longest = 0;
+        let finding = check_snapshot(&dirs.snapshots(), &candidate, &mut longest)?;
+        let file = finding.file.clone();
         add(&mut findings, finding);
+        findings.extend(judge_length(&file, None, "data", longest));
     }
     let mut last = None;
     for (_, path) in super::logs(&dirs.logs())? {
         let mut longest = (0, 0);
         let finding = check_log(&path, &mut last, &mut longest)?;
         add(&mut findings, finding);
-        findings.extend(judge_length(path, longest));
+        let (offset, len) = longest;
+        findings.extend(judge_length(&path, Some(offset), "a transaction", len));
     }
     let sound = findings
         .iter()
@@ -177,7 +181,12 @@ fn place_of(note: &Note, dirs: &Dirs) -> (PathBuf, Option<u64>) {
     }
 }
 
-fn check_snapshot(dir: &Path, candidate: &Candidate) -> Result<Finding, Failure> {
+/// `longest`: how many bytes of data a znode of it has at most.
+fn check_snapshot(
+    dir: &Path,
+    candidate: &Candidate,
+    longest: &mut usize,
+) -> Result<Finding, Failure> {
     let file = dir.join(&candidate.name);
     if !is_finished(&file)? {
         return Ok(Finding {
@@ -195,9 +204,13 @@ fn check_snapshot(dir: &Path, candidate: &Candidate) -> Result<Finding, Failure>
         Err(SnapshotError::Disk(error)) => return Err(error.into()),
         Err(error) => return Ok(damaged(file, None, error.to_string())),
     };
-    let (znodes, digest) = replay
-        .tree()
-        .map_or((0, 0), |tree| (tree.znodes().count(), tree.digest()));
+    let (znodes, digest) = replay.tree().map_or((0, 0), |tree| {
+        let lengths = tree
+            .znodes()
+            .map(|znode| znode.data().map_or(0, <[u8]>::len));
+        *longest = lengths.max().unwrap_or(0);
+        (tree.znodes().count(), tree.digest())
+    });
     // An empty server's snapshot names no digest. Behind a fuzzy snapshot's name stands the log.
     let told = info.digest.filter(|digest| digest.zxid == candidate.zxid);
     if let Some(DigestValue::Number(told)) = told.map(|digest| digest.value)
@@ -215,21 +228,16 @@ fn check_snapshot(dir: &Path, candidate: &Candidate) -> Result<Finding, Failure>
     })
 }
 
-/// Not every server takes transactions so long. `longest`: its offset and its length in bytes.
-fn judge_length(file: PathBuf, longest: (u64, usize)) -> Option<Finding> {
-    let (offset, len) = longest;
-    let what = || {
-        format!(
-            "a transaction of {len} bytes, the longest here: a server starts only if \
-             jute.maxbuffer and jute.maxbuffer.extrasize together allow so many; not set, they \
-             allow {MAX_ENTRY}"
-        )
-    };
+/// Not every server takes what is so long: `len` bytes of something, the longest in the file.
+fn judge_length(file: &Path, offset: Option<u64>, what: &str, len: usize) -> Option<Finding> {
     (len > MAX_ENTRY).then(|| Finding {
         level: Level::Note,
-        file,
-        offset: Some(offset),
-        what: what(),
+        file: file.to_owned(),
+        offset,
+        what: format!(
+            "it has {what} of {len} bytes: a server starts only if jute.maxbuffer and \
+             jute.maxbuffer.extrasize together allow that; not set, they allow {MAX_ENTRY}"
+        ),
     })
 }
 
