@@ -10,6 +10,7 @@ use crate::session_clock::Owner;
 use crate::time::Now;
 use crate::writes::{Ask, configuration};
 use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -323,6 +324,15 @@ impl Node {
     ) -> Result<(), Cow<'static, str>> {
         if zxid <= self.queued {
             return Ok(());
+        }
+        let limit = self.config.max_entry;
+        if entry.len() > limit {
+            let len = entry.len();
+            return Err(format!(
+                "it has {len} bytes, where jute.maxbuffer and jute.maxbuffer.extrasize together \
+                 allow {limit}; set them as on the leader"
+            )
+            .into());
         }
         let strange = "it is not a transaction of this version of the format";
         let TxnEntry { header, txn, .. } = TxnEntry::from_bytes(entry).map_err(|_| strange)?;

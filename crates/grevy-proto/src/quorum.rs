@@ -150,6 +150,15 @@ pub enum PacketError {
         kind: i32,
         /// Bytes that the field announces.
         len: i32,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// It announces more identities than any client has.
+    TooManyIds {
+        /// The packet's type.
+        kind: i32,
+        /// How many.
+        count: usize,
     },
     /// A field of the packet cannot be read.
     Field {
@@ -163,10 +172,16 @@ pub enum PacketError {
 impl fmt::Display for PacketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong { kind, len } => write!(
+            Self::TooLong { kind, len, limit } => write!(
                 f,
-                "a packet of type {kind} announces a field of {len} bytes (jute.maxbuffer); \
-                 is the other end a ZooKeeper server?"
+                "a packet of type {kind} announces a field of {len} bytes, where jute.maxbuffer \
+                 and jute.maxbuffer.extrasize together allow {limit}; set them as on the other \
+                 servers, if the other end is one of them"
+            ),
+            Self::TooManyIds { kind, count } => write!(
+                f,
+                "a packet of type {kind} announces {count} identities; is the other end a \
+                 ZooKeeper server?"
             ),
             Self::Field { kind, error } => {
                 write!(f, "a packet of type {kind} cannot be read: {error}")
@@ -269,8 +284,7 @@ impl<'a> Fields<'a> {
         let data = bounded(reader, kind, limit)?;
         let count = reader.vector_len().map_err(field)?.unwrap_or(0);
         if count > MAX_IDS {
-            let len = i32::try_from(count).unwrap_or(i32::MAX);
-            return Err(PacketError::TooLong { kind, len });
+            return Err(PacketError::TooManyIds { kind, count });
         }
         let mut ids = Vec::new();
         for _ in 0..count {
@@ -372,7 +386,7 @@ fn bounded<'a>(
     let field = |error| PacketError::Field { kind, error };
     let len = reader.clone().int().map_err(field)?;
     match usize::try_from(len) {
-        Ok(bytes) if bytes > limit => Err(PacketError::TooLong { kind, len }),
+        Ok(bytes) if bytes > limit => Err(PacketError::TooLong { kind, len, limit }),
         _ => reader.buffer().map_err(field),
     }
 }
@@ -642,7 +656,8 @@ mod tests {
             Packet::parse(&bytes, LIMIT),
             Err(PacketError::TooLong {
                 kind: 2,
-                len: i32::MAX
+                len: i32::MAX,
+                limit: LIMIT,
             })
         );
     }
