@@ -6,7 +6,6 @@
 //! without a name, so it is kept whose questions were passed on.
 
 use crate::clients::Clients;
-use crate::connection::CloseReason;
 use crate::node::{Node, millis};
 use crate::time::Now;
 use alloc::boxed::Box;
@@ -98,11 +97,7 @@ impl Node {
         };
         // A connection of this server is cut off, as the leader would have it done elsewhere.
         if let Some(client) = self.serving(session) {
-            let heard = clients.with(client, |c| {
-                c.close(CloseReason::SessionMoved(session));
-                c.heard()
-            });
-            self.client_closed(client, Some(session), heard.unwrap_or_default());
+            self.cut_off(clients, client, session);
         }
         self.revalidations.homes.insert(session, Some(link));
         self.revalidations.asked.push_back(Asked {

@@ -84,9 +84,7 @@ impl Node {
     fn resume(&mut self, now: Now, clients: &impl Clients, ask: Connect) {
         // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
         if let Some(previous) = self.serving(ask.session) {
-            clients.with(previous, |c| {
-                c.close(CloseReason::SessionMoved(ask.session))
-            });
+            self.cut_off(clients, previous, ask.session);
         }
         if !ask.password_matches {
             clients.with(ask.client, |c| c.session_refused(ask.session));
@@ -107,6 +105,16 @@ impl Node {
             return;
         }
         self.resume_later(ask, false);
+    }
+
+    /// The session has left this connection, from which nothing is taken up from here on: neither
+    /// what comes now nor what somebody is about to submit.
+    pub(crate) fn cut_off(&mut self, clients: &impl Clients, client: ClientId, session: SessionId) {
+        let heard = clients.with(client, |c| {
+            c.close(CloseReason::SessionMoved(session));
+            c.heard()
+        });
+        self.client_closed(client, Some(session), heard.unwrap_or_default());
     }
 
     /// Once nothing is left to be known of the session; that it is open may be known already.

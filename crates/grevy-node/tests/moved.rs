@@ -154,3 +154,32 @@ fn what_an_earlier_connection_asked_for_answers_nothing_else() {
         cluster.check_agreement();
     }
 }
+
+/// Of two threads, one may have read a request of the earlier connection just before the other hears
+/// of the new one.
+#[test]
+fn nor_does_what_is_submitted_late() {
+    for seed in 1..20 {
+        let mut cluster = Cluster::new(3, 1, seed);
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..4).all(|at| c.serves(at)));
+        for at in 0..4 {
+            let earlier = cluster.connect(at);
+            let session = opened(&mut cluster, at, earlier);
+            cluster.restart_xids();
+            let path = format!("/{at}");
+            let record = cluster::create_record(&path, 0);
+            let mut client = earlier;
+            cluster.late(at, earlier, OpCode::Create, &record, |c| {
+                client = c.resume(at, session);
+            });
+            opened(&mut cluster, at, client);
+            cluster.restart_xids();
+            let xid = cluster.create(at, client, "/none/below");
+            cluster.run_for(Duration::from_secs(1));
+            let expected = [(xid, ErrorCode::NoNode)];
+            assert_eq!(cluster.replies(at, client), expected, "{seed}");
+            assert!(!cluster.exists(at, &path), "{seed}");
+        }
+    }
+}

@@ -58,6 +58,34 @@ impl Cluster {
         xid
     }
 
+    /// Of a request that was taken from the connection before something else, and is handed to the
+    /// node behind that.
+    pub fn late(
+        &mut self,
+        at: usize,
+        client: ClientId,
+        op: OpCode,
+        record: &[u8],
+        before: impl FnOnce(&mut Self),
+    ) {
+        let session = self.session(at, client).unwrap();
+        let xid = Xid(self.next_xid);
+        self.next_xid += 1;
+        before(self);
+        let now = self.now;
+        let run = self.run(at);
+        let request = grevy_node::connection::Request {
+            client,
+            session,
+            xid,
+            op,
+            record,
+            ids: Arc::from([]),
+        };
+        run.node.submit(now, &run.tree, request);
+        self.settle(at);
+    }
+
     fn frame(&mut self, at: usize, client: ClientId, bytes: &[u8]) {
         let now = self.now;
         let run = self.run(at);
