@@ -68,7 +68,9 @@ _ZOO_DAEMON_OUT="$ZOO_LOG_DIR/zookeeper-${USER:-$(id -un)}-server-${HOSTNAME:-$(
 # The process in the pid file, if it holds a number.
 pid_in_file() {
   local pid
-  pid="$(tr -d '[:space:]' < "$ZOOPIDFILE" 2>/dev/null)"
+  # Before the first start there is none, which is nothing to complain of.
+  [ -f "$ZOOPIDFILE" ] || return 1
+  pid="$(tr -d '[:space:]' < "$ZOOPIDFILE")"
   case "$pid" in
     '' | *[!0-9]* | 0 | 1) return 1 ;;
   esac

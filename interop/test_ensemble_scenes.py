@@ -351,6 +351,6 @@ def test_the_data_of_another_ensemble_and_all_start_at_once(new_ensemble, tmp_pa
     assert found == {"acknowledged": 20, "after": 5, "of-the-other": 0}
     assert ensemble.mode(3) not in ("leader", "follower"), "it is kept out"
     log = ensemble[3].log_tail(200)
-    start = log.rindex("ready in")
+    start = log.rindex("started in")
     assert "it is another ensemble's" in log[start:]
     assert "taking back" not in log[start:] and "took over" not in log[start:], "its data is left alone"

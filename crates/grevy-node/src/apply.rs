@@ -3,7 +3,7 @@
 use crate::clients::Clients;
 use crate::connection::{ClientId, CloseReason, View};
 use crate::events::Events;
-use crate::forwarding::{Kind, Waiting};
+use crate::forwarding::{Kind, SyncOf, Waiting};
 use crate::node::{Node, Queued, millis};
 use crate::output::{Broken, Output, Service};
 use crate::reply;
@@ -324,8 +324,13 @@ impl Node {
         clients: &impl Clients,
     ) {
         while self.has_answered_sync() {
-            let Some((_, session, client)) = self.answered_syncs.pop_front() else {
-                return;
+            let (session, client) = match self.answered_syncs.pop_front() {
+                Some((_, SyncOf::Client(session, client))) => (session, client),
+                Some((_, SyncOf::Resuming(session, client))) => {
+                    self.caught_up(now, clients, session, client);
+                    continue;
+                }
+                Some((_, SyncOf::Observer(_))) | None => continue,
             };
             if let Some(path) = self.forwarding.take_sync(session, client) {
                 let view = self.view(now, tree, watches);
@@ -390,7 +395,7 @@ impl Node {
             let reason = CloseReason::SessionExpired(session);
             clients.with(client, |c| c.close(reason));
         }
-        self.pending = grevy_tree::prepare::Pending::new(self.config.seed);
+        self.pending = grevy_tree::prepare::Pending::default();
         self.reported = now.time;
         self.open_service();
         self.settle_upgrades(tree, now);
@@ -403,7 +408,7 @@ impl Node {
         // One that the same leader may still get is not asked for again.
         self.settle_upgrades(tree, now);
         self.restart_local(now, tree, clients);
-        self.revalidate_again(now, clients);
+        self.resume_again(now, clients);
         self.follow_up(now);
     }
 

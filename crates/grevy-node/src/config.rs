@@ -20,6 +20,9 @@ pub struct NodeConfig {
     pub auth: AuthConfig,
     /// How writes are decided.
     pub prepare: PrepareConfig,
+    /// The longest transaction, in bytes, that is taken from a leader (`jute.maxbuffer` and its
+    /// extra). What this server proposes itself is kept below by `prepare`.
+    pub max_entry: usize,
     /// A snapshot is taken after between half this many and this many transactions (`snapCount`).
     pub snap_count: u64,
     /// Or after this many bytes of log entries, likewise (`snapSizeLimitInKb`); `None`: no limit.
@@ -74,6 +77,7 @@ impl Default for NodeConfig {
             max_session_timeout: tick * 20,
             auth: AuthConfig::default(),
             prepare: PrepareConfig::default(),
+            max_entry: 2 * 0xf_ffff,
             snap_count: 100_000,
             snap_size: Some(4 << 30),
             reap_interval: Duration::from_secs(60),

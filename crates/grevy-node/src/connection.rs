@@ -239,8 +239,8 @@ pub struct ConnectionStats {
     pub sent: u64,
     /// The last operation.
     pub last_op: Option<OpCode>,
-    /// The last request's number.
-    pub last_cxid: Xid,
+    /// The number of the last request that has one of its own, as pings have not.
+    pub last_cxid: Option<Xid>,
     /// The zxid of the last reply.
     pub last_zxid: Zxid,
     /// When the last reply was made.
@@ -284,7 +284,9 @@ impl ConnectionStats {
         self.replies += 1;
         self.sent += 1;
         self.last_op = Some(op);
-        self.last_cxid = xid;
+        if xid.0 >= 0 {
+            self.last_cxid = Some(xid);
+        }
         self.last_zxid = zxid;
         self.last_response = now;
         self.last_latency = latency;

@@ -10,6 +10,7 @@ use crate::session_clock::Owner;
 use crate::time::Now;
 use crate::writes::{Ask, configuration};
 use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -135,11 +136,11 @@ impl Node {
     /// The leader has answered the oldest sync: everything before it is committed.
     fn sync_answered(&mut self) {
         match self.forwarding.sync_answered() {
-            Some(SyncOf::Client(session, client)) => {
-                let after = self.peer.committed();
-                self.answered_syncs.push_back((after, session, client));
-            }
             Some(SyncOf::Observer(link)) => self.peer.send(link, Packet::Sync),
+            Some(own) => {
+                let after = self.peer.committed();
+                self.answered_syncs.push_back((after, own));
+            }
             None => {}
         }
     }
@@ -321,6 +322,15 @@ impl Node {
         if zxid <= self.queued {
             return Ok(());
         }
+        let limit = self.config.max_entry;
+        if entry.len() > limit {
+            let len = entry.len();
+            return Err(format!(
+                "it has {len} bytes, where jute.maxbuffer and jute.maxbuffer.extrasize together \
+                 allow {limit}; set them as on the leader"
+            )
+            .into());
+        }
         let strange = "it is not a transaction of this version of the format";
         let TxnEntry { header, txn, .. } = TxnEntry::from_bytes(entry).map_err(|_| strange)?;
         if header.zxid != zxid {
@@ -434,7 +444,7 @@ impl Node {
 
     pub(crate) fn drop_clients(&mut self) {
         self.forwarding = crate::forwarding::Forwarding::default();
-        self.revalidating.clear();
+        self.resuming.clear();
         self.drop_local_waiting();
         self.outputs.push_back(Output::DropClients);
     }

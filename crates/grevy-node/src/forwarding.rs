@@ -12,7 +12,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::quorum::{Forwarded, Packet};
-use grevy_proto::{ErrorCode, Id, OpCode, SessionId, Xid, Zxid};
+use grevy_proto::{Encode, ErrorCode, Id, OpCode, SessionId, Xid, Zxid};
 use grevy_zab::LinkId;
 
 /// A request that is not over.
@@ -51,11 +51,7 @@ impl Waiting {
     pub fn packet(&self, session: SessionId) -> Option<Packet> {
         let (cxid, record, ids) = match &self.kind {
             Kind::Write { cxid, record, ids } => (*cxid, record.clone(), ids.clone()),
-            Kind::Sync { path } => (
-                Xid(0),
-                grevy_proto::Encode::to_bytes(path).into(),
-                Arc::from([]),
-            ),
+            Kind::Sync { path } => return Some(sync_request(session, path)),
             Kind::Refusal(_) | Kind::LocalClose(_) => return None,
         };
         Some(Packet::Request(Box::new(Forwarded {
@@ -68,11 +64,24 @@ impl Waiting {
     }
 }
 
+/// Asks the leader to say when everything before is committed.
+pub(crate) fn sync_request(session: SessionId, path: &str) -> Packet {
+    Packet::Request(Box::new(Forwarded {
+        session,
+        cxid: Xid(0),
+        op: OpCode::Sync.wire(),
+        record: path.to_bytes().into(),
+        ids: Arc::from([]),
+    }))
+}
+
 /// Whose a sync is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SyncOf {
     /// A client's of this server.
     Client(SessionId, ClientId),
+    /// This server's own, for a client that resumes a session.
+    Resuming(SessionId, ClientId),
     /// An observer's that this follower serves.
     Observer(LinkId),
 }
@@ -146,6 +155,12 @@ impl Forwarding {
     /// The leader has answered the oldest sync. Returns whose it is.
     pub fn sync_answered(&mut self) -> Option<SyncOf> {
         self.syncs.pop_front()
+    }
+
+    /// The leader was asked to say when everything is committed that the session has asked for
+    /// before.
+    pub fn push_resuming(&mut self, session: SessionId, client: ClientId) {
+        self.syncs.push_back(SyncOf::Resuming(session, client));
     }
 
     /// A sync of an observer's was passed on.

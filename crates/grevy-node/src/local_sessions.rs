@@ -164,6 +164,9 @@ impl Node {
         if self.service != Service::Open {
             return self.local.waiting.push(ask);
         }
+        if !self.peer.leads() {
+            return self.resume_later(ask, true);
+        }
         let attached = self
             .local
             .clock

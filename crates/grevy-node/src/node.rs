@@ -14,15 +14,17 @@
 //! has what servers tell each other, `forwarding` what a learner's clients wait for.
 
 use crate::config::NodeConfig;
-use crate::connection::{ClientId, Connect};
+use crate::connection::ClientId;
 use crate::digest_log::DigestLog;
 use crate::forwarding::Forwarding;
+use crate::forwarding::SyncOf;
 use crate::local_sessions::LocalSessions;
 use crate::output::{Output, Service};
 use crate::read_only::ReadOnly;
 use crate::reaper::Reaper;
 use crate::relaying::Revalidations;
 use crate::session_clock::SessionClock;
+use crate::sessions::Resuming;
 use crate::stopping::Stopping;
 use crate::tally::Tally;
 use crate::time::{Now, Time};
@@ -109,11 +111,10 @@ pub struct Node {
     pub(crate) local: LocalSessions,
     pub(crate) read_only: ReadOnly,
     pub(crate) forwarding: Forwarding,
-    /// Syncs of this learner's clients that the leader has answered, each with what was
-    /// committed then.
-    pub(crate) answered_syncs: VecDeque<(Zxid, SessionId, ClientId)>,
-    /// Clients that resume a session, until the leader has said whether it is open.
-    pub(crate) revalidating: BTreeMap<SessionId, Vec<Connect>>,
+    /// Syncs of this learner that the leader has answered, each with what was committed then.
+    pub(crate) answered_syncs: VecDeque<(Zxid, SyncOf)>,
+    /// Clients that resume a session at this learner.
+    pub(crate) resuming: BTreeMap<SessionId, Vec<Resuming>>,
     /// What of that the leader was asked, and what observers asked through this follower.
     pub(crate) revalidations: Revalidations,
     /// When the leader was last told which sessions were heard.
@@ -197,7 +198,7 @@ impl Node {
             stopping: Stopping::No,
             starting: false,
             paused_since: now.time,
-            pending: Pending::new(config.seed),
+            pending: Pending::default(),
             queue: VecDeque::new(),
             queued: tree.last_zxid(),
             applied: tree.last_zxid(),
@@ -206,7 +207,7 @@ impl Node {
             read_only: ReadOnly::new(config.tick, now.time),
             forwarding: Forwarding::default(),
             answered_syncs: VecDeque::new(),
-            revalidating: BTreeMap::new(),
+            resuming: BTreeMap::new(),
             revalidations: Revalidations::default(),
             reported: now.time,
             also_heard: Vec::new(),

@@ -6,7 +6,6 @@
 //! without a name, so it is kept whose questions were passed on.
 
 use crate::clients::Clients;
-use crate::connection::CloseReason;
 use crate::node::{Node, millis};
 use crate::time::Now;
 use alloc::boxed::Box;
@@ -72,14 +71,16 @@ impl Node {
         let Some(leader) = self.peer.leader_link() else {
             return;
         };
+        // A sync has no effect on its session, and the answers to all that were asked are counted.
+        if OpCode::from_wire(request.op) == Some(OpCode::Sync) {
+            self.forwarding.push_relayed_sync(link);
+            return self.peer.send(leader, Packet::Request(request));
+        }
         // The session came back here, or to another observer: what still comes from this one was
         // sent before, and the leader cannot tell them apart (P20).
         let home = self.revalidations.homes.get(&request.session);
         if home.is_some_and(|home| *home != Some(link)) {
             return;
-        }
-        if OpCode::from_wire(request.op) == Some(OpCode::Sync) {
-            self.forwarding.push_relayed_sync(link);
         }
         self.peer.send(leader, Packet::Request(request));
     }
@@ -96,11 +97,7 @@ impl Node {
         };
         // A connection of this server is cut off, as the leader would have it done elsewhere.
         if let Some(client) = self.serving(session) {
-            let heard = clients.with(client, |c| {
-                c.close(CloseReason::SessionMoved(session));
-                c.heard()
-            });
-            self.client_closed(client, Some(session), heard.unwrap_or_default());
+            self.cut_off(clients, client, session);
         }
         self.revalidations.homes.insert(session, Some(link));
         self.revalidations.asked.push_back(Asked {

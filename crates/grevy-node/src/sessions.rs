@@ -6,7 +6,7 @@
 
 use crate::clients::Clients;
 use crate::connection::{ClientId, CloseReason, Connect};
-use crate::forwarding::{Kind, Waiting};
+use crate::forwarding::{Kind, Waiting, sync_request};
 use crate::node::Node;
 use crate::output::{Output, Service};
 use crate::time::{Now, Time};
@@ -21,6 +21,16 @@ use grevy_zab::LinkId;
 
 /// The part of a session's id that is not the server's number.
 pub(crate) const LOW: i64 = (1 << 56) - 1;
+
+/// A client that resumes a session at a learner.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resuming {
+    pub ask: Connect,
+    /// The leader has said that the session is open.
+    pub is_open: bool,
+    /// Everything is applied here that the session has asked for before.
+    pub is_caught_up: bool,
+}
 
 impl Node {
     /// A client asks for a session.
@@ -74,9 +84,7 @@ impl Node {
     fn resume(&mut self, now: Now, clients: &impl Clients, ask: Connect) {
         // Whoever names a session cuts off its connection, password or not, as in ZooKeeper.
         if let Some(previous) = self.serving(ask.session) {
-            clients.with(previous, |c| {
-                c.close(CloseReason::SessionMoved(ask.session))
-            });
+            self.cut_off(clients, previous, ask.session);
         }
         if !ask.password_matches {
             clients.with(ask.client, |c| c.session_refused(ask.session));
@@ -96,26 +104,60 @@ impl Node {
             });
             return;
         }
-        self.send_revalidation(ask);
-        self.revalidating.entry(ask.session).or_default().push(ask);
+        self.resume_later(ask, false);
     }
 
-    fn send_revalidation(&mut self, ask: Connect) {
+    /// The session has left this connection, from which nothing is taken up from here on: neither
+    /// what comes now nor what somebody is about to submit.
+    pub(crate) fn cut_off(&mut self, clients: &impl Clients, client: ClientId, session: SessionId) {
+        let heard = clients.with(client, |c| {
+            c.close(CloseReason::SessionMoved(session));
+            c.heard()
+        });
+        self.client_closed(client, Some(session), heard.unwrap_or_default());
+    }
+
+    /// Once nothing is left to be known of the session; that it is open may be known already.
+    pub(crate) fn resume_later(&mut self, ask: Connect, is_open: bool) {
+        let resuming = Resuming {
+            ask,
+            is_open,
+            is_caught_up: false,
+        };
+        self.ask_leader(&resuming);
+        self.resuming.entry(ask.session).or_default().push(resuming);
+    }
+
+    /// Asks the leader what has to be known of a session before it goes on here.
+    ///
+    /// Transactions are told from each other by the session and the client's number for the
+    /// request, and a client may number its requests anew on each connection. So whatever the
+    /// session has asked for before, here or at another server, has to be over.
+    fn ask_leader(&mut self, resuming: &Resuming) {
+        let Connect {
+            client,
+            session,
+            timeout,
+            ..
+        } = resuming.ask;
         if self.service == Service::Open
             && let Some(link) = self.peer.leader_link()
         {
-            let session = ask.session;
-            let timeout = i32::try_from(ask.timeout.as_millis()).unwrap_or(i32::MAX);
-            self.revalidations.push_own(session, timeout);
-            let packet = Packet::Revalidate { session, timeout };
-            self.peer.send(link, packet);
+            if !resuming.is_open {
+                let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+                self.revalidations.push_own(session, timeout);
+                let packet = Packet::Revalidate { session, timeout };
+                self.peer.send(link, packet);
+            }
+            self.forwarding.push_resuming(session, client);
+            self.peer.send(link, sync_request(session, "/"));
         }
     }
 
     /// There is a leader again: what was to be asked of the last one is asked of it.
-    pub(crate) fn revalidate_again(&mut self, now: Now, clients: &impl Clients) {
-        for (_, asks) in core::mem::take(&mut self.revalidating) {
-            for ask in asks {
+    pub(crate) fn resume_again(&mut self, now: Now, clients: &impl Clients) {
+        for (_, resuming) in core::mem::take(&mut self.resuming) {
+            for Resuming { ask, .. } in resuming {
                 self.resume(now, clients, ask);
             }
         }
@@ -129,24 +171,81 @@ impl Node {
         session: SessionId,
         valid: bool,
     ) {
-        let Some(asks) = self.revalidating.get_mut(&session) else {
+        let Some(resuming) = self.resuming.get_mut(&session) else {
             return;
         };
-        let ask = asks.remove(0);
-        if asks.is_empty() {
-            self.revalidating.remove(&session);
-        }
+        let Some(at) = resuming.iter().position(|resuming| !resuming.is_open) else {
+            return;
+        };
+        resuming[at].is_open = valid;
+        let Resuming { ask, .. } = resuming[at];
         if !valid {
+            self.take_resuming(session, at);
             clients.with(ask.client, |c| c.session_refused(session));
             return;
         }
         if !self.clock.knows(session) {
             self.clock.open(session, ask.timeout, now.time);
         }
-        let opened = clients.with(ask.client, |c| c.session_opened(session, now.time));
+        self.try_resume(now, clients, session, at);
+    }
+
+    /// Everything is applied that the session has asked for before `client` came.
+    pub(crate) fn caught_up(
+        &mut self,
+        now: Now,
+        clients: &impl Clients,
+        session: SessionId,
+        client: ClientId,
+    ) {
+        let Some(resuming) = self.resuming.get_mut(&session) else {
+            return;
+        };
+        let is_meant = |resuming: &Resuming| resuming.ask.client == client;
+        if let Some(at) = resuming.iter().position(is_meant) {
+            resuming[at].is_caught_up = true;
+            self.try_resume(now, clients, session, at);
+        }
+    }
+
+    /// The session goes on here, if nothing is left to be known.
+    fn try_resume(&mut self, now: Now, clients: &impl Clients, session: SessionId, at: usize) {
+        let Some(resuming) = self.resuming.get(&session).and_then(|all| all.get(at)) else {
+            return;
+        };
+        let Resuming {
+            ask,
+            is_open: true,
+            is_caught_up: true,
+        } = *resuming
+        else {
+            return;
+        };
+        self.take_resuming(session, at);
+        let clock = match self.local.clock.knows(session) {
+            true => &mut self.local.clock,
+            false => &mut self.clock,
+        };
+        // It may have ended meanwhile.
+        let is_open = clock.knows(session);
+        let opened = clients.with(ask.client, |c| match is_open {
+            true => c.session_opened(session, now.time),
+            false => {
+                c.session_refused(session);
+                false
+            }
+        });
         if opened == Some(true) {
-            self.clock
-                .attach(session, ask.client, ask.timeout, now.time);
+            clock.attach(session, ask.client, ask.timeout, now.time);
+        }
+    }
+
+    fn take_resuming(&mut self, session: SessionId, at: usize) {
+        if let Some(resuming) = self.resuming.get_mut(&session) {
+            resuming.remove(at);
+            if resuming.is_empty() {
+                self.resuming.remove(&session);
+            }
         }
     }
 

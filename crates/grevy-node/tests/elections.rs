@@ -68,3 +68,48 @@ fn who_cannot_write_takes_no_part_any_more() {
         });
     }
 }
+
+/// As when a server that ran alone becomes one of three. Two that are empty might have lost what they
+/// acknowledged, if nobody says that they never had anything (P30).
+#[test]
+fn one_with_data_and_new_ones_elect_and_keep_the_data() {
+    for seed in 1..20 {
+        let mut cluster = started(3, seed);
+        let client = cluster.connect(0);
+        cluster.run_until("a session", SECONDS, |c| c.session(0, client).is_some());
+        cluster.create(0, client, "/data");
+        cluster.run_for(Duration::from_secs(1));
+        (0..3).for_each(|at| cluster.kill(at));
+        [1, 2].into_iter().for_each(|at| cluster.wipe(at));
+        // Whoever has the data comes first: the others must hear of it before they agree.
+        cluster.start(0);
+        cluster.start(1);
+        cluster.run_for(Duration::from_secs(1));
+        cluster.start(2);
+        cluster.run_for(SECONDS);
+        let notes = cluster.notes().join("\n");
+        assert_eq!(cluster.leader(), None, "{seed}: {notes}");
+
+        [1, 2].into_iter().for_each(|at| cluster.kill(at));
+        cluster.new = [1, 2].into();
+        [1, 2].into_iter().for_each(|at| cluster.start(at));
+        cluster.run_until("all serve", SECONDS, |c| (0..3).all(|at| c.serves(at)));
+        assert_eq!(cluster.leader(), Some(0), "{seed}");
+        assert!((0..3).all(|at| cluster.exists(at, "/data")), "{seed}");
+        cluster.check_agreement();
+    }
+}
+
+/// A wrong port in a file must not cost the others their service.
+#[test]
+fn one_that_can_be_elected_and_not_be_joined_does_not_stop_the_others() {
+    for seed in 1..30 {
+        let mut cluster = Cluster::new(3, 0, seed);
+        cluster.deaf = [2].into();
+        cluster.start_all();
+        let limit = cluster::TICK * 10;
+        cluster.run_until("the others serve", limit, |c| c.serves(0) && c.serves(1));
+        cluster.run_until("it follows them", SECONDS, |c| c.serves(2));
+        cluster.check_agreement();
+    }
+}

@@ -4,7 +4,9 @@ mod cluster;
 
 use cluster::Cluster;
 use grevy_node::{ClientId, CloseReason, Part};
-use grevy_proto::{ErrorCode, SessionId};
+use grevy_proto::quorum::Packet;
+use grevy_proto::txn::{SetDataTxn, Txn, TxnHeader, encode_entry};
+use grevy_proto::{ErrorCode, SessionId, Xid, Zxid};
 use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(30);
@@ -36,6 +38,58 @@ fn observers_beyond_the_limit_come_again() {
         assert!(cluster.exists(6, "/0"));
         let notes = cluster.notes().join("\n");
         assert!(notes.contains("too many observers"), "{notes}");
+    }
+}
+
+/// It could not be logged. That is no failure of the disk, and no reason to stop.
+#[test]
+fn a_transaction_that_is_too_long_here_is_refused() {
+    const LIMIT: usize = 1000;
+    let mut cluster = Cluster::new(3, 0, 1);
+    cluster.configure(|config| config.max_entry = LIMIT);
+    cluster.start_all();
+    all_serve(&mut cluster);
+    let leader = cluster.leader().unwrap();
+    let follower = (leader + 1) % 3;
+    let entry_of = |zxid, data: usize| {
+        let txn = Txn::SetData(SetDataTxn {
+            path: "/zookeeper/quota".into(),
+            data: Some(vec![0; data].into()),
+            version: 1,
+            reconfig: false,
+        });
+        let header = TxnHeader {
+            session: SessionId::NONE,
+            cxid: Xid(0),
+            zxid,
+            time: 0,
+            op: txn.op().wire(),
+        };
+        let mut entry = Vec::new();
+        encode_entry(&header, &txn, None, &mut entry);
+        entry
+    };
+    let around = entry_of(Zxid(1), 0).len();
+    for (len, taken) in [(LIMIT, true), (LIMIT + 1, false)] {
+        let zxid = cluster.last_zxid(follower).next();
+        let logged = cluster.logged(follower);
+        let entry = entry_of(zxid, len - around).into();
+        cluster.forge(leader, follower, &Packet::Proposal { zxid, entry });
+        match taken {
+            true => cluster.run_until("it logs it", SECONDS, |c| c.logged(follower) > logged),
+            false => cluster.run_until("it gives up", SECONDS, |c| !c.serves(follower)),
+        }
+        assert_eq!(cluster.logged(follower) > logged, taken);
+        let notes = cluster.notes().join("\n");
+        let why = format!(
+            "transaction {zxid} of the leader cannot be read: it has {len} bytes, where \
+             jute.maxbuffer and jute.maxbuffer.extrasize together allow {LIMIT}"
+        );
+        assert_eq!(notes.contains(&why), !taken, "{notes}");
+        // The leader does not have it, and the history goes on without.
+        cluster.kill(follower);
+        cluster.start(follower);
+        all_serve(&mut cluster);
     }
 }
 

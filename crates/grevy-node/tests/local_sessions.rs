@@ -140,7 +140,9 @@ fn it_is_resumed_where_it_is_known_and_expires_there() {
     let refused = Some(CloseReason::SessionRefused(session));
     assert_eq!(cluster.closing(2, elsewhere), refused);
     let back = cluster.resume(1, session);
-    assert_eq!(cluster.session(1, back), Some(session));
+    cluster.run_until("it goes on", SECONDS, |c| {
+        c.session(1, back) == Some(session)
+    });
     cluster.run_until("its end", SECONDS, |c| {
         c.closing(1, back) == Some(CloseReason::SessionExpired(session))
     });
@@ -148,6 +150,29 @@ fn it_is_resumed_where_it_is_known_and_expires_there() {
     cluster.run_until("a refusal", SECONDS, |c| {
         c.closing(1, late) == Some(CloseReason::SessionRefused(session))
     });
+}
+
+/// The connections of one session may number their requests alike.
+#[test]
+fn what_an_earlier_connection_asked_for_answers_nothing_else() {
+    for seed in 1..10 {
+        let mut cluster = started(seed, false);
+        for at in 0..4 {
+            let (client, session) = connect(&mut cluster, at);
+            cluster.restart_xids();
+            cluster.create(at, client, &format!("/{at}"));
+            cluster.disconnect(at, client);
+            let back = cluster.resume(at, session);
+            cluster.run_until("it goes on", SECONDS, |c| {
+                c.session(at, back) == Some(session)
+            });
+            cluster.restart_xids();
+            let xid = cluster.create(at, back, "/none/below");
+            cluster.run_for(Duration::from_secs(1));
+            let expected = [(xid, ErrorCode::NoNode)];
+            assert_eq!(cluster.replies(at, back), expected, "seed {seed}, {at}");
+        }
+    }
 }
 
 #[test]

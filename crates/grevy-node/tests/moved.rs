@@ -109,3 +109,77 @@ fn who_comes_back_is_at_home_again() {
     assert_eq!(answer(&mut cluster, first, back, xid), ErrorCode::Ok);
     assert_eq!(cluster.closing(first, back), None);
 }
+
+/// Some clients number their requests anew on each connection, as kazoo does. What the session asked
+/// for on an earlier one, here or at another server, answers none of them (P2).
+#[test]
+fn what_an_earlier_connection_asked_for_answers_nothing_else() {
+    for seed in 1..60 {
+        let mut cluster = Cluster::new(3, 1, seed);
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..4).all(|at| c.serves(at)));
+        let leader = cluster.leader().unwrap();
+        let at = |n: usize| (leader + 1 + n) % 3;
+        let observer = 3;
+        let (first, second) = [
+            (at(0), at(0)),
+            (at(0), at(1)),
+            (observer, observer),
+            (at(0), observer),
+            (observer, at(0)),
+            (leader, at(0)),
+            (at(0), leader),
+        ][seed as usize % 7];
+        let client = cluster.connect(first);
+        let session = opened(&mut cluster, first, client);
+        cluster.restart_xids();
+        cluster.create(first, client, "/earlier");
+        if seed % 2 == 0 {
+            cluster.disconnect(first, client);
+        }
+        let client = cluster.resume(second, session);
+        opened(&mut cluster, second, client);
+        cluster.restart_xids();
+        let xid = cluster.create(second, client, "/none/below");
+        cluster.run_for(Duration::from_secs(1));
+        let replies = cluster.replies(second, client);
+        match cluster.closing(second, client) {
+            None => assert_eq!(replies, [(xid, ErrorCode::NoNode)], "{seed}"),
+            // The leader refused what came from the other server too late.
+            Some(reason) => {
+                assert_eq!(reason, CloseReason::SessionMoved(session), "{seed}");
+                assert!(first != second && replies.is_empty(), "{seed}");
+            }
+        }
+        cluster.check_agreement();
+    }
+}
+
+/// Of two threads, one may have read a request of the earlier connection just before the other hears
+/// of the new one.
+#[test]
+fn nor_does_what_is_submitted_late() {
+    for seed in 1..20 {
+        let mut cluster = Cluster::new(3, 1, seed);
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..4).all(|at| c.serves(at)));
+        for at in 0..4 {
+            let earlier = cluster.connect(at);
+            let session = opened(&mut cluster, at, earlier);
+            cluster.restart_xids();
+            let path = format!("/{at}");
+            let record = cluster::create_record(&path, 0);
+            let mut client = earlier;
+            cluster.late(at, earlier, OpCode::Create, &record, |c| {
+                client = c.resume(at, session);
+            });
+            opened(&mut cluster, at, client);
+            cluster.restart_xids();
+            let xid = cluster.create(at, client, "/none/below");
+            cluster.run_for(Duration::from_secs(1));
+            let expected = [(xid, ErrorCode::NoNode)];
+            assert_eq!(cluster.replies(at, client), expected, "{seed}");
+            assert!(!cluster.exists(at, &path), "{seed}");
+        }
+    }
+}

@@ -150,6 +150,15 @@ pub enum PacketError {
         kind: i32,
         /// Bytes that the field announces.
         len: i32,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// It announces more identities than any client has.
+    TooManyIds {
+        /// The packet's type.
+        kind: i32,
+        /// How many.
+        count: usize,
     },
     /// A field of the packet cannot be read.
     Field {
@@ -163,10 +172,16 @@ pub enum PacketError {
 impl fmt::Display for PacketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong { kind, len } => write!(
+            Self::TooLong { kind, len, limit } => write!(
                 f,
-                "a packet of type {kind} announces a field of {len} bytes (jute.maxbuffer); \
-                 is the other end a ZooKeeper server?"
+                "a packet of type {kind} announces a field of {len} bytes, where jute.maxbuffer \
+                 and jute.maxbuffer.extrasize together allow {limit}; set them as on the other \
+                 servers, if the other end is one of them"
+            ),
+            Self::TooManyIds { kind, count } => write!(
+                f,
+                "a packet of type {kind} announces {count} identities; is the other end a \
+                 ZooKeeper server?"
             ),
             Self::Field { kind, error } => {
                 write!(f, "a packet of type {kind} cannot be read: {error}")
@@ -200,6 +215,13 @@ mod kind {
 }
 
 impl Packet {
+    /// Whether a connection whose first eight bytes are this number begins with a learner's
+    /// introduction.
+    pub fn begins_introduction(first: i64) -> bool {
+        let kinds = [kind::FOLLOWER_INFO, kind::OBSERVER_INFO];
+        kinds.map(i64::from).contains(&(first >> 32))
+    }
+
     /// Reads the packet at the start of `bytes`, with the number of bytes that it takes. `None`:
     /// its end has not come yet. No field may be longer than `limit` bytes.
     pub fn parse(bytes: &[u8], limit: usize) -> Result<Option<(Self, usize)>, PacketError> {
@@ -262,8 +284,7 @@ impl<'a> Fields<'a> {
         let data = bounded(reader, kind, limit)?;
         let count = reader.vector_len().map_err(field)?.unwrap_or(0);
         if count > MAX_IDS {
-            let len = i32::try_from(count).unwrap_or(i32::MAX);
-            return Err(PacketError::TooLong { kind, len });
+            return Err(PacketError::TooManyIds { kind, count });
         }
         let mut ids = Vec::new();
         for _ in 0..count {
@@ -365,7 +386,7 @@ fn bounded<'a>(
     let field = |error| PacketError::Field { kind, error };
     let len = reader.clone().int().map_err(field)?;
     match usize::try_from(len) {
-        Ok(bytes) if bytes > limit => Err(PacketError::TooLong { kind, len }),
+        Ok(bytes) if bytes > limit => Err(PacketError::TooLong { kind, len, limit }),
         _ => reader.buffer().map_err(field),
     }
 }
@@ -612,6 +633,21 @@ mod tests {
     }
 
     #[test]
+    fn introductions_are_known_by_their_first_bytes() {
+        for packet in all() {
+            let first = packet.to_bytes()[..8].try_into().expect("eight bytes");
+            let is_introduction = matches!(packet, Packet::LearnerInfo(_));
+            let first = i64::from_be_bytes(first);
+            assert_eq!(
+                Packet::begins_introduction(first),
+                is_introduction,
+                "{packet:?}"
+            );
+        }
+        assert!(!Packet::begins_introduction(11) && !Packet::begins_introduction(-65536));
+    }
+
+    #[test]
     fn lengths_meet_their_limit_before_anything_is_waited_for() {
         let mut bytes = vec![0, 0, 0, 2];
         bytes.extend_from_slice(&[0; 8]);
@@ -620,7 +656,8 @@ mod tests {
             Packet::parse(&bytes, LIMIT),
             Err(PacketError::TooLong {
                 kind: 2,
-                len: i32::MAX
+                len: i32::MAX,
+                limit: LIMIT,
             })
         );
     }

@@ -72,13 +72,15 @@ pub struct LogQueue {
 }
 
 impl LogQueue {
-    /// Queues something to do.
+    /// Queues something to do. The log's thread need not know before [`wake`](Self::wake): it would
+    /// take the first of many that are about to be queued.
     pub fn push(&self, item: LogItem) {
-        let mut items = self.items.lock();
-        items.push(item);
-        if items.len() == 1 {
-            self.filled.notify_one();
-        }
+        self.items.lock().push(item);
+    }
+
+    /// Wakes the log's thread, if it waits.
+    pub fn wake(&self) {
+        self.filled.notify_one();
     }
 
     /// Drops entries that wait: nothing leads to them any more.
@@ -87,10 +89,18 @@ impl LogQueue {
     }
 
     /// Waits for items and moves all of them into `batch`. Returns false if none came in time.
-    pub fn take(&self, batch: &mut Vec<LogItem>, patience: Duration) -> bool {
+    ///
+    /// `others_first`: threads that wait for the processor run before that, if there are any. What
+    /// they add shares the sync, which costs as much for many as for one.
+    pub fn take(&self, batch: &mut Vec<LogItem>, patience: Duration, others_first: bool) -> bool {
         let mut items = self.items.lock();
         if items.is_empty() {
             self.filled.wait_for(&mut items, patience);
+        }
+        if others_first {
+            drop(items);
+            std::thread::yield_now();
+            items = self.items.lock();
         }
         std::mem::swap(&mut *items, batch);
         !batch.is_empty()

@@ -20,6 +20,8 @@ use tracing::{error, info, warn};
 const IDLE: Duration = Duration::from_millis(20);
 /// While the log is busy, the mark is synced this often.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
+/// So many items at once are a sign that more are coming.
+const MANY: usize = 8;
 /// Nothing to wait for but work.
 const FOREVER: Duration = Duration::from_secs(3600);
 
@@ -82,10 +84,12 @@ pub fn run(shared: &Arc<Shared>, mut files: Files, helpers: &mut Helpers) -> boo
     let mut batch = Vec::new();
     // Since when the mark in memory is ahead of the one that would survive a power cut.
     let mut unsynced_since: Option<Instant> = None;
+    let mut are_many = false;
     loop {
         batch.clear();
         let patience = unsynced_since.map_or(FOREVER, |_| IDLE);
-        let is_idle = !shared.log.take(&mut batch, patience);
+        let is_idle = !shared.log.take(&mut batch, patience, are_many);
+        are_many = batch.len() >= MANY;
         if unsynced_since.is_some_and(|since| is_idle || since.elapsed() > MARK_INTERVAL) {
             if let Err(error) = files.log.sync_mark() {
                 shared.storage_failed(error.to_string());

@@ -138,12 +138,16 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
             );
             (Tree::new(tree_config), None, Standing::Abstaining)
         }
-        Start::Empty => {
+        Start::Empty { is_new } => {
             let mut tree = Tree::new(tree_config);
             let path = write_first_snapshot(config, &store, &mut tree)
                 .map_err(RecoverError::FirstSnapshot)?;
             let first = written(path, tree.last_zxid());
-            (tree, Some(first), Standing::Empty)
+            let standing = match is_new {
+                true => Standing::New,
+                false => Standing::Empty,
+            };
+            (tree, Some(first), standing)
         }
         Start::History { snapshot, zxid } => {
             let loaded = match snapshot {
@@ -224,7 +228,7 @@ pub fn rebuild(
             finish_with_warnings(&mut tree);
             Ok((tree, Files { log, epochs }))
         }
-        Start::Empty | Start::Unknown => Err(RecoverError::NoData),
+        Start::Empty { .. } | Start::Unknown => Err(RecoverError::NoData),
     }
 }
 

@@ -72,8 +72,13 @@ impl Place {
         let settings = setup::peer_settings(config, membership);
         let me = roster.get(settings.me).cloned().unwrap_or_default();
         let tries = config.quorum.election_bind_tries;
-        let sockets = Sockets::bind(&settings.places(&me), tries)
-            .map_err(|(address, error)| StartError::PeerPort { address, error })?;
+        let sockets = Sockets::bind(&settings.places(&me), tries).map_err(|(address, error)| {
+            StartError::PeerPort {
+                address,
+                everywhere: settings.listen_everywhere,
+                error,
+            }
+        })?;
         let files = match config.quorum.reconfig {
             true => ConfigFiles::new(membership),
             false => None,
@@ -130,6 +135,8 @@ pub enum StartError {
     PeerPort {
         /// The address.
         address: HostPort,
+        /// Whether its port was wanted on every address of the machine.
+        everywhere: bool,
         /// What the system said.
         error: io::Error,
     },
@@ -157,7 +164,17 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Membership(error) => write!(f, "the ensemble's configuration: {error}"),
-            Self::PeerPort { address, error } => write!(
+            Self::PeerPort {
+                address,
+                everywhere: true,
+                error,
+            } => write!(
+                f,
+                "cannot listen on port {} of every address for other servers: {error}; is the \
+                 port of this server's server.N line free?",
+                address.port
+            ),
+            Self::PeerPort { address, error, .. } => write!(
                 f,
                 "cannot listen on {address} for other servers: {error}; does the server.N line of \
                  this server's myid name this machine, and is the port free? \
@@ -367,6 +384,7 @@ impl Server {
             let _ = ports.join();
         }
         shared.log.push(LogItem::Stop);
+        shared.log.wake();
         let durable = match tokio::time::timeout(patience, self.log_ended).await {
             // It says nothing if it has panicked.
             Ok(_) => self.log_thread.join().unwrap_or(false),

@@ -48,9 +48,13 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
     node.prepare.enforce_quota = limits.enforce_quota;
     node.prepare.close_session_paths = config.storage.close_session_paths;
     node.prepare.reconfig = config.quorum.reconfig;
-    node.prepare.request_bytes = limits.max_buffer as usize;
+    node.max_entry = field_limit(config);
+    // What is proposed, no member may find too long.
     let extra = (limits.max_buffer_extra as usize).saturating_sub(RECORD_OVERHEAD);
     node.prepare.expansion_bytes = node.prepare.expansion_bytes.min(extra);
+    let around = node.prepare.expansion_bytes + RECORD_OVERHEAD;
+    let room = node.max_entry.saturating_sub(around);
+    node.prepare.request_bytes = room.min(limits.max_buffer as usize);
     node
 }
 
@@ -79,9 +83,12 @@ pub fn tree_config(config: &Config, seed: u64) -> TreeConfig {
     }
 }
 
-/// The longest string or buffer in a file, in bytes.
+/// The longest string or buffer in a file or between servers, in bytes, and so the longest
+/// transaction. Source: `BinaryInputArchive`.
 pub fn field_limit(config: &Config) -> usize {
-    (config.limits.max_buffer as usize).saturating_add(config.limits.max_buffer_extra as usize)
+    let limits = &config.limits;
+    let sum = (limits.max_buffer as usize).saturating_add(limits.max_buffer_extra as usize);
+    sum.min(i32::MAX as usize)
 }
 
 /// How the log is written.
@@ -91,7 +98,7 @@ pub fn log_options(config: &Config) -> LogOptions {
         preallocate: ahead.min(LogOptions::MAX_PREALLOCATION),
         force_sync: config.storage.force_sync,
         size_limit: config.storage.log_size_limit_bytes,
-        ..LogOptions::default()
+        max_entry: field_limit(config),
     }
 }
 
@@ -194,5 +201,46 @@ pub fn depot(config: &Config, store: &Store, tree: TreeConfig) -> Depot {
         storage: config.storage.clone(),
         tree,
         field_limit: field_limit(config),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Arguments, OnDisk, load};
+
+    #[test]
+    fn what_is_proposed_fits_into_the_log() {
+        for (arguments, request, max_entry) in [
+            (vec![], 0xf_ffff, 2 * 0xf_ffff),
+            (vec!["-Djute.maxbuffer=10000000"], 10_000_000, 20_000_000),
+            (
+                vec![
+                    "-Djute.maxbuffer=4000000",
+                    "-Dzookeeper.jute.maxbuffer.extrasize=5000",
+                ],
+                4_000_000,
+                4_005_000,
+            ),
+            (vec!["-Djute.maxbuffer=1"], 1, 1025),
+            (
+                vec![
+                    "-Djute.maxbuffer=2147483647",
+                    "-Dzookeeper.jute.maxbuffer.extrasize=1024",
+                ],
+                i32::MAX as usize - 1024,
+                i32::MAX as usize,
+            ),
+        ] {
+            let all = ["2181", "/zk"].into_iter().chain(arguments.iter().copied());
+            let config = load(&Arguments::parse(all), &OnDisk).expect("good").config;
+            let node = node_config(&config, 1);
+            let prepare = &node.prepare;
+            assert_eq!(prepare.request_bytes, request, "{arguments:?}");
+            assert_eq!(log_options(&config).max_entry, max_entry, "{arguments:?}");
+            assert_eq!(node.max_entry, max_entry, "{arguments:?}");
+            let longest = prepare.request_bytes + prepare.expansion_bytes + RECORD_OVERHEAD;
+            assert!(longest <= max_entry, "{arguments:?}: {longest}");
+        }
     }
 }

@@ -119,6 +119,7 @@ impl Shared {
             self.ensemble.settled(&node, now.time, &self.metrics);
         }
         drop(node);
+        self.log.wake();
         port.deliver();
         self.follow_up(after);
         result

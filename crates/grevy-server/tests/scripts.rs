@@ -122,6 +122,10 @@ fn a_server_in_the_background() {
 
     let output = place.run("zkServer.sh", &["start"], &runs);
     assert_eq!(stdout(&output), "Starting zookeeper ... STARTED\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!("Using config: {}\n", place.path("conf/zoo.cfg"))
+    );
     let pid = fs::read_to_string(&pid_file).expect("start wrote it");
     let output = place.run("zkServer.sh", &["start"], &runs);
     assert_eq!(

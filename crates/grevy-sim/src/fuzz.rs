@@ -125,7 +125,7 @@ pub fn jute(bytes: &[u8]) {
 pub fn log(bytes: &[u8]) {
     let disk = MemDisk::new();
     disk.put("/log/log.1", bytes);
-    let Ok(mut reader) = LogReader::open(&disk, Path::new("/log/log.1"), 1 << 20) else {
+    let Ok(mut reader) = LogReader::open(&disk, Path::new("/log/log.1")) else {
         return;
     };
     let mut at = 0;

@@ -3,7 +3,7 @@
 mod support;
 
 use grevy_proto::Zxid;
-use grevy_storage::log::{LogReader, MAX_ENTRY, Step};
+use grevy_storage::log::{LogReader, Step};
 use grevy_storage::mark;
 use grevy_storage::snapshot::{self, BodyParser, Trailers};
 use grevy_storage::testing::MemDisk;
@@ -34,7 +34,7 @@ fn log() -> Vec<u8> {
 }
 
 fn read_log(disk: &MemDisk, path: &Path) -> usize {
-    let mut reader = LogReader::open(disk, path, MAX_ENTRY).unwrap();
+    let mut reader = LogReader::open(disk, path).unwrap();
     let mut records = 0;
     loop {
         match reader.read().unwrap() {

@@ -77,6 +77,23 @@ fn no_more_than_is_allowed() {
 }
 
 #[test]
+fn an_entry_that_a_learner_may_not_take_is_left_to_a_snapshot() {
+    let (disk, mut opened) = begun();
+    append(&mut opened.log, (1..4).map(|n| z(0, n)));
+    opened.log.commit().unwrap();
+    snapshot(&opened.store, z(0, 2)).unwrap();
+    drop(opened);
+    let mut options = options();
+    options.log.max_entry = entry(z(0, 1)).len() - 1;
+    let (opened, model) = open_with(&disk, options).unwrap();
+    assert_eq!(model.last(), z(0, 3));
+    for (after, expected) in [(Zxid(0), false), (z(0, 1), true)] {
+        let found = opened.store.read_log(after, z(0, 3), u64::MAX).unwrap();
+        assert_eq!(found.is_some(), expected, "{after}");
+    }
+}
+
+#[test]
 fn damage_ends_a_stretch() {
     let (disk, opened) = scene(false);
     disk.flip_bit(path("log.100000004"), (16 + 20) * 8);

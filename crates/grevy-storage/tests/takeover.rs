@@ -166,6 +166,88 @@ fn logs_of_java_servers() {
     }
 }
 
+/// The settings of a server that takes entries of up to so many bytes.
+fn up_to(max_entry: usize) -> OpenOptions {
+    let mut options = options();
+    options.log.max_entry = max_entry;
+    options
+}
+
+#[test]
+fn a_whole_record_is_never_cut_for_its_length() {
+    let len = |n| entry(z(0, n)).len();
+    // Of the first six, 5 is the longest and 1 the next.
+    assert!(len(5) > len(1) && [2, 3, 4, 6].iter().all(|n| len(*n) < len(1)));
+    let later = || {
+        vec![
+            ("log.1", java_log(range(1, 4), 0)),
+            ("log.5", java_log(range(5, 6), 9)),
+        ]
+    };
+    for (what, logs) in [
+        ("at the end", vec![("log.1", java_log(range(1, 5), 3000))]),
+        ("before others", vec![("log.1", java_log(range(1, 6), 0))]),
+        ("in a later file", later()),
+    ] {
+        for max_entry in [len(5) - 1, len(1) - 1] {
+            let disk = java(&logs);
+            let before = disk.files();
+            let opened = open_with(&disk, up_to(max_entry));
+            let error = opened.map(drop).unwrap_err();
+            let RecoveryError::TooLong {
+                len: found,
+                limit,
+                longest,
+                ..
+            } = &error
+            else {
+                panic!("{what}: {error}");
+            };
+            assert_eq!((*limit, *longest), (max_entry, len(5)), "{what}");
+            assert_eq!(
+                *found,
+                len(if max_entry < len(1) { 1 } else { 5 }),
+                "{what}"
+            );
+            let told = format!("set jute.maxbuffer to {} or more", len(5));
+            assert!(error.to_string().contains(&told), "{what}: {error}");
+            assert_eq!(disk.files(), before, "{what}: files were touched");
+            // With the setting that is named it starts.
+            let (_, model) = open_with(&disk, up_to(*longest)).unwrap();
+            assert!(model.last() >= z(0, 5), "{what}");
+        }
+    }
+    // What a snapshot covers does not have to be read.
+    let disk = java(&[("log.1", java_log(range(1, 6), 0))]);
+    disk.put(path("snapshot.5"), &java_snapshot(z(0, 5)));
+    let (_, model) = open_with(&disk, up_to(len(1) - 1)).unwrap();
+    assert_eq!(model.last(), z(0, 6));
+    // Behind damage it counts as well.
+    let damaged = with_flip(java_log(range(1, 5), 0), offset(4) + 20);
+    let opened = open_with(&java(&[("log.1", damaged)]), up_to(len(1)));
+    let error = opened.map(drop).unwrap_err();
+    assert!(error.to_string().contains("intact record"), "{error}");
+}
+
+#[test]
+fn a_length_that_nothing_bears_out_is_a_torn_tail() {
+    let claims = |len: u32| {
+        let mut log = java_log(range(1, 4), 3 << 19);
+        let at = offset(5);
+        log[at..at + 12].copy_from_slice(&[0; 12]);
+        log[at + 8..at + 12].copy_from_slice(&len.to_be_bytes());
+        log
+    };
+    for len in [u32::MAX, 31, 100, 5 << 18, i32::MAX as u32] {
+        let (recovered, model) = look(&java(&[("log.1", claims(len))])).unwrap();
+        assert_eq!(model.last(), z(0, 4), "{len}");
+        assert!(
+            matches!(recovered.notes[..], [Note::TailCut { .. }]),
+            "{len}"
+        );
+    }
+}
+
 #[test]
 fn an_operator_may_have_a_doubtful_tail_cut() {
     let disk = java(&[("log.1", with_flip(java_log(range(1, 5), 0), offset(3) + 20))]);
@@ -246,13 +328,13 @@ fn a_java_server_ran_in_between() {
 #[test]
 fn servers_without_data() {
     for (what, create_db, files, expected) in [
-        ("new", true, vec![], Ok(Start::Empty)),
+        ("new", true, vec![], Ok(Start::Empty { is_new: false })),
         ("perhaps wiped", false, vec![], Ok(Start::Unknown)),
         (
             "initialised",
             false,
             vec!["/zk/initialize"],
-            Ok(Start::Empty),
+            Ok(Start::Empty { is_new: true }),
         ),
         (
             "a promise is left",

@@ -17,9 +17,9 @@ use grevy_storage::names::Name;
 use grevy_storage::{Compression, Disk, RealDisk};
 use std::path::{Path, PathBuf};
 
-/// Entries longer than this count as damage. More than any server writes; what a server itself
-/// takes is up to its `jute.maxbuffer`.
-pub const MAX_ENTRY: usize = 256 << 20;
+/// Items of a snapshot longer than this count as damage. More than any server writes; what a
+/// server itself takes is up to its `jute.maxbuffer`.
+pub const MAX_ITEM: usize = 256 << 20;
 
 /// What lies in directories of this name.
 const VERSION: &str = "version-2";

@@ -70,7 +70,7 @@ impl Leader {
                 emulate_353_ttl: false,
                 digest: true,
             }),
-            pending: Pending::new(42),
+            pending: Pending::default(),
             zxid: Zxid::ZERO,
         }
     }

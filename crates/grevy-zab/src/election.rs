@@ -26,6 +26,7 @@ use crate::membership::{Membership, Memberships};
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 use grevy_proto::election::{Notification, PeerState};
 use grevy_proto::{ServerId, Zxid};
@@ -69,6 +70,8 @@ pub struct Election {
     resend_at: Time,
     /// While a quorum agrees: until when better votes are waited for.
     finalize_at: Option<Time>,
+    /// A server that is no use as a leader until then; see [`Election::shun`].
+    shunned: Option<(ServerId, Time)>,
     outputs: VecDeque<ElectionOutput>,
     over: bool,
 }
@@ -95,6 +98,7 @@ impl Election {
             interval: config.min_interval,
             resend_at: now + config.min_interval,
             finalize_at: None,
+            shunned: None,
             outputs: VecDeque::new(),
             over: false,
             config,
@@ -102,6 +106,34 @@ impl Election {
         election.propose(election.own_vote());
         election.decide(now);
         election
+    }
+
+    /// Until then this server neither votes for `server` nor joins it, as it could not be reached.
+    /// Two that elect each other instead must both be at it: so it is to be longer than either tries
+    /// to reach somebody.
+    pub fn shun(&mut self, server: ServerId, until: Time) {
+        self.shunned = Some((server, until));
+    }
+
+    fn shuns(&self, server: ServerId) -> bool {
+        self.shunned.is_some_and(|(shunned, _)| shunned == server)
+    }
+
+    /// What was said for the one that was shunned counts after all.
+    fn end_shunning(&mut self, now: Time) {
+        if self.shunned.take_if(|(_, until)| now >= *until).is_none() {
+            return;
+        }
+        let votes: Vec<Vote> = self.votes.values().map(|record| record.vote).collect();
+        for vote in votes {
+            if self.counts() && self.electable(&vote) && vote.beats(&self.proposal) {
+                self.propose(vote);
+            }
+        }
+        let established: Vec<Record> = self.established.values().copied().collect();
+        for record in established {
+            self.consider_established(&record);
+        }
     }
 
     /// The round, for the next election.
@@ -130,10 +162,9 @@ impl Election {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due; `None` when the election is over.
     pub fn next_timeout(&self) -> Option<Time> {
-        let due = self.finalize_at.map_or(self.resend_at, |finalize_at| {
-            finalize_at.min(self.resend_at)
-        });
-        (!self.over).then_some(due)
+        let shunned_until = self.shunned.map(|(_, until)| until);
+        let due = [Some(self.resend_at), self.finalize_at, shunned_until];
+        (!self.over).then_some(due.into_iter().flatten().min()?)
     }
 
     /// The next thing to do.
@@ -158,7 +189,8 @@ impl Election {
         if self.over {
             return;
         }
-        if now >= self.resend_at {
+        self.end_shunning(now);
+        if now >= self.resend_at && !self.over {
             self.send_all();
             let is_connected = |peer: &Peer| peer.connected == Some(true);
             if !self.peers.values().any(is_connected) {
@@ -256,7 +288,7 @@ impl Election {
         if !self.candidate.standing.votes() {
             return;
         }
-        let electable = self.memberships.committed().quorum.weight(vote.leader) > 0;
+        let electable = self.electable(&vote);
         if vote.round > self.round() {
             self.votes.clear();
             self.proposal.round = vote.round;
@@ -275,6 +307,10 @@ impl Election {
             version: 0,
         };
         self.votes.insert(from, record);
+    }
+
+    fn electable(&self, vote: &Vote) -> bool {
+        self.memberships.committed().quorum.weight(vote.leader) > 0 && !self.shuns(vote.leader)
     }
 
     /// Answers one that asks in vain: who does not vote, or is in a round that is over. Not at
@@ -307,12 +343,21 @@ impl Election {
             if self.counts() && !self.own_vote().beats(&record.vote) {
                 supporters.insert(self.candidate.id);
             }
-            if self.leads(&self.votes, &record) && self.is_quorum(&supporters) {
+            let is_elected = self.leads(&self.votes, &record) && self.is_quorum(&supporters);
+            if is_elected && !self.shuns(said.leader) {
                 return self.finish(record.vote, supporters, false);
             }
         }
         self.established.insert(from, record);
-        let supporters = supporters(&self.established, &record);
+        self.consider_established(&record);
+    }
+
+    /// Joins the leader that `record` names, if enough of the others have it.
+    fn consider_established(&mut self, record: &Record) {
+        if self.over || self.shuns(record.vote.leader) {
+            return;
+        }
+        let supporters = supporters(&self.established, record);
         // Whoever joins a leader elects nobody. A configuration that this server has seen proposed
         // may have died with its leader, and would keep it from the next one for ever.
         let is_enough = match record.vote.leader == self.candidate.id {
@@ -322,7 +367,7 @@ impl Election {
                 quorum.is_quorum(|id| supporters.contains(&id))
             }
         };
-        if is_enough && self.leads(&self.established, &record) {
+        if is_enough && self.leads(&self.established, record) {
             self.finish(record.vote, supporters, true);
         }
     }

@@ -141,6 +141,14 @@ impl Learner {
         self.master.unwrap_or(self.leader)
     }
 
+    /// Where it connects to, as operators know it.
+    pub fn door(&self) -> &'static str {
+        match self.master {
+            Some(_) => "port for observers",
+            None => "quorum port",
+        }
+    }
+
     /// Whether it waits for a connection to `server`.
     pub fn waits_for(&self, server: ServerId) -> bool {
         self.dials() == server && self.link.is_none()
@@ -204,10 +212,7 @@ impl Learner {
             (Phase::Introduced, Packet::LeaderInfo(epoch)) => self.promise(common, epoch),
             (Phase::Promised, Packet::Diff(_)) => self.keep(common),
             (Phase::Promised, Packet::Trunc(to)) => self.truncate(common, to),
-            (Phase::Promised, Packet::Snap(zxid)) => {
-                self.expect_snapshot(zxid);
-                Ok(())
-            }
+            (Phase::Promised, Packet::Snap(zxid)) => self.expect_snapshot(zxid),
             (phase, Packet::Proposal { zxid, entry }) if phase >= Phase::Synchronising => {
                 self.receive(common, zxid, entry)
             }
@@ -257,6 +262,14 @@ impl Learner {
         }
         self.epoch = epoch;
         if self.manner == Manner::Heal {
+            // Nothing that is kept goes back.
+            let current = common.epochs.current.max(common.history.last().epoch());
+            if epoch < current {
+                return Err(Fall(format!(
+                    "the leader's epoch {} is older than {}, which this server has been in",
+                    epoch.0, current.0
+                )));
+            }
             // Nothing is promised before the history is there.
             self.accept(common, None);
             return Ok(());
@@ -358,13 +371,20 @@ impl Learner {
         Ok(())
     }
 
-    fn expect_snapshot(&mut self, zxid: Zxid) {
+    fn expect_snapshot(&mut self, zxid: Zxid) -> Result<(), Fall> {
+        if zxid < Zxid::ZERO || zxid.epoch() > self.epoch {
+            return Err(Fall(format!(
+                "the leader of epoch {} sent a snapshot of {zxid}, which it cannot have",
+                self.epoch.0
+            )));
+        }
         self.snapshot = Some(Snapshot {
             zxid,
             received: false,
             behind: Vec::new(),
         });
         self.begin(zxid);
+        Ok(())
     }
 
     /// Where the history ends that the leader has told so far.
@@ -585,10 +605,18 @@ impl PartialOrd for Phase {
     }
 }
 
+/// A server that lacks data calls itself this less its number.
+const HEALING: i64 = -1000;
+
 /// The number under which a server heals. Java servers count by the number alone, so it must be
 /// nobody's; one that says none at all they take for a server before 3.4.
 fn nobody(server: ServerId) -> ServerId {
-    ServerId(-1000 - server.0)
+    ServerId(HEALING - server.0)
+}
+
+/// Which server heals under this number, if one does.
+pub fn who_heals(number: ServerId) -> Option<ServerId> {
+    (number.0 <= HEALING).then(|| ServerId(HEALING - number.0))
 }
 
 /// The transaction that the history ends with once everything above `to` is taken back.

@@ -22,6 +22,7 @@ pub use common::{Epochs, Timing};
 pub use election::{ElectionConfig, Standing, Vote};
 pub use history::Entry;
 pub use leader::ProposeError;
+pub use learner::who_heals;
 pub use limits::Limits;
 pub use membership::{Membership, MembershipError, Memberships};
 pub use output::{LinkId, Output, Part};

@@ -114,6 +114,20 @@ pub struct Peer {
     part: Part,
     /// Attempts to join a leader that failed, since it served last.
     failed_joins: u32,
+    /// When this server found its leader.
+    found_at: Time,
+    /// The last leader that could not be reached, if no other was found since.
+    unreachable: Option<Unreachable>,
+}
+
+/// A leader that could not be reached.
+#[derive(Debug)]
+struct Unreachable {
+    server: ServerId,
+    /// How often in a row.
+    times: u32,
+    /// Until when it is left out.
+    until: Time,
 }
 
 impl Peer {
@@ -232,6 +246,8 @@ impl Peer {
                 why: "the server starts".into(),
             },
             failed_joins: 0,
+            found_at: Time(0),
+            unreachable: None,
         }
     }
 }
@@ -488,7 +504,7 @@ impl Peer {
         // Whoever has promised an epoch is no beginner any more: it had heard of no history, and
         // a new ensemble would not get over a crash otherwise, in which a leader had entered its
         // first epoch.
-        if self.standing == Standing::Empty {
+        if matches!(self.standing, Standing::Empty | Standing::New) {
             self.standing = Standing::Normal;
         }
         match &mut self.role {
@@ -644,6 +660,12 @@ impl Peer {
         };
         let members = self.common.members.clone();
         let mut election = Election::start(now, candidate, members, self.round, self.election);
+        if let Some(Unreachable { server, until, .. }) = &self.unreachable
+            && self.votes()
+            && now < *until
+        {
+            election.shun(*server, *until);
+        }
         for (server, connected) in &self.connected {
             election.handle_peer(now, *server, *connected);
         }
@@ -659,8 +681,16 @@ impl Peer {
             let Some(output) = election.poll() else {
                 break;
             };
-            self.standing = election.standing();
             self.round = election.round();
+            let before = core::mem::replace(&mut self.standing, election.standing());
+            if before == Standing::Empty && self.standing == Standing::Abstaining {
+                self.common.note(
+                    "this server has no data, and others have: it does not vote until a leader has \
+                     filled it, as it might have lost what it acknowledged. If it is new and its \
+                     vote is needed, stop it, put an empty file named initialize into its data \
+                     directory, and start it again",
+                );
+            }
             match output {
                 ElectionOutput::Send { to, vote } => self.notify(to, PeerState::Looking, vote),
                 ElectionOutput::DialAll => self.common.output(Output::DialAll),
@@ -705,6 +735,8 @@ impl Peer {
             return;
         }
         self.vote = vote;
+        self.found_at = now;
+        self.unreachable.take_if(|it| it.server != vote.leader);
         if vote.leader == self.common.me {
             self.lead(now, supporters);
         } else {

@@ -31,6 +31,15 @@ pub(crate) fn member(id: i64, base: Zxid, last: Zxid) -> Peer {
 
 /// The same in another epoch.
 pub(crate) fn member_of(id: i64, base: Zxid, last: Zxid, epoch: Epoch) -> Peer {
+    recovered(id, base, last, epoch, Standing::Normal)
+}
+
+/// Server 1, which has nothing but what it was in, and abstains.
+pub(crate) fn empty_in(epoch: Epoch) -> Peer {
+    recovered(1, Zxid::ZERO, Zxid::ZERO, epoch, Standing::Abstaining)
+}
+
+fn recovered(id: i64, base: Zxid, last: Zxid, epoch: Epoch, standing: Standing) -> Peer {
     let config = PeerConfig {
         id: ServerId(id),
         timing: Timing {
@@ -63,7 +72,7 @@ pub(crate) fn member_of(id: i64, base: Zxid, last: Zxid, epoch: Epoch) -> Peer {
             current: epoch,
         },
         recent: (base.0 + 1..=last.0).map(entry).collect(),
-        standing: Standing::Normal,
+        standing,
     };
     let members = Memberships::new(Membership::parse(MEMBERS).unwrap());
     Peer::member(config, members, recovered, Time(0))

@@ -115,7 +115,12 @@ fn load(arguments: &Arguments) -> Result<Loaded, config::ConfigError> {
 fn greet(server: &Server, data_dir: &Path, start: Instant) {
     let data_dir = data_dir.canonicalize().unwrap_or(data_dir.to_owned());
     let millis = start.elapsed().as_millis();
-    println!("Grevy {} ready in {millis} ms", env!("CARGO_PKG_VERSION"));
+    let state = match server.shared().config.membership {
+        None => format!("ready in {millis} ms"),
+        // The log tells when it serves.
+        Some(_) => format!("started in {millis} ms, looking for a leader"),
+    };
+    println!("Grevy {} {state}", env!("CARGO_PKG_VERSION"));
     if let Some(address) = server.address() {
         let host = match address.ip().is_unspecified() {
             true => "127.0.0.1".to_owned(),

@@ -44,6 +44,11 @@ impl Cluster {
         self.request(at, client, OpCode::Sync, &"/".to_bytes())
     }
 
+    /// From here on requests are numbered from 1.
+    pub fn restart_xids(&mut self) {
+        self.next_xid = 1;
+    }
+
     pub fn request(&mut self, at: usize, client: ClientId, op: OpCode, record: &[u8]) -> Xid {
         let xid = Xid(self.next_xid);
         self.next_xid += 1;
@@ -51,6 +56,34 @@ impl Cluster {
         frame.extend_from_slice(record);
         self.frame(at, client, &frame);
         xid
+    }
+
+    /// Of a request that was taken from the connection before something else, and is handed to the
+    /// node behind that.
+    pub fn late(
+        &mut self,
+        at: usize,
+        client: ClientId,
+        op: OpCode,
+        record: &[u8],
+        before: impl FnOnce(&mut Self),
+    ) {
+        let session = self.session(at, client).unwrap();
+        let xid = Xid(self.next_xid);
+        self.next_xid += 1;
+        before(self);
+        let now = self.now;
+        let run = self.run(at);
+        let request = grevy_node::connection::Request {
+            client,
+            session,
+            xid,
+            op,
+            record,
+            ids: Arc::from([]),
+        };
+        run.node.submit(now, &run.tree, request);
+        self.settle(at);
     }
 
     fn frame(&mut self, at: usize, client: ClientId, bytes: &[u8]) {

@@ -101,6 +101,10 @@ pub struct Cluster {
     pub reconfig: bool,
     /// Whether learners are always sent a snapshot.
     pub always_snapshot: bool,
+    /// Servers of which somebody says that they are new.
+    pub new: BTreeSet<usize>,
+    /// Servers that nobody can reach on their quorum ports.
+    pub deaf: BTreeSet<usize>,
 }
 
 fn tree_config() -> TreeConfig {
@@ -164,6 +168,8 @@ impl Cluster {
             },
             reconfig: false,
             always_snapshot: false,
+            new: BTreeSet::new(),
+            deaf: BTreeSet::new(),
         }
     }
 
@@ -212,6 +218,7 @@ impl Cluster {
             epochs: disk.epochs,
             recent: recent.split_off(recent.len().saturating_sub(self.commit_log)),
             standing: match is_empty {
+                true if self.new.contains(&at) => Standing::New,
                 true => Standing::Empty,
                 false => Standing::Normal,
             },
@@ -569,7 +576,7 @@ impl Cluster {
 
     fn dial(&mut self, at: usize, server: ServerId, accept: fn(&mut Node, Now, LinkId)) {
         let to = server.0 as usize - 1;
-        if !self.is_up(to) || self.cut.contains(&(at, to)) {
+        if !self.is_up(to) || self.cut.contains(&(at, to)) || self.deaf.contains(&to) {
             self.call(at, |node, now, _, _| node.dial_failed(now, server));
             return;
         }

@@ -55,6 +55,12 @@ impl Hello {
         out
     }
 
+    /// Whether `bytes` begin like a hello of one of the forms with addresses, and like nothing
+    /// that comes on another port.
+    pub fn is_begun_by(bytes: &[u8]) -> bool {
+        matches!(Reader::new(bytes).long(), Ok(VERSION_1 | VERSION_2))
+    }
+
     /// Reads a hello at the start of `bytes`, of any form, and tells how many bytes it took.
     /// `None`: it has not arrived in full.
     pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, HelloError> {
@@ -180,6 +186,20 @@ mod tests {
             let mut more = bytes.to_vec();
             more.extend(b"more");
             assert_eq!(Hello::parse(&more), Ok(Some((expected, bytes.len()))));
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_tell_it_from_a_packet() {
+        for (bytes, is_hello) in [
+            (V1, true),
+            (V2, true),
+            (&V1[..7], false),
+            (b"\0\0\0\x0b\0\0\0\0", false),
+            (b"\0\0\0\0\0\0\0\x03", false),
+            (b"GET / HTTP/1.1", false),
+        ] {
+            assert_eq!(Hello::is_begun_by(bytes), is_hello, "{bytes:?}");
         }
     }
 

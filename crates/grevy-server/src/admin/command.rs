@@ -133,9 +133,9 @@ pub const COMMANDS: &[Command] = &[
     Command::serving("observers", ensemble::observers)
         .also(&["obsr"])
         .about("The observers of this leader or follower, with their traffic."),
-    Command::new("restore", Run::Restore)
-        .also(&["rest"])
-        .about("Not available: always 501. Stop the server and replace its data instead."),
+    Command::new("restore", Run::Restore).also(&["rest"]).about(
+        "Not available: 501 to those who may. Stop the server and replace its data instead.",
+    ),
     Command::serving("ruok", facts::nothing)
         .about("No error if the server serves; else status 503 and the reason."),
     Command::serving("server_stats", facts::server_stats)

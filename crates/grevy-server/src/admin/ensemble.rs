@@ -12,9 +12,6 @@ use grevy_proto::address::Bracketed;
 use grevy_zab::membership::{Member, PeerAddress, Role};
 use serde_json::{Value, json};
 
-/// What is told where something is not counted.
-const UNKNOWN: i64 = -1;
-
 pub(super) fn leader(shared: &Shared, _: &Query) -> Facts {
     let Some(report) = ensemble::report(shared) else {
         return object(json!({ "error": "server is not initialized" }));
@@ -41,8 +38,8 @@ fn observer(learner: &LearnerView) -> Value {
         "remote_socket_address": address(learner),
         "sid": learner.report.server.map_or(-1, |id| id.0),
         "established": learner.established_ms,
-        // Packets are bytes by the time they wait.
-        "queued_packets": UNKNOWN,
+        // Packets are bytes by the time they wait, so that none do.
+        "queued_packets": 0,
         "queued_packets_size": learner.queued,
         "packets_received": traffic.received,
         "packets_sent": traffic.sent,

@@ -87,7 +87,7 @@ fn detailed(connection: &ConnectionReport) -> Value {
         "last_latency": stats.last_latency / 1000,
         "min_latency": stats.min_latency / 1000,
         "avg_latency": connection.avg_latency_ms(),
-        "max_latency": stats.max_latency / 1000,
+        "max_latency": connection.max_latency_ms(),
     });
     facts.extend(object(more));
     Value::Object(facts)

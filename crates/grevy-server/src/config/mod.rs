@@ -18,6 +18,7 @@ mod finding;
 pub mod keys;
 mod limits;
 mod number;
+mod own_ports;
 pub mod properties;
 mod quorum;
 mod reader;
@@ -87,6 +88,9 @@ pub struct Loaded {
 
 /// The files a configuration refers to.
 pub trait Files {
+    /// Whether there is something of that name, but no directory.
+    fn is_no_directory(&self, path: &Path) -> bool;
+
     /// The bytes of a file; `None` if there is no such file.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
 }
@@ -96,6 +100,10 @@ pub trait Files {
 pub struct OnDisk;
 
 impl Files for OnDisk {
+    fn is_no_directory(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir())
+    }
+
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         match std::fs::read(path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -203,6 +211,7 @@ impl Config {
         let access = Access::read(reader);
         let administration = Administration::read(reader);
         let quorum = Quorum::read(reader);
+        let errors = reader.report.errors.len();
         let my_id_file = storage.my_id_file();
         let my_id = match reader.is_set("dataDir") {
             true => quorum::read_my_id(&my_id_file, files, reader),
@@ -215,10 +224,16 @@ impl Config {
             tick: timing.tick,
             my_id,
             my_id_file: &my_id_file,
+            data_dir: &storage.data_dir,
             extended_types: node_types.extended_types,
         };
         let membership = Membership::read(reader, &context, &mut clients);
-        if clients.listen.is_none() && !reader.is_set("clientPort") {
+        if let Some(membership) = &membership {
+            own_ports::check(reader, membership, &quorum, &clients, &administration);
+        }
+        // The line of this server, if it could be read, may say where clients connect.
+        let is_understood = reader.report.errors.len() == errors;
+        if is_understood && clients.listen.is_none() && !reader.is_set("clientPort") {
             reader.warn(
                 "clientPort",
                 "is not set, so that no client can connect; add a line clientPort=2181",

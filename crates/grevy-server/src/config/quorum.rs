@@ -125,6 +125,7 @@ pub(super) struct Context<'a> {
     pub tick: Duration,
     pub my_id: Option<i64>,
     pub my_id_file: &'a Path,
+    pub data_dir: &'a Path,
     pub extended_types: bool,
 }
 
@@ -141,9 +142,12 @@ impl Membership {
             .text("peerType")
             .and_then(|role| Role::parse(&role))
             .unwrap_or_default();
+        let errors = reader.report.errors.len();
         let (dynamic_file, ensemble, last_seen) = read_ensemble(reader, context);
-        if !is_distributed(reader, &ensemble, context.quorum.standalone) {
-            if dynamic_file.is_some() && ensemble.servers.is_empty() {
+        // Of a list that could not be read in full, nothing is said that may not be so.
+        let is_whole = reader.report.errors.len() == errors;
+        if !is_distributed(reader, &ensemble, context.quorum.standalone, is_whole) {
+            if dynamic_file.is_some() && ensemble.servers.is_empty() && is_whole {
                 let text = "names no server, so that this one runs alone";
                 reader.warn("dynamicConfigFile", text);
             }
@@ -152,24 +156,26 @@ impl Membership {
             }
             return None;
         }
-        warn_of_numbers(reader, &ensemble);
+        if is_whole {
+            warn_of_numbers(reader, &ensemble);
+        }
         check_ids(reader, &ensemble, context.extended_types);
         let (init_limit, sync_limit) = (limits.init(reader), limits.sync(reader));
         let my_id = my_id(reader, context)?;
         adopt_client_port(reader, &ensemble, my_id, clients);
         let Some(mine) = ensemble.servers.get(&my_id) else {
-            let text = format!(
-                "is not in the list of servers, but {} says that this is server {my_id}; add the \
-                 line, or put the right number into that file",
-                context.my_id_file.display()
-            );
-            reader.error(&format!("server.{my_id}"), text);
+            if is_whole {
+                complain_of_absence(reader, context.my_id_file, my_id, dynamic_file.as_deref());
+            }
             return None;
         };
         if mine.role != role {
             let text = format!("server.{my_id} says {}, and that holds", mine.role);
-            if reader.is_set("peerType") || mine.role == Role::Observer {
+            if reader.is_set("peerType") {
                 reader.warn("peerType", format!("is {role}, but {text}"));
+            } else {
+                let text = format!("is not set, which means {role}, but {text}");
+                reader.warn("peerType", text);
             }
         }
         Some(Membership {
@@ -194,6 +200,34 @@ fn complain(reader: &mut Reader<'_>, name: &str, example: u32) {
     };
     let text = format!("{what}; an ensemble needs it, for example {name}={example}");
     reader.error(name, text);
+}
+
+/// Says that this server has no line in the list of servers.
+fn complain_of_absence(
+    reader: &mut Reader<'_>,
+    my_id_file: &Path,
+    my_id: i64,
+    dynamic_file: Option<&Path>,
+) {
+    let name = format!("server.{my_id}");
+    let file = my_id_file.display();
+    let text =
+        format!("is not in the list of servers, but {file} says that this is server {my_id}");
+    match dynamic_file {
+        None => reader.error(
+            &name,
+            format!("{text}; add the line, or put the right number into that file"),
+        ),
+        // The server itself writes that file, as the ensemble changes.
+        Some(dynamic) => reader.report.error(
+            &Origin::File(dynamic.display().to_string()),
+            &name,
+            format!(
+                "{text}; was it removed by a reconfiguration? Then leave it stopped, or add its \
+                 line to this file and let a reconfiguration add it again"
+            ),
+        ),
+    }
 }
 
 /// The limits in ticks, none where they are not set.
@@ -234,6 +268,14 @@ fn my_id(reader: &mut Reader<'_>, context: &Context<'_>) -> Option<i64> {
         Some(id) if id >= 0 => return Some(id),
         Some(id) => {
             format!("serverid {id} is no server's; write the N of this server's server.N line")
+        }
+        None if context.files.is_no_directory(context.data_dir) => {
+            let text = format!(
+                "{} is a file, and is to be a directory",
+                context.data_dir.display()
+            );
+            reader.error("dataDir", text);
+            return None;
         }
         None => "myid file is missing; write this server's number into it, the N of its server.N"
             .to_owned(),
@@ -349,9 +391,17 @@ fn read_ensemble(
 
 /// `QuorumPeerConfig.parseDynamicConfig`: one server line with `standaloneEnabled` is a standalone
 /// server, which HBase relies on.
-fn is_distributed(reader: &mut Reader<'_>, ensemble: &Ensemble, standalone: bool) -> bool {
+fn is_distributed(
+    reader: &mut Reader<'_>,
+    ensemble: &Ensemble,
+    standalone: bool,
+    is_whole: bool,
+) -> bool {
     let voters = ensemble.voters().count();
     let observers = ensemble.observers().count();
+    if !is_whole {
+        return voters > 1;
+    }
     match voters {
         0 if !standalone => {
             reader.error("standaloneEnabled", "is false, so that the number of participants must be more than 0; add server lines");
@@ -363,14 +413,18 @@ fn is_distributed(reader: &mut Reader<'_>, ensemble: &Ensemble, standalone: bool
             );
         }
         0 => {}
+        1 if standalone && observers > 0 => {
+            reader.error(
+                "server.N",
+                "observers without a quorum are no ensemble; add participants, or set \
+                 standaloneEnabled=false",
+            );
+        }
         1 if standalone => {
             reader.warn(
                 "server.N",
                 "only one server is named, so this one runs standalone",
             );
-            if observers > 0 {
-                reader.error("server.N", "observers without a quorum are no ensemble; add participants, or set standaloneEnabled=false");
-            }
         }
         _ => return true,
     }

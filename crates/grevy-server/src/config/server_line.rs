@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::endpoint::{Endpoint, bracketed, port, split_host};
 use super::value::quoted;
+use grevy_proto::address::is_host;
 
 /// What a server is in its ensemble (`QuorumPeer.LearnerType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -146,6 +147,7 @@ fn peer_address(text: &str) -> Result<(PeerAddress, Option<Role>), String> {
     if host.is_empty() {
         return Err(format!("{} has no host", quoted(text)));
     }
+    check_host(host)?;
     let role = match role {
         None => None,
         Some(word) => Some(Role::parse(word).ok_or_else(|| {
@@ -173,10 +175,23 @@ fn client_endpoint(text: &str) -> Result<Endpoint, String> {
         [host, number] if !host.is_empty() => (host, number),
         _ => return Err(format!("{} is not [clientHost:]clientPort", quoted(text))),
     };
+    check_host(host)?;
     Ok(Endpoint {
         host: host.to_owned(),
         port: port(number, 0)?,
     })
+}
+
+/// Other servers could not read the line, nor find the host.
+fn check_host(host: &str) -> Result<(), String> {
+    match is_host(host) {
+        true => Ok(()),
+        false if host.contains(char::is_whitespace) => Err(format!(
+            "{} is no host; write no blanks around the colons",
+            quoted(host)
+        )),
+        false => Err(format!("{} is no host", quoted(host))),
+    }
 }
 
 /// Splits as `String.split`: empty parts at the end are dropped.
@@ -238,6 +253,15 @@ mod tests {
                 "::1:1:2",
                 "\"::1:1:2\" is not host:quorumPort:electionPort[:role]",
             ),
+            (
+                "127.0.0.1 : 2888 : 3888",
+                "\"127.0.0.1 \" is no host; write no blanks around the colons",
+            ),
+            (
+                "a:1:2;b : 2181",
+                "\"b \" is no host; write no blanks around the colons",
+            ),
+            ("a,b:1:2", "\"a,b\" is no host"),
             (
                 "a:x:2",
                 "\"x\" is not a port; write a number from 1 to 65535",

@@ -273,6 +273,9 @@ fn remark_on_place(meaning: &Meaning, name: &str, origin: &Origin, report: &mut 
 
 fn unknown_in_file(name: &str) -> String {
     let short = name.trim_start_matches("zookeeper.");
+    if let Some(meant) = server_meant(short) {
+        return format!("is not known and has no effect; is {meant} meant?");
+    }
     let known = keys::all()
         .filter(|key| !key.is_family())
         .map(|key| key.name);
@@ -280,6 +283,15 @@ fn unknown_in_file(name: &str) -> String {
         Some(meant) => format!("is not known and has no effect; is {meant} meant?"),
         None => "is not known and has no effect; ZooKeeper knows it neither".to_owned(),
     }
+}
+
+/// `server.4`, by what was written for it: `server4`, `server_4`, `Server.4`.
+fn server_meant(name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    let rest = lower.strip_prefix("server")?;
+    let number = rest.strip_prefix(['.', '-', '_']).unwrap_or(rest);
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| format!("server.{number}"))
 }
 
 #[cfg(test)]
@@ -340,6 +352,16 @@ mod tests {
                 "ticktime=1",
                 &[],
                 "zoo.cfg:1: ticktime: is not known and has no effect; is tickTime meant?",
+            ),
+            (
+                "server4=d:2888:3888",
+                &[],
+                "zoo.cfg:1: server4: is not known and has no effect; is server.4 meant?",
+            ),
+            (
+                "Server_4=d:2888:3888",
+                &[],
+                "zoo.cfg:1: Server_4: is not known and has no effect; is server.4 meant?",
             ),
             (
                 "my.key=1",

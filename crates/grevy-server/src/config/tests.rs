@@ -15,6 +15,10 @@ use super::*;
 struct InMemory(BTreeMap<PathBuf, Vec<u8>>);
 
 impl Files for InMemory {
+    fn is_no_directory(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
+    }
+
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(self.0.get(path).cloned())
     }
@@ -528,7 +532,7 @@ fn an_ensemble() {
 
 #[test]
 fn an_ensemble_of_one() {
-    let text = "dataDir=/data\nclientPort=1\ninitLimit=1\nsyncLimit=1\nserver.1=a:1:2\nstandaloneEnabled=false\n";
+    let text = "dataDir=/data\nclientPort=3\ninitLimit=1\nsyncLimit=1\nserver.1=a:1:2\nstandaloneEnabled=false\n";
     let loaded = load_with(text, &[("/data/myid", "1")], &[]).expect("good");
     assert!(loaded.config.membership.is_some());
     let standalone = load_with(&text.replace("false", "true"), &[("/data/myid", "1")], &[]);
@@ -580,6 +584,77 @@ fn errors_of_an_ensemble() {
             ],
         ),
         (
+            THREE.to_owned(),
+            &[("/data", "")],
+            &["zoo.cfg:1: dataDir: /data is a file, and is to be a directory"],
+        ),
+        (
+            THREE.replace(";2181", ""),
+            &[("/data/myid", "4")],
+            &[
+                "zoo.cfg: server.4: is not in the list of servers, but /data/myid says that this is server 4; add the line, or put the right number into that file",
+            ],
+        ),
+        (
+            "dataDir=/data\ninitLimit=1\nsyncLimit=1\ndynamicConfigFile=/dyn.1f".to_owned(),
+            &[
+                ("/data/myid", "3"),
+                (
+                    "/dyn.1f",
+                    "server.1=a:1:2;1\nserver.2=b:1:2;1\nserver.4=d:1:2;1",
+                ),
+            ],
+            &[
+                "/dyn.1f: server.3: is not in the list of servers, but /data/myid says that this is server 3; was it removed by a reconfiguration? Then leave it stopped, or add its line to this file and let a reconfiguration add it again",
+            ],
+        ),
+        (
+            THREE.replace("a:2888:3888;2181", "a : 2888 : 3888"),
+            ID,
+            &["zoo.cfg:5: server.1: \"a \" is no host; write no blanks around the colons"],
+        ),
+        (
+            THREE.replace("a:2888:3888;2181", "a:2888"),
+            ID,
+            &["zoo.cfg:5: server.1: \"a:2888\" is not host:quorumPort:electionPort[:role]"],
+        ),
+        (
+            "dataDir=/data\nserver.1=a:1:2\nserver.2=b".to_owned(),
+            ID,
+            &["zoo.cfg:3: server.2: \"b\" is not host:quorumPort:electionPort[:role]"],
+        ),
+        (
+            "dataDir=/data\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2:observer".to_owned(),
+            ID,
+            &[
+                "zoo.cfg: server.N: observers without a quorum are no ensemble; add participants, or set standaloneEnabled=false",
+            ],
+        ),
+        (
+            THREE.replace("a:2888:3888;2181", "a:2888:3888;2888"),
+            ID,
+            &[
+                "zoo.cfg: clientPort: clients are to connect to port 2888, which is the quorum port of server.1, this server; give them another",
+            ],
+        ),
+        (
+            format!(
+                "{}clientPort=3888\nclientPortAddress=a\n",
+                THREE.replace(";2181", "")
+            ),
+            ID,
+            &[
+                "zoo.cfg:8: clientPort: clients are to connect to port 3888, which is the election port of server.1, this server; give them another",
+            ],
+        ),
+        (
+            format!("{THREE}observerMasterPort=2181"),
+            ID,
+            &[
+                "zoo.cfg: clientPort: clients are to connect to port 2181, which is the observerMasterPort of server.1, this server; give them another",
+            ],
+        ),
+        (
             format!("{THREE}clientPort=2182"),
             ID,
             &[
@@ -617,6 +692,23 @@ fn errors_of_an_ensemble() {
     for (text, files, expected) in cases {
         let error = load_with(text, files, &[]).expect_err(text);
         assert_eq!(lines(&error.errors), *expected, "{text}");
+        // What is wrong gives no reason to warn of anything else.
+        if !text.contains("server.255") {
+            assert_eq!(lines(&error.warnings), [""; 0], "{text}");
+        }
+    }
+}
+
+#[test]
+fn ports_that_are_not_taken() {
+    let without = THREE.replace(";2181", "");
+    for more in [
+        "clientPort=0",
+        "clientPort=2888\nclientPortAddress=elsewhere",
+        "clientPort=2890\npeerType=observer\nserver.1=a:2888:3888:observer\nserver.4=d:1:2\nobserverMasterPort=2890",
+    ] {
+        let loaded = load_with(&format!("{without}{more}\n"), &[("/data/myid", "1")], &[]);
+        assert!(loaded.is_ok(), "{more}: {loaded:?}");
     }
 }
 
@@ -647,17 +739,33 @@ fn warnings_of_an_ensemble() {
     let loaded = load_with(&observer, &[("/data/myid", "4")], &[]).expect("good");
     assert_eq!(
         lines(&loaded.warnings),
-        ["zoo.cfg: peerType: is participant, but server.4 says observer, and that holds"]
+        [
+            "zoo.cfg: peerType: is not set, which means participant, but server.4 says observer, and that holds"
+        ]
     );
     assert_eq!(
         loaded.config.membership.map(|m| m.role),
         Some(Role::Observer)
     );
+    for (more, expected) in [
+        (
+            "peerType=observer",
+            "zoo.cfg:8: peerType: is observer, but server.1 says participant, and that holds",
+        ),
+        (
+            "admin.serverPort=3888",
+            "zoo.cfg:8: admin.serverPort: 3888 is the election port of server.1, this server; give the admin server another, or set admin.enableServer=false",
+        ),
+    ] {
+        let text = format!("{THREE}{more}");
+        let loaded = load_with(&text, &[("/data/myid", "1")], &[]).expect("good");
+        assert_eq!(lines(&loaded.warnings), [expected]);
+    }
 }
 
 #[test]
 fn server_lines_in_a_dynamic_file() {
-    let text = "dataDir=/data\ninitLimit=1\nsyncLimit=1\nclientPort=1\ndynamicConfigFile=/dyn.1f\n";
+    let text = "dataDir=/data\ninitLimit=1\nsyncLimit=1\nclientPort=3\ndynamicConfigFile=/dyn.1f\n";
     let servers = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n";
     let next = format!("{servers}server.4=d:1:2\nversion=20");
     let files = [
@@ -681,6 +789,12 @@ fn server_lines_in_a_dynamic_file() {
     assert_eq!(
         lines(&error.errors),
         ["zoo.cfg:5: dynamicConfigFile: there is no file /dyn.1f; write the server lines into it"]
+    );
+    assert_eq!(lines(&error.warnings), [""; 0]);
+    let empty = [("/dyn.1f", "")];
+    assert_eq!(
+        lines(&load_with(text, &empty, &[]).expect("good").warnings),
+        ["zoo.cfg:5: dynamicConfigFile: names no server, so that this one runs alone"]
     );
 }
 

@@ -6,6 +6,7 @@ use crate::metrics::{ServerMetrics, Sizes};
 use grevy_node::{LinkId, Peer};
 use grevy_proto::ServerId;
 use grevy_proto::quorum::Packet;
+use grevy_zab::who_heals;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -33,11 +34,21 @@ struct Learner {
 
 impl fmt::Display for Learner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.server, self.observer) {
-            (None, _) => f.write_str("a server whose storage is empty"),
-            (Some(ServerId(id)), true) => write!(f, "observer {id}"),
-            (Some(ServerId(id)), false) => write!(f, "server {id}"),
+        let Some(server) = self.server else {
+            return f.write_str("a server whose storage is empty");
+        };
+        match (who_heals(server), self.observer) {
+            (Some(ServerId(id)), _) => write!(f, "server {id} (which lacks data)"),
+            (None, true) => write!(f, "observer {}", server.0),
+            (None, false) => write!(f, "server {}", server.0),
         }
+    }
+}
+
+impl Learner {
+    /// Whether it only fetches the history, and comes back under its own name.
+    fn heals(&self) -> bool {
+        self.server.is_none_or(|server| who_heals(server).is_some())
     }
 }
 
@@ -77,15 +88,17 @@ impl Learners {
             self.count(manner, metrics);
         }
         let learner = find(peer, link);
-        // It comes back under its name, and counts from then on.
-        if learner.server.is_none() {
+        // It counts once it is back.
+        if learner.heals() {
             return Some(Line::info(format!(
                 "{learner} has the history, and may join"
             )));
         }
         self.synced.insert(link, learner);
-        let text = format!("{learner} is up to date and follows");
-        Some(Line::info(format!("{text}; {}", self.support(peer))))
+        let support = self.support(peer);
+        Some(Line::info(format!(
+            "{learner} is up to date and follows{support}"
+        )))
     }
 
     /// How many are brought up to date, as Java notes whenever that changes.
@@ -121,12 +134,16 @@ impl Learners {
         self.synced.remove(&link);
         let support = self.support(peer);
         Some(Line::warn(format!(
-            "{learner} does not follow any more: its connection has ended; {support}"
+            "{learner} does not follow any more: its connection has ended{support}"
         )))
     }
 
-    /// Who follows, and how many may be lost.
+    /// Who follows, and how many may be lost, as the end of a sentence. A follower that serves
+    /// observers has nothing to say of that.
     fn support(&self, peer: &Peer) -> String {
+        if !peer.leads() {
+            return String::new();
+        }
         let voters = self.synced.values().filter_map(|learner| learner.server);
         let mut voters: Vec<ServerId> = voters.filter(|id| peer.members().is_voter(*id)).collect();
         voters.sort_unstable();
@@ -135,7 +152,7 @@ impl Learners {
             true => "only".to_owned(),
             false => format!("{} and", names(&voters)),
         };
-        format!("{have} of {all} voters are in sync ({others} this one)")
+        format!("; {have} of {all} voters are in sync ({others} this one)")
     }
 
     /// The server does not lead any more.

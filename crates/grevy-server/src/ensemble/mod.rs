@@ -101,6 +101,9 @@ impl EnsembleWatch {
         }
         let mut inner = self.0.lock();
         let Inner { roles, flow } = &mut *inner;
+        if peer.serves_observers() {
+            roles.learners.gone(peer).into_iter().for_each(tell);
+        }
         if !peer.leads() {
             if roles.unavailable_since.is_some() {
                 roles.remind(peer, now).into_iter().for_each(tell);
@@ -110,7 +113,6 @@ impl EnsembleWatch {
         if flow.is_under_way() {
             flow.advance(peer, now, metrics);
         }
-        roles.learners.gone(peer).into_iter().for_each(tell);
     }
 
     /// Since when things are as they are.

@@ -2,7 +2,7 @@
 //! metrics. Source: `QuorumPeer.setZabState`, `Leader.lead`, `Follower.followLeader`.
 
 use super::learners::Learners;
-use super::outlook::{names, outlook};
+use super::outlook::{members, names, without_leader};
 use crate::metrics::{ServerMetrics, Times};
 use grevy_node::{Output, Part, Peer, Time};
 use grevy_proto::ServerId;
@@ -92,11 +92,11 @@ impl Roles {
                 committed,
                 proposed,
             } => {
-                let (version, voters) = (committed.version, names(committed.quorum.voters()));
-                let mut text = format!("the configuration in force is {version:x}: {voters}");
+                let (version, servers) = (committed.version, members(committed));
+                let mut text = format!("the configuration in force is {version:x}: {servers}");
                 if let Some(proposed) = proposed {
-                    let (version, voters) = (proposed.version, names(proposed.quorum.voters()));
-                    text.push_str(&format!("; {version:x} is proposed: {voters}"));
+                    let (version, servers) = (proposed.version, members(proposed));
+                    text.push_str(&format!("; {version:x} is proposed: {servers}"));
                 }
                 Some(Line::info(text))
             }
@@ -195,7 +195,7 @@ impl Roles {
         }
         let without = now - since;
         self.reminder = now + without.clamp(FIRST_REMINDER, LONGEST_SILENCE);
-        let (seconds, why) = (without.as_secs(), outlook(peer));
+        let (seconds, why) = (without.as_secs(), without_leader(peer));
         Some(Line::warn(format!("{seconds} s without a leader: {why}")))
     }
 }

@@ -29,6 +29,11 @@ struct Member {
 
 impl Member {
     fn new() -> Self {
+        Self::of("")
+    }
+
+    /// With more lines about the members.
+    fn of(more: &str) -> Self {
         let tree = Tree::new(TreeConfig {
             hash_seed: 1,
             extended_types: true,
@@ -52,7 +57,10 @@ impl Member {
                 sync: TICK * 5,
                 connect: TICK * 10,
             },
-            limits: grevy_zab::Limits::default(),
+            limits: grevy_zab::Limits {
+                observer_masters: true,
+                ..grevy_zab::Limits::default()
+            },
             election: ElectionConfig {
                 min_interval: TICK,
                 max_interval: TICK * 10,
@@ -69,7 +77,7 @@ impl Member {
         let text: String = servers
             .map(|(i, role)| format!("server.{}=zoo{0}:2888:3888:{role};2181\n", i + 1))
             .collect();
-        let members = Membership::parse(&text).expect("it is well-formed");
+        let members = Membership::parse(&(text + more)).expect("it is well-formed");
         let epochs = Epochs {
             accepted: Epoch(1),
             current: Epoch(1),
@@ -155,8 +163,12 @@ impl Member {
 
     /// Server `id` connects, over a link of that number, and catches up.
     fn join(&mut self, id: i64, observer: bool) {
-        let link = u32::try_from(id).expect("a small number");
+        let link = u32::try_from(id.abs()).expect("a small number");
         self.node.link_accepted(self.now, LinkId(link));
+        self.catch_up(link, id, observer);
+    }
+
+    fn catch_up(&mut self, link: u32, id: i64, observer: bool) {
         let info = LearnerInfo {
             observer,
             accepted_epoch: Epoch(1),
@@ -175,6 +187,22 @@ impl Member {
 
     fn told(&mut self) -> Vec<String> {
         std::mem::take(&mut self.told)
+    }
+
+    /// From the start to following server 2, over link 1.
+    fn follow(&mut self) {
+        self.connected(1, true);
+        self.hear(1, PeerState::Following, 2);
+        self.hear(2, PeerState::Leading, 2);
+        self.node.link_dialled(self.now, LinkId(1));
+        self.pass(Duration::from_millis(20));
+        self.receive(1, Packet::LeaderInfo(Epoch(2)));
+        self.pass(Duration::from_millis(30));
+        self.receive(1, Packet::Diff(Zxid(0)));
+        let config = "".into();
+        let zxid = Zxid::new(Epoch(2), 0);
+        self.receive(1, Packet::NewLeader { zxid, config });
+        self.receive(1, Packet::UpToDate);
     }
 
     /// From the start to leading server 1.
@@ -248,18 +276,7 @@ fn who_loses_its_quorum_says_so_now_and_then() {
 #[test]
 fn a_learner_tells_whom_it_follows() {
     let mut member = Member::new();
-    member.connected(1, true);
-    member.hear(1, PeerState::Following, 2);
-    member.hear(2, PeerState::Leading, 2);
-    member.node.link_dialled(member.now, LinkId(1));
-    member.pass(Duration::from_millis(20));
-    member.receive(1, Packet::LeaderInfo(Epoch(2)));
-    member.pass(Duration::from_millis(30));
-    member.receive(1, Packet::Diff(Zxid(0)));
-    let config = "".into();
-    let zxid = Zxid::new(Epoch(2), 0);
-    member.receive(1, Packet::NewLeader { zxid, config });
-    member.receive(1, Packet::UpToDate);
+    member.follow();
     assert_eq!(
         member.told(),
         [
@@ -276,6 +293,67 @@ fn a_learner_tells_whom_it_follows() {
         assert_eq!((times.read().count(), times.read().sum()), (1, expected));
     }
     assert_eq!(metrics.leader_unavailable_time.read().count(), 0);
+}
+
+#[test]
+fn a_server_that_lacks_data_is_told_by_its_name_and_may_go() {
+    let mut member = Member::new();
+    member.lead();
+    member.told();
+    member.join(-1007, true);
+    member.receive(1007, Packet::Ack(Zxid::new(Epoch(2), 0)));
+    member.node.link_lost(member.now, LinkId(1007));
+    member.settle();
+    assert_eq!(
+        member.told(),
+        [
+            "sending server 7 (which lacks data) the transactions that it misses, up to 0x0 (DIFF)",
+            "server 7 (which lacks data) has the history, and may join",
+        ]
+    );
+}
+
+#[test]
+fn a_follower_tells_its_observers_and_no_voters() {
+    let mut member = Member::new();
+    member.follow();
+    member.told();
+    member.node.observer_accepted(member.now, LinkId(4));
+    member.catch_up(4, 4, true);
+    member.receive(4, Packet::Ack(Zxid::new(Epoch(2), 0)));
+    member.node.link_lost(member.now, LinkId(4));
+    member.settle();
+    assert_eq!(
+        member.told(),
+        [
+            "sending observer 4 the transactions that it misses, up to 0x0 (DIFF)",
+            "observer 4 is up to date and follows",
+            "observer 4 does not follow any more: its connection has ended",
+        ]
+    );
+}
+
+#[test]
+fn a_reminder_says_once_that_there_is_no_leader() {
+    for (more, expected) in [
+        (
+            "",
+            "6 s without a leader: too few servers for a quorum can be reached; it waits for \
+             servers 1 and 2",
+        ),
+        (
+            "group.1=1:2:3\nweight.1=0\nweight.2=0\nweight.3=0\n",
+            "6 s without a leader: all servers of its configuration together are no quorum, as \
+             their weight is 0; give those that are to vote one",
+        ),
+    ] {
+        let mut member = Member::of(more);
+        member.connected(1, false);
+        member.connected(2, false);
+        member.pass(Duration::from_secs(6));
+        let line = member.roles.remind(member.node.peer(), member.now.time);
+        assert_eq!(line.map(|line| line.text).as_deref(), Some(expected));
+    }
 }
 
 #[test]

@@ -162,7 +162,7 @@ impl Display for Detailed<'_> {
                 stats.last_latency / 1000,
                 stats.min_latency / 1000,
                 c.avg_latency_ms(),
-                stats.max_latency / 1000,
+                c.max_latency_ms(),
             )?;
         }
         f.write_str(")")

@@ -87,10 +87,7 @@ impl ConnectionReport {
 
     /// The last request's number; -1 before the first.
     pub fn last_cxid(&self) -> i64 {
-        match self.stats.replies {
-            0 => -1,
-            _ => i64::from(self.stats.last_cxid.0),
-        }
+        self.stats.last_cxid.map_or(-1, |xid| i64::from(xid.0))
     }
 
     /// The zxid of the last reply; -1 before the first.
@@ -99,6 +96,11 @@ impl ConnectionReport {
             0 => -1,
             _ => self.stats.last_zxid.0,
         }
+    }
+
+    /// The longest time that a request took, in ms, rounded up as that of the server is.
+    pub fn max_latency_ms(&self) -> u32 {
+        self.stats.max_latency.div_ceil(1000)
     }
 
     /// The average time that a request took, in whole ms.

@@ -171,7 +171,7 @@ catalog! {
     times_by_server ack_latency = "ack_latency";
     /// How long a proposal took until it was durable here, in ms.
     advanced_times ack_creation_latency = "proposal_ack_creation_latency";
-    /// How long proposals took to this follower, in ms, by the servers' clocks.
+    /// How long proposals took to this learner, in ms, by the servers' clocks.
     advanced_times proposal_latency = "proposal_latency";
     /// How long it took until this learner knew that they were committed, likewise.
     advanced_times commit_propagation_latency = "commit_propagation_latency";

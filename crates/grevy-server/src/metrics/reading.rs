@@ -123,7 +123,7 @@ fn summary(name: &str, values: &Distribution) -> Vec<(String, Number)> {
     if values.has_percentiles() {
         let quantiles = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)];
         numbers.extend(quantiles.map(|(prefix, quantile)| {
-            // Rounded down as the greatest is, which no percentile exceeds.
+            // Rounded down, so that it is not above the greatest.
             let value = values.quantile(quantile).unwrap_or(0.0);
             (format!("{prefix}_{name}"), Number::Integer(value as i64))
         }));

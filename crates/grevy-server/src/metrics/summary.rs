@@ -92,12 +92,15 @@ impl Values {
     fn add(&self, count: u64, sum: u64, sample: u64) {
         self.count.fetch_add(count, Relaxed);
         self.sum.fetch_add(sum, Relaxed);
+        // Some value of a batch is at most its average, and some at least that.
+        let values = count.max(1);
+        let (least, greatest) = (sample.min(sum / values), sample.max(sum.div_ceil(values)));
         // Mostly nothing new, and then nothing is written.
-        if sample < self.min.load(Relaxed) {
-            self.min.fetch_min(sample, Relaxed);
+        if least < self.min.load(Relaxed) {
+            self.min.fetch_min(least, Relaxed);
         }
-        if sample > self.max.load(Relaxed) {
-            self.max.fetch_max(sample, Relaxed);
+        if greatest > self.max.load(Relaxed) {
+            self.max.fetch_max(greatest, Relaxed);
         }
         if let Some(histogram) = &self.histogram {
             histogram.add(sample, count);
@@ -197,9 +200,9 @@ impl Distribution {
         }
     }
 
-    /// The greatest value, rounded down; 0 without values.
+    /// The greatest value, rounded up, so that the average is never above it; 0 without values.
     pub fn max(&self) -> u64 {
-        self.max / self.scale
+        self.max.div_ceil(self.scale)
     }
 
     /// Whether percentiles are kept.
@@ -230,7 +233,7 @@ mod tests {
         let read = times.read();
         assert_eq!(
             (read.count(), read.sum(), read.min(), read.max()),
-            (3, 12, 1, 8)
+            (3, 12, 1, 9)
         );
         assert_eq!(read.avg(), 4.3);
         assert_eq!(read.quantile(1.0), Some(8.704));
@@ -251,6 +254,16 @@ mod tests {
         assert_eq!((both.count(), both.avg()), (40, 1.25));
         assert_eq!((both.min(), both.max()), (1, 3));
         assert_eq!(both.quantile(0.5), Some(1.0));
+    }
+
+    #[test]
+    fn the_average_of_a_batch_is_between_the_least_and_the_greatest() {
+        for (total, sample) in [(17_000, 2_000), (17_000, 9_000), (15_001, 5_000)] {
+            let times = Times::basic();
+            times.add_batch(3, total, sample);
+            let read = times.read();
+            assert!((read.min() as f64) <= read.avg() && read.avg() <= read.max() as f64);
+        }
     }
 
     #[test]

@@ -1,18 +1,27 @@
 //! Log lines that strangers can cause, of which only so many are written.
 
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use tracing::warn;
 
 /// How many lines are written in one [`WINDOW`].
 const LINES: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
+/// How often the same is said of connections from one machine, which tries again every few seconds
+/// for as long as something is set up wrongly.
+const REPEATED: Duration = Duration::from_secs(60);
+/// So many reasons are remembered.
+const MAX_REASONS: usize = 64;
 
 /// Warnings about what came in from outside.
 #[derive(Debug, Default)]
 pub struct Complaints {
     window: Mutex<Option<Window>>,
+    /// Why a connection from there was closed, and when that was said.
+    refused: Mutex<HashMap<(IpAddr, String), Instant>>,
 }
 
 #[derive(Debug)]
@@ -31,6 +40,29 @@ impl Complaints {
         if allowed {
             warn!("{line}");
         }
+    }
+
+    /// Says why a connection to the `port` is closed, unless it has said so a short time ago.
+    pub fn refused(&self, address: SocketAddr, port: &str, why: impl Display) {
+        let why = why.to_string();
+        if self.is_news(address.ip(), &why, Instant::now()) {
+            self.warn(format_args!(
+                "closing a connection from {address} to the {port}: {why}"
+            ));
+        }
+    }
+
+    fn is_news(&self, from: IpAddr, why: &str, now: Instant) -> bool {
+        let mut refused = self.refused.lock();
+        refused.retain(|_, said| now.saturating_duration_since(*said) < REPEATED);
+        let reason = (from, why.to_owned());
+        if refused.contains_key(&reason) {
+            return false;
+        }
+        if refused.len() < MAX_REASONS {
+            refused.insert(reason, now);
+        }
+        true
     }
 
     /// Whether one more line may be written, and how many the window that has ended left out.
@@ -63,5 +95,27 @@ mod tests {
         assert_eq!(complaints.count(start + WINDOW), (true, 7));
         assert_eq!(complaints.count(start + WINDOW), (true, 0));
         assert_eq!(complaints.count(start + 2 * WINDOW), (true, 0));
+    }
+
+    #[test]
+    fn the_same_of_one_machine_is_said_once_a_minute() {
+        let complaints = Complaints::default();
+        let start = Instant::now();
+        let (here, there) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let said = |from, why: &str, seconds| {
+            complaints.is_news(from, why, start + Duration::from_secs(seconds))
+        };
+        let times: Vec<u64> = (0..180)
+            .step_by(3)
+            .filter(|t| said(here, "a", *t))
+            .collect();
+        assert_eq!(times, [0, 60, 120]);
+        assert!(said(there, "a", 180) && said(here, "b", 180));
+        assert!(!said(there, "a", 181) && !said(here, "b", 181));
+        // Strangers who always have another reason are remembered up to a limit.
+        for n in 0..2 * MAX_REASONS {
+            assert!(said(here, &n.to_string(), 182));
+        }
+        assert!(complaints.refused.lock().len() <= MAX_REASONS);
     }
 }

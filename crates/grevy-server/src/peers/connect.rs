@@ -11,11 +11,14 @@ use tokio::task::JoinSet;
 /// Looks the names up, tries all addresses at once and keeps the first connection.
 ///
 /// # Errors
-/// The last error, if no address answers within `limit`.
+/// The last error, with its address, if no address answers within `limit`.
 pub async fn connect(addresses: &[HostPort], limit: Duration) -> io::Result<TcpStream> {
     let tries = addresses.iter().cloned().map(connect_to);
     let stream = tokio::time::timeout(limit, first_of(tries)).await;
-    let stream = stream.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let stream = stream.map_err(|_| {
+        let tried: Vec<String> = addresses.iter().map(HostPort::to_string).collect();
+        at(&tried.join(", "), &io::Error::from(io::ErrorKind::TimedOut))
+    })??;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -28,7 +31,22 @@ async fn connect_to(address: HostPort) -> io::Result<TcpStream> {
             io::Error::new(error.kind(), text)
         })?
         .collect();
-    first_of(found.into_iter().map(TcpStream::connect)).await
+    let connect = move |found: SocketAddr| {
+        let address = address.clone();
+        async move {
+            let connected = TcpStream::connect(found).await;
+            connected.map_err(|error| match found.to_string() == address.to_string() {
+                true => at(&address.to_string(), &error),
+                false => at(&format!("{address} ({found})"), &error),
+            })
+        }
+    };
+    first_of(found.into_iter().map(connect)).await
+}
+
+/// The error with the address where it occurred, which the system does not name.
+fn at(address: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{address}: {error}"))
 }
 
 /// The first success; the other tries end with it.
@@ -67,6 +85,15 @@ mod tests {
         assert_eq!(stream.peer_addr().unwrap().port(), port);
         let refused = connect(&both[..1], limit).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let text = refused.to_string();
+        assert!(text.starts_with(&format!("{nobody}: ")), "{text}");
+        // A name is told with what it stands for.
+        let named = address(&format!("localhost:{}", nobody.port));
+        let text = connect(&[named], limit).await.unwrap_err().to_string();
+        let found = format!("localhost:{} (127.0.0.1:{0}): ", nobody.port);
+        let found_v6 = format!("localhost:{} ([::1]:{0}): ", nobody.port);
+        let told = text.starts_with(&found) || text.starts_with(&found_v6);
+        assert!(told, "{text}");
         assert!(connect(&[], limit).await.is_err());
         let unknown = connect(&[address("host.invalid:1")], limit).await;
         let text = unknown.unwrap_err().to_string();

@@ -29,6 +29,16 @@ pub enum Door {
     Observers,
 }
 
+impl Door {
+    /// What operators call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quorum => "quorum port",
+            Self::Observers => "port for observers (observerMasterPort)",
+        }
+    }
+}
+
 /// How the ports are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -157,6 +157,15 @@ impl Client {
         self.request(OpCode::Sync, |out| path.encode(out));
     }
 
+    pub fn ping(&mut self) {
+        self.stream
+            .write_all(&request_frame(Xid::PING, OpCode::Ping, |_| {}))
+            .expect("the server takes it");
+        let answer = self.receive();
+        let reply = ReplyHeader::decode(&mut Reader::new(&answer)).expect("a reply");
+        assert_eq!(reply.xid, Xid::PING);
+    }
+
     /// Lets nobody but an identity do anything with the root, which everybody may still read.
     pub fn protect_root(&mut self, id: Id) {
         let set_acl = SetAcl {

@@ -154,6 +154,35 @@ fn clients_outlive_the_leader() {
     assert_eq!(client.get("/last"), ErrorCode::Ok);
 }
 
+/// The members hand on what the limit lets in: forwarded, proposed, from the log, in a snapshot.
+#[test]
+fn what_is_long_gets_everywhere() {
+    let mut ensemble = Ensemble::new("long", "jute.maxbuffer=4000000\n");
+    let (leader, other) = ensemble.roles();
+    let third = 6 - leader - other;
+    let mut client = ensemble.client(other);
+    client.create("/a", b"", 0);
+    ensemble.stop(third);
+    assert_eq!(client.set("/a", &vec![1; 3_900_000]), ErrorCode::Ok);
+    client.create("/b", b"", 0);
+    ensemble.start(third);
+    ensemble.wait(third);
+    ensemble.compare(third, other);
+    ensemble.stop(third);
+    fs::remove_dir_all(ensemble.data(third)).expect("it is removed");
+    ensemble.start(third);
+    ensemble.wait(third);
+    ensemble.compare(third, other);
+    // Each reads its own files.
+    for id in 1..=3 {
+        ensemble.stop(id);
+        ensemble.start(id);
+        ensemble.wait(id);
+    }
+    (1..=3).for_each(|id| ensemble.compare(id, other));
+    assert_eq!(ensemble.client(third).get("/b"), ErrorCode::Ok);
+}
+
 #[test]
 fn lost_data_comes_back_as_a_snapshot() {
     let mut ensemble = Ensemble::new("lost", "");

@@ -120,6 +120,25 @@ fn each_word_has_zookeepers_text() {
 }
 
 #[test]
+fn the_number_of_the_last_request_is_not_that_of_a_ping() {
+    let place = Place::new("cxid", ALL);
+    let mut client = busy_client(&place);
+    client.ping();
+    let cons = place.word(b"cons");
+    assert!(
+        cons.contains(",lop=PING,") && cons.contains(",lcxid=0x5,"),
+        "{cons}"
+    );
+    place.word(b"crst");
+    client.ping();
+    let cons = place.word(b"cons");
+    assert!(
+        cons.contains(",lop=PING,") && !cons.contains(",lcxid="),
+        "{cons}"
+    );
+}
+
+#[test]
 fn mntr_tells_what_was_counted() {
     let place = Place::new("mntr", ALL);
     let _client = busy_client(&place);

@@ -204,7 +204,7 @@ impl Server {
         let tree = match opened.recovered.start {
             Start::Unknown if ensemble.is_none() => return Err(StartError::Unknown),
             Start::Unknown => Tree::new(self.tree_config.clone()),
-            Start::Empty => {
+            Start::Empty { .. } => {
                 let mut tree = Tree::new(self.tree_config.clone());
                 self.first_snapshot(ctx, &opened.store, &mut tree)
                     .map_err(StartError::FirstSnapshot)?;
@@ -312,7 +312,8 @@ impl Server {
                             Standing::Abstaining
                         }
                         Start::History { .. } => Standing::Normal,
-                        Start::Empty => Standing::Empty,
+                        Start::Empty { is_new: true } => Standing::New,
+                        Start::Empty { is_new: false } => Standing::Empty,
                         Start::Unknown => Standing::Abstaining,
                     },
                 };

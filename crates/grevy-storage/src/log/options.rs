@@ -16,7 +16,9 @@ pub struct LogOptions {
     /// The size in bytes at which a new file is begun (`txnLogSizeLimitInKb`); `None`: only when
     /// [`Log::roll`](super::Log::roll) is called.
     pub size_limit: Option<u64>,
-    /// The longest entry, in bytes; what is longer could not be read back.
+    /// The longest entry, in bytes (`jute.maxbuffer` and its extra): a longer one is not appended,
+    /// and none is given to a learner. A history that needs one is not taken up, either, for a
+    /// server could not pass it on.
     pub max_entry: usize,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Range {
 }
 
 /// The transactions of a range, each following the one before. `None` if the files in `dir` do
-/// not show that, or have more than is allowed.
+/// not show that, or have more than is allowed; in one entry, `max_entry` bytes are.
 pub(crate) fn read(
     disk: &dyn Disk,
     dir: &Path,
@@ -62,7 +62,7 @@ fn walk(
     let mut bytes = 0;
     let mut entries = Entries::new();
     for &file in files.get(start..).unwrap_or_default() {
-        let mut reader = LogReader::open(disk, &dir.join(names::log(file)), max_entry)?;
+        let mut reader = LogReader::open(disk, &dir.join(names::log(file)))?;
         while let Step::Record(record) = reader.read()? {
             if record.zxid <= after {
                 anchored |= record.zxid == after;
@@ -72,6 +72,7 @@ fn walk(
             anchored |= after.counter() == 0 && record.zxid == after.next();
             bytes += record.entry.len() as u64;
             if !anchored
+                || record.entry.len() > max_entry
                 || !follows(last, record.zxid)
                 || record.zxid > until
                 || bytes > range.max_bytes

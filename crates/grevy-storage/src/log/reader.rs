@@ -14,7 +14,6 @@ const CHUNK: usize = 1 << 20;
 pub struct LogReader {
     path: PathBuf,
     file: Box<dyn File>,
-    max_entry: usize,
     len: u64,
     buf: Vec<u8>,
     /// Where in the file `buf` begins.
@@ -61,7 +60,7 @@ pub enum Flaw {
     Header,
     /// The file ends inside the record.
     CutShort,
-    /// The length is negative, too small or too large.
+    /// The length is negative, or too small for any entry.
     Length(i32),
     /// The length is 0, as at the end, but bytes other than 0 follow.
     NotZeros,
@@ -85,14 +84,14 @@ impl fmt::Display for Flaw {
 }
 
 impl LogReader {
-    /// Opens the log `path`. Entries longer than `max_entry` bytes count as damage.
-    pub fn open(disk: &dyn Disk, path: &Path, max_entry: usize) -> Result<Self, DiskError> {
+    /// Opens the log `path`. Entries may have any length: what checksum and end mark bear out was
+    /// written, and perhaps acknowledged, whatever the limit is here.
+    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, DiskError> {
         let file = disk.open(path, OpenMode::Read)?;
         let len = file.len()?;
         Ok(Self {
             path: path.into(),
             file,
-            max_entry,
             len,
             buf: Vec::new(),
             base: 0,
@@ -176,7 +175,7 @@ impl LogReader {
     /// reading came to an end.
     pub fn intact_behind(&mut self, after: Zxid) -> Result<Option<u64>, DiskError> {
         let rest = self.rest()?;
-        let behind = record::find_intact(&rest, after, self.max_entry);
+        let behind = record::find_intact(&rest, after);
         Ok(behind.map(|behind| self.offset() + behind as u64))
     }
 
@@ -228,9 +227,12 @@ impl LogReader {
             }));
         }
         let entry_len = match usize::try_from(len) {
-            Ok(entry_len) if (MIN_ENTRY..=self.max_entry).contains(&entry_len) => entry_len,
+            Ok(entry_len) if entry_len >= MIN_ENTRY => entry_len,
             _ => return Ok(Err(Some(Flaw::Length(len)))),
         };
+        if let Some(flaw) = self.doubt(entry_len)? {
+            return Ok(Err(Some(flaw)));
+        }
         if !self.fill(entry_len + FRAME)? {
             return Ok(Err(Some(Flaw::CutShort)));
         }
@@ -245,6 +247,23 @@ impl LogReader {
         Ok(match record::zxid(entry) {
             Some(zxid) => Ok((zxid, entry_len)),
             None => Err(Some(Flaw::Length(len))),
+        })
+    }
+
+    /// Why a record of that length cannot be here, as far as can be told without reading it: a
+    /// length that damage has made up takes no memory.
+    fn doubt(&self, entry_len: usize) -> Result<Option<Flaw>, DiskError> {
+        let end = self.offset() + (entry_len + FRAME) as u64;
+        if end > self.len {
+            return Ok(Some(Flaw::CutShort));
+        }
+        if entry_len <= CHUNK {
+            return Ok(None);
+        }
+        let mut mark = [0];
+        Ok(match self.file.read_at(&mut mark, end - 1)? {
+            0 => Some(Flaw::CutShort),
+            _ => (mark != [END_MARK]).then_some(Flaw::EndMark),
         })
     }
 

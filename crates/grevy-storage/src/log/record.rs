@@ -2,7 +2,8 @@
 
 use grevy_proto::{Reader, Zxid};
 
-/// The longest entry that a default Java server reads back: twice `jute.maxbuffer`, less a bit.
+/// The longest entry of a server whose `jute.maxbuffer` and extra are not set: a Java server reads
+/// no longer one, neither from its log nor from its leader.
 pub const MAX_ENTRY: usize = 2_097_150;
 
 /// The last byte of a record.
@@ -49,7 +50,7 @@ pub(super) fn prefix(bytes: &[u8]) -> Option<(u64, i32)> {
 /// For judging what stands behind a bad record. Looks at every offset, but computes few
 /// checksums: length, zxid and end mark must fit first, and no more than `MAX_SUMMED` bytes are
 /// summed in all, whoever made these bytes.
-pub(super) fn find_intact(bytes: &[u8], after: Zxid, max_entry: usize) -> Option<usize> {
+pub(super) fn find_intact(bytes: &[u8], after: Zxid) -> Option<usize> {
     const MAX_SUMMED: usize = 1 << 30;
     let mut summed = 0;
     for at in 0..bytes.len().saturating_sub(FRAME + MIN_ENTRY - 1) {
@@ -58,7 +59,7 @@ pub(super) fn find_intact(bytes: &[u8], after: Zxid, max_entry: usize) -> Option
         let Ok(len) = usize::try_from(len) else {
             continue;
         };
-        if len < MIN_ENTRY || len > max_entry || sum > u64::from(u32::MAX) {
+        if len < MIN_ENTRY || sum > u64::from(u32::MAX) {
             continue;
         }
         let Some(entry) = candidate.get(PREFIX..PREFIX + len) else {
@@ -112,11 +113,10 @@ mod tests {
             let mut bytes = vec![0xff; before];
             bytes.extend_from_slice(&record);
             bytes.extend_from_slice(&[0; 5]);
-            assert_eq!(find_intact(&bytes, Zxid(6), 100), Some(before));
-            assert_eq!(find_intact(&bytes, Zxid(7), 100), None, "not newer");
-            assert_eq!(find_intact(&bytes, Zxid(6), 39), None, "too long");
+            assert_eq!(find_intact(&bytes, Zxid(6)), Some(before));
+            assert_eq!(find_intact(&bytes, Zxid(7)), None, "not newer");
             bytes[before + 20] ^= 1;
-            assert_eq!(find_intact(&bytes, Zxid(6), 100), None, "damaged");
+            assert_eq!(find_intact(&bytes, Zxid(6)), None, "damaged");
         }
     }
 }

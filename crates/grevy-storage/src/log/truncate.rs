@@ -174,6 +174,6 @@ impl Log {
 
     fn reader(&self, file: Zxid) -> Result<LogReader, DiskError> {
         let path = self.dir.join(names::log(file));
-        LogReader::open(&*self.disk, &path, self.options.max_entry)
+        LogReader::open(&*self.disk, &path)
     }
 }

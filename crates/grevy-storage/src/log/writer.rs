@@ -85,8 +85,8 @@ pub enum LogError {
         /// The one refused.
         next: Zxid,
     },
-    /// An entry could not be read back: it is shorter than its header, or longer than
-    /// `jute.maxbuffer` allows. Nothing was appended.
+    /// An entry is shorter than its header, or longer than `jute.maxbuffer` and its extra allow.
+    /// Nothing was appended. A server sees to it that it is never asked to.
     Length {
         /// Its length in bytes.
         len: usize,
@@ -114,8 +114,8 @@ impl fmt::Display for LogError {
             }
             Self::Length { len, limit } => write!(
                 f,
-                "a transaction of {len} bytes could not be read back from the log, where {limit} \
-                 are allowed; raise jute.maxbuffer on every server"
+                "a transaction of {len} bytes cannot be logged, where jute.maxbuffer and \
+                 jute.maxbuffer.extrasize together allow {limit}"
             ),
             Self::Header { zxid } => {
                 write!(f, "the entry given as transaction {zxid} is another one")

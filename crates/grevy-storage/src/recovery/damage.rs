@@ -28,6 +28,19 @@ pub enum RecoveryError {
         /// What is wrong there.
         what: Damage,
     },
+    /// Nothing is damaged, but a transaction is longer than the settings allow.
+    TooLong {
+        /// The log file.
+        path: PathBuf,
+        /// Where in it, in bytes.
+        offset: u64,
+        /// Its length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        limit: usize,
+        /// The longest one from there on, in bytes.
+        longest: usize,
+    },
     /// The history ends before a point that it had reached.
     TooShort {
         /// Where it ends.
@@ -182,6 +195,20 @@ impl fmt::Display for RecoveryError {
                     _ => f.write_str(REMEDY),
                 }
             }
+            Self::TooLong {
+                path,
+                offset,
+                len,
+                limit,
+                longest,
+            } => write!(
+                f,
+                "{} is sound, but its transaction at offset {offset} has {len} bytes, where \
+                 jute.maxbuffer and jute.maxbuffer.extrasize together allow {limit}; set \
+                 jute.maxbuffer to {longest} or more on every server, as it was when the file was \
+                 written",
+                path.display()
+            ),
             Self::TooShort {
                 last,
                 reached,
@@ -196,7 +223,7 @@ impl fmt::Display for RecoveryError {
                 for (path, why) in tried {
                     write!(f, " {}: {why};", path.display())?;
                 }
-                write!(f, " {REMEDY}")
+                write!(f, " unless one needs no more than a setting, {REMEDY}")
             }
             Self::NoSnapshot { dir } => write!(
                 f,

@@ -29,7 +29,10 @@ pub enum Start {
     },
     /// Nothing, and that is in order: the server begins at zxid 0. Write `snapshot.0`, then call
     /// [`Store::created`](crate::store::Store::created), before telling anybody.
-    Empty,
+    Empty {
+        /// An `initialize` file says that the server is new: it never had anything.
+        is_new: bool,
+    },
     /// Nothing, and nobody said that this server is new. It must not stand for what it may have
     /// acknowledged: zxid -1, no vote, and a snapshot from an established leader.
     Unknown,
@@ -40,7 +43,7 @@ impl Start {
     pub fn zxid(&self) -> Zxid {
         match self {
             Self::History { zxid, .. } => *zxid,
-            Self::Empty => Zxid::ZERO,
+            Self::Empty { .. } => Zxid::ZERO,
             Self::Unknown => Zxid(-1),
         }
     }

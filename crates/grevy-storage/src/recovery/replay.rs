@@ -20,6 +20,7 @@ pub(super) struct Logs<'a> {
     pub(super) java_since: bool,
     /// Cut an unmarked tail even if something intact stands behind the damage.
     pub(super) cut_unmarked: bool,
+    /// A longer entry that counts is a reason not to start.
     pub(super) max_entry: usize,
 }
 
@@ -161,6 +162,10 @@ impl Logs<'_> {
             match reader.read()? {
                 Step::Record(record) => {
                     self.check_place(file, known, &record)?;
+                    let (offset, len) = (record.offset, record.entry.len());
+                    if len > self.max_entry && record.zxid > run.base {
+                        return Err(self.too_long(file, offset, len, reader, later));
+                    }
                     at = record.end;
                     run.take(&record)
                         .map_err(|what| self.damage(file, record.offset, what))?;
@@ -267,6 +272,37 @@ impl Logs<'_> {
         }
     }
 
+    /// The record in `file` exceeds the limit. Says also how long the longest one is, there and in
+    /// later files, so that no start after this one fails for the next.
+    fn too_long(
+        &self,
+        file: Zxid,
+        offset: u64,
+        len: usize,
+        mut reader: LogReader,
+        later: &[Zxid],
+    ) -> RecoveryError {
+        let mut longest = len;
+        let mut measure = |reader: &mut LogReader| {
+            while let Ok(Step::Record(record)) = reader.read() {
+                longest = longest.max(record.entry.len());
+            }
+        };
+        measure(&mut reader);
+        for reader in later.iter().map(|&file| self.reader(file)) {
+            reader
+                .into_iter()
+                .for_each(|mut reader| measure(&mut reader));
+        }
+        RecoveryError::TooLong {
+            path: self.path(file),
+            offset,
+            len,
+            limit: self.max_entry,
+            longest,
+        }
+    }
+
     fn ends_early(&self, file: Zxid, ending: Ending, required: u64) -> RecoveryError {
         let what = match ending.flaw {
             Some(flaw) => Damage::Flaw(flaw),
@@ -284,7 +320,7 @@ impl Logs<'_> {
     }
 
     fn reader(&self, file: Zxid) -> Result<LogReader, DiskError> {
-        LogReader::open(self.disk, &self.path(file), self.max_entry)
+        LogReader::open(self.disk, &self.path(file))
     }
 
     fn path(&self, file: Zxid) -> PathBuf {

@@ -369,7 +369,9 @@ impl Place<'_> {
                 .is_some_and(|stored| stored.epoch > Epoch(0));
             let may_begin = self.options.create_db || self.initialize;
             return Ok(match may_begin && !promised {
-                true => Start::Empty,
+                true => Start::Empty {
+                    is_new: self.initialize,
+                },
                 false => Start::Unknown,
             });
         }

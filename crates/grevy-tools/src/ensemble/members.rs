@@ -1,10 +1,10 @@
 //! Which servers there are: those of the connection string, and those that the ensemble's
 //! configuration names.
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::znodes::connection::Target;
-use grevy_cli::client::ConnectString;
 use grevy_cli::client::address::HostPort;
+use grevy_cli::client::{ClientError, ConnectString};
 use grevy_cli::membership::client_addresses;
 
 /// A server.
@@ -31,18 +31,27 @@ pub fn find(target: &Target, listed_only: bool) -> Result<Vec<Member>, Failure> 
     if listed_only {
         return Ok(listed);
     }
-    let found = configured(target);
-    Ok(if found.is_empty() { listed } else { found })
+    match configured(target) {
+        Ok(found) if !found.is_empty() => Ok(found),
+        // What the servers say themselves tells more than that nobody answers.
+        Err(failure) if failure.exit != Exit::NoServer => Err(failure),
+        Ok(_) | Err(_) => Ok(listed),
+    }
 }
 
-fn configured(target: &Target) -> Vec<Member> {
-    let Ok(connection) = target.connect() else {
-        return Vec::new();
-    };
-    let Ok((data, _)) = connection.client.get_config(false) else {
-        return Vec::new();
-    };
-    members(&String::from_utf8_lossy(&data.unwrap_or_default()))
+fn configured(target: &Target) -> Result<Vec<Member>, Failure> {
+    let connection = target.connect()?;
+    match connection.client.get_config(false) {
+        Ok((data, _)) => Ok(members(&String::from_utf8_lossy(&data.unwrap_or_default()))),
+        // Servers answer so after the session is open.
+        Err(error @ ClientError::AuthFailed) => Err(Failure::request(&error, "")),
+        // Not everybody may read it, and servers before 3.5 have none.
+        Err(error) => {
+            let failure = Failure::request(&error, "/zookeeper/config");
+            eprintln!("grevy: {failure}; asking the servers of --server only");
+            Ok(Vec::new())
+        }
+    }
 }
 
 fn members(config: &str) -> Vec<Member> {

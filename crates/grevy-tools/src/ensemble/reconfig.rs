@@ -1,15 +1,19 @@
 //! `grevy reconfig`: changes who is in an ensemble.
 
 use super::configuration::show;
-use crate::exit::{At, Exit, Failure};
+use crate::exit::{Exit, Failure};
 use crate::files::filter::zxid;
 use crate::znodes::connection::Target;
 use clap::Args;
+use grevy_cli::client::ClientError;
 use grevy_cli::membership;
-use grevy_proto::Zxid;
+use grevy_proto::{ErrorCode, Zxid};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// The znode that has the configuration.
+const CONFIG: &str = "/zookeeper/config";
 
 /// What to change.
 #[derive(Debug, Args)]
@@ -19,8 +23,9 @@ Examples:
   grevy reconfig --remove 2,3
   grevy reconfig --file members.cfg --if-version 0x100000000
 
-The servers need reconfigEnabled=true, and whoever asks the permission to write /zookeeper/config. A server that
-is added runs already. The new configuration is printed, as by `grevy members`.")]
+The servers need reconfigEnabled=true, and whoever asks the permission to write /zookeeper/config, which by
+default only the super user has (DigestAuthenticationProvider.superDigest). A server that is added runs already.
+The new configuration is printed, as by `grevy members`.")]
 #[group(id = "change", required = true, multiple = true, args = ["add", "remove", "members", "file"])]
 pub struct Arguments {
     /// Servers to add or change: server.N=host:port:port[:role][;[host:]port],…
@@ -54,8 +59,41 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let client = &connection.client;
     let (data, _) = client
         .reconfig(add, remove, members.as_deref(), version)
-        .at("/zookeeper/config")?;
+        .map_err(|error| failure(&error))?;
     show(&data.unwrap_or_default(), arguments.target.is_json(), out)
+}
+
+/// What would allow a change that was refused.
+fn failure(error: &ClientError) -> Failure {
+    let (exit, text) = match ErrorCode::from_wire(error.code()) {
+        Some(ErrorCode::ReconfigDisabled) => (
+            Exit::Refused,
+            "the ensemble cannot be changed while it runs; set reconfigEnabled=true in the zoo.cfg \
+             of all servers, and restart them one after the other",
+        ),
+        Some(ErrorCode::NoAuth) => (
+            Exit::Denied,
+            "not permitted; by default only the super user may, whom \
+             DigestAuthenticationProvider.superDigest names in the zoo.cfg of all servers: \
+             --auth digest:super:password",
+        ),
+        Some(ErrorCode::BadArguments) => (
+            Exit::Refused,
+            "not a configuration that this ensemble can have; servers are named as \
+             server.N=host:port:port[:role];[host:]port, each with addresses of its own, and two \
+             voters must be left (standaloneEnabled=false: one)",
+        ),
+        Some(ErrorCode::NewConfigNoQuorum) => (
+            Exit::Refused,
+            "too few of the new voters are up to date for a quorum; start those that are added \
+             first",
+        ),
+        Some(ErrorCode::ReconfigInProgress) => {
+            (Exit::Conflict, "another change is under way; try again")
+        }
+        _ => return Failure::request(error, CONFIG),
+    };
+    Failure::new(exit, format!("{CONFIG}: {text}"))
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

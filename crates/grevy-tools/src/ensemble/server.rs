@@ -9,13 +9,38 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
+/// What a server answers that runs but does not serve.
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
+
 /// A server, and what it said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Server {
     /// Who.
     pub member: Member,
-    /// What it answered; the error says why it did not.
-    pub report: Result<Report, String>,
+    /// What it answered.
+    pub report: Result<Report, NoReport>,
+}
+
+/// Why there is nothing to show of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoReport {
+    /// It does not answer.
+    Down(String),
+    /// It runs, and answers that it does not serve; and why, if it says so.
+    NotServing(String),
+    /// It answers something else.
+    Unclear(String),
+}
+
+impl fmt::Display for NoReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Down(why) => write!(f, "down: {why}"),
+            Self::NotServing(why) if why.is_empty() => f.write_str("not serving"),
+            Self::NotServing(why) => write!(f, "not serving: {why}"),
+            Self::Unclear(answer) => write!(f, "unclear: {answer}"),
+        }
+    }
 }
 
 /// The answers to `srvr` and, if it is allowed, `mntr`.
@@ -49,7 +74,7 @@ impl Server {
     /// Asks a server.
     pub fn ask(member: Member, timeout: Duration) -> Self {
         let report = ask(&member.address, "srvr", timeout).and_then(|srvr| {
-            let mut report = Report::read(&srvr).ok_or_else(|| no_service(&srvr))?;
+            let mut report = Report::read(&srvr).ok_or_else(|| no_report(&srvr))?;
             // Not every server allows it, and what it adds is not worth failing for.
             if let Ok(mntr) = ask(&member.address, "mntr", timeout) {
                 report.add(&mntr);
@@ -69,7 +94,7 @@ impl Server {
             let answers = asked.into_iter().zip(members).map(|(thread, member)| {
                 thread.join().unwrap_or_else(|_| Self {
                     member: member.clone(),
-                    report: Err("asking it failed".to_owned()),
+                    report: Err(NoReport::Unclear("asking it failed".to_owned())),
                 })
             });
             answers.collect()
@@ -88,7 +113,7 @@ impl Server {
         object.insert("server".to_owned(), self.member.address.to_string().into());
         match &self.report {
             Err(why) => {
-                object.insert("error".to_owned(), why.as_str().into());
+                object.insert("error".to_owned(), why.to_string().into());
             }
             Ok(report) => object.extend(
                 [
@@ -142,11 +167,17 @@ pub fn lag(server: &Server, all: &[Server]) -> Option<Lag> {
     })
 }
 
-/// A server that is up but cannot serve says so in a sentence.
-fn no_service(answer: &str) -> String {
-    match answer.trim() {
-        "" => "no answer".to_owned(),
-        text => text.lines().next().unwrap_or_default().to_owned(),
+/// What an answer to `srvr` says that is no report. A server that is up but does not serve says so
+/// in a sentence; one of Grevy says why on the next line.
+fn no_report(answer: &str) -> NoReport {
+    let mut lines = answer
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    match lines.next() {
+        None => NoReport::Down("no answer".to_owned()),
+        Some(NOT_SERVING) => NoReport::NotServing(lines.collect::<Vec<_>>().join(" ")),
+        Some(line) => NoReport::Unclear(line.to_owned()),
     }
 }
 
@@ -221,10 +252,25 @@ mod tests {
             version: "3.9.2-abc".to_owned(),
         };
         assert_eq!(report, expected);
-        assert_eq!(
-            Report::read("This ZooKeeper instance is not currently serving requests\n"),
-            None
-        );
+    }
+
+    #[test]
+    fn a_server_that_does_not_serve_is_not_down() {
+        for (answer, expected) in [
+            ("", "down: no answer".to_owned()),
+            (&format!("{NOT_SERVING}\n"), "not serving".to_owned()),
+            (
+                &format!("{NOT_SERVING}\nit waits for servers 1 and 2\n"),
+                "not serving: it waits for servers 1 and 2".to_owned(),
+            ),
+            (
+                "HTTP/1.1 400 Bad Request\r\n\r\n",
+                "unclear: HTTP/1.1 400 Bad Request".to_owned(),
+            ),
+        ] {
+            assert_eq!(Report::read(answer), None);
+            assert_eq!(no_report(answer).to_string(), expected);
+        }
     }
 
     #[test]
@@ -237,7 +283,7 @@ mod tests {
                     port: 1,
                 },
             },
-            report: zxid.map_or(Err("down".to_owned()), |zxid| {
+            report: zxid.map_or(Err(NoReport::Down("no answer".to_owned())), |zxid| {
                 Ok(Report {
                     zxid: Some(Zxid(zxid)),
                     ..Report::default()

@@ -19,7 +19,7 @@ Examples:
 The servers are those that /zookeeper/config names, or if that cannot be read or is empty, those of
 --server. They are asked with the four-letter words srvr and mntr; sessions and watches are known
 only of servers that allow mntr (4lw.commands.whitelist). LAG is how many transactions a server is
-behind the one that is furthest.
+behind the one that is furthest. A server that runs but does not serve, since it has no leader, says why.
 
 The exit code is 1 if a server does not serve, and 6 if none does.")]
 pub struct Arguments {

@@ -51,7 +51,7 @@ fn heading(with_rate: bool) -> Vec<String> {
 fn row(server: &Server, all: &[Server], rate: Option<Option<f64>>) -> Vec<String> {
     let mut cells = vec![shown(server.member.id), server.member.address.to_string()];
     match &server.report {
-        Err(why) => cells.push(format!("down: {why}")),
+        Err(why) => cells.push(why.to_string()),
         Ok(report) => {
             cells.extend(figures(report, lag(server, all)));
             if let Some(rate) = rate {
@@ -98,6 +98,7 @@ fn shown(value: Option<impl Display>) -> String {
 mod tests {
     use super::*;
     use crate::ensemble::members::Member;
+    use crate::ensemble::server::NoReport;
     use grevy_cli::client::address::HostPort;
     use grevy_proto::Zxid;
 
@@ -122,7 +123,10 @@ mod tests {
         };
         let servers = [
             server("a", Ok(report)),
-            server("b", Err("refused by the firewall".to_owned())),
+            server(
+                "b",
+                Err(NoReport::Down("refused by the firewall".to_owned())),
+            ),
         ];
         assert_eq!(
             lines(&servers, Some(&[Some(1234.5), None])),

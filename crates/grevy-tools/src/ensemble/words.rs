@@ -1,5 +1,6 @@
 //! Four-letter words, from the side that asks.
 
+use super::server::NoReport;
 use grevy_cli::client::address::HostPort;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -9,21 +10,24 @@ use std::time::Duration;
 const MAX_ANSWER: u64 = 4 << 20;
 
 /// What a server answers to a word; the error says why it does not.
-pub fn ask(server: &HostPort, word: &str, timeout: Duration) -> Result<String, String> {
+pub fn ask(server: &HostPort, word: &str, timeout: Duration) -> Result<String, NoReport> {
+    let down = |error: io::Error| NoReport::Down(reason(&error));
     let addresses = (server.host.as_str(), server.port)
         .to_socket_addrs()
-        .map_err(|error| format!("cannot look up {}: {error}", server.host))?;
-    let mut failure = format!("{} has no address", server.host);
+        .map_err(|error| NoReport::Down(format!("cannot look up {}: {error}", server.host)))?;
+    let mut failure = NoReport::Down(format!("{} has no address", server.host));
     for address in addresses {
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => {
-                let answer = exchange(stream, word, timeout).map_err(|error| reason(&error))?;
+                let answer = exchange(stream, word, timeout).map_err(down)?;
                 return match answer.contains("is not executed because it is not in the whitelist") {
-                    true => Err(format!("4lw.commands.whitelist does not have {word}")),
+                    true => Err(NoReport::Unclear(format!(
+                        "4lw.commands.whitelist does not have {word}"
+                    ))),
                     false => Ok(answer),
                 };
             }
-            Err(error) => failure = reason(&error),
+            Err(error) => failure = down(error),
         }
     }
     Err(failure)

@@ -72,7 +72,7 @@ fn files(arguments: &Arguments) -> Result<Vec<PathBuf>, Failure> {
 
 /// Shows one file; tells whether it is sound.
 fn show(arguments: &Arguments, file: &Path, out: &mut dyn Write) -> Result<bool, Failure> {
-    let mut reader = LogReader::open(&RealDisk, file, super::MAX_ENTRY)?;
+    let mut reader = LogReader::open(&RealDisk, file)?;
     let mut printer = Printer {
         arguments,
         file,

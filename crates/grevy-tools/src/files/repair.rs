@@ -5,7 +5,7 @@
 //! is changed, so all other records stay where they are.
 
 use crate::exit::{Exit, Failure};
-use crate::files::{MAX_ENTRY, transaction};
+use crate::files::transaction;
 use crate::prompt;
 use clap::Args;
 use grevy_proto::txn::TxnEntry;
@@ -63,7 +63,7 @@ struct Plan {
 
 /// Looks, asks and repairs.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let mut reader = LogReader::open(&RealDisk, &arguments.file, MAX_ENTRY)?;
+    let mut reader = LogReader::open(&RealDisk, &arguments.file)?;
     let plan = plan(&mut reader, out)?;
     if plan
         == (Plan {

@@ -88,7 +88,7 @@ pub fn each_item(
     path: &Path,
     take: &mut dyn FnMut(Item<'_>) -> io::Result<()>,
 ) -> Result<SnapshotInfo, Failure> {
-    let mut parser = BodyParser::new(super::MAX_ENTRY);
+    let mut parser = BodyParser::new(super::MAX_ITEM);
     let mut failed = None;
     let read = snapshot::read(
         &RealDisk,

@@ -63,23 +63,27 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
     let names = RealDisk.list(&dirs.snapshots())?;
     RealDisk.list(&dirs.logs())?;
     let mut replay = Replay::default();
-    let recovered = grevy_storage::examine(
-        Arc::new(RealDisk),
-        &dirs,
-        &OpenOptions::default(),
-        &mut replay,
-    );
+    // What a server accepts is up to its settings.
+    let mut options = OpenOptions::default();
+    options.log.max_entry = usize::MAX;
+    let recovered = grevy_storage::examine(Arc::new(RealDisk), &dirs, &options, &mut replay);
     let mut findings = Vec::new();
     judge_start(&dirs, &recovered, &mut replay, &mut findings)?;
     drop(replay);
     for candidate in snapshot::candidates(&names) {
-        let finding = check_snapshot(&dirs.snapshots(), &candidate)?;
+        let mut longest = 0;
+        let finding = check_snapshot(&dirs.snapshots(), &candidate, &mut longest)?;
+        let file = finding.file.clone();
         add(&mut findings, finding);
+        findings.extend(judge_length(&file, None, "data", longest));
     }
     let mut last = None;
     for (_, path) in super::logs(&dirs.logs())? {
-        let finding = check_log(&path, &mut last)?;
+        let mut longest = (0, 0);
+        let finding = check_log(&path, &mut last, &mut longest)?;
         add(&mut findings, finding);
+        let (offset, len) = longest;
+        findings.extend(judge_length(&path, Some(offset), "a transaction", len));
     }
     let sound = findings
         .iter()
@@ -177,7 +181,12 @@ fn place_of(note: &Note, dirs: &Dirs) -> (PathBuf, Option<u64>) {
     }
 }
 
-fn check_snapshot(dir: &Path, candidate: &Candidate) -> Result<Finding, Failure> {
+/// `longest`: how many bytes of data a znode of it has at most.
+fn check_snapshot(
+    dir: &Path,
+    candidate: &Candidate,
+    longest: &mut usize,
+) -> Result<Finding, Failure> {
     let file = dir.join(&candidate.name);
     if !is_finished(&file)? {
         return Ok(Finding {
@@ -195,9 +204,13 @@ fn check_snapshot(dir: &Path, candidate: &Candidate) -> Result<Finding, Failure>
         Err(SnapshotError::Disk(error)) => return Err(error.into()),
         Err(error) => return Ok(damaged(file, None, error.to_string())),
     };
-    let (znodes, digest) = replay
-        .tree()
-        .map_or((0, 0), |tree| (tree.znodes().count(), tree.digest()));
+    let (znodes, digest) = replay.tree().map_or((0, 0), |tree| {
+        let lengths = tree
+            .znodes()
+            .map(|znode| znode.data().map_or(0, <[u8]>::len));
+        *longest = lengths.max().unwrap_or(0);
+        (tree.znodes().count(), tree.digest())
+    });
     // An empty server's snapshot names no digest. Behind a fuzzy snapshot's name stands the log.
     let told = info.digest.filter(|digest| digest.zxid == candidate.zxid);
     if let Some(DigestValue::Number(told)) = told.map(|digest| digest.value)
@@ -215,9 +228,27 @@ fn check_snapshot(dir: &Path, candidate: &Candidate) -> Result<Finding, Failure>
     })
 }
 
-/// `last`: the last transaction of the logs before, which this one has to follow.
-fn check_log(file: &Path, last: &mut Option<Zxid>) -> Result<Finding, Failure> {
-    let mut reader = LogReader::open(&RealDisk, file, MAX_ENTRY)?;
+/// Not every server takes what is so long: `len` bytes of something, the longest in the file.
+fn judge_length(file: &Path, offset: Option<u64>, what: &str, len: usize) -> Option<Finding> {
+    (len > MAX_ENTRY).then(|| Finding {
+        level: Level::Note,
+        file: file.to_owned(),
+        offset,
+        what: format!(
+            "it has {what} of {len} bytes: a server starts only if jute.maxbuffer and \
+             jute.maxbuffer.extrasize together allow that; not set, they allow {MAX_ENTRY}"
+        ),
+    })
+}
+
+/// `last`: the last transaction of the logs before, which this one has to follow. `longest`: where
+/// the longest transaction here stands, and its length in bytes.
+fn check_log(
+    file: &Path,
+    last: &mut Option<Zxid>,
+    longest: &mut (u64, usize),
+) -> Result<Finding, Failure> {
+    let mut reader = LogReader::open(&RealDisk, file)?;
     let mut txns = 0_u64;
     let path = file.to_owned();
     loop {
@@ -236,6 +267,9 @@ fn check_log(file: &Path, last: &mut Option<Zxid>) -> Result<Finding, Failure> {
             }
         };
         let next = record.zxid;
+        if record.entry.len() > longest.1 {
+            *longest = (record.offset, record.entry.len());
+        }
         if let Some(last) = *last
             && !follows(last, next)
         {
@@ -310,7 +344,9 @@ fn write_verdict(
         None => writeln!(out, "A server would refuse to start.")?,
         Some(recovered) => match (&recovered.start, snapshot_of(recovered)) {
             (Start::Unknown, _) => writeln!(out, "There is no data.")?,
-            (Start::Empty, _) => writeln!(out, "There is no data; a server would begin anew.")?,
+            (Start::Empty { .. }, _) => {
+                writeln!(out, "There is no data; a server would begin anew.")?
+            }
             (start, snapshot) => writeln!(
                 out,
                 "A server would start at zxid {}, from {} and {} transactions behind it.",
@@ -328,6 +364,6 @@ fn snapshot_of(recovered: &Recovered) -> Option<String> {
         Start::History { snapshot, .. } => snapshot
             .as_ref()
             .map(|(path, ..)| path.display().to_string()),
-        Start::Empty | Start::Unknown => None,
+        Start::Empty { .. } | Start::Unknown => None,
     }
 }

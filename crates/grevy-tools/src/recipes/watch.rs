@@ -91,10 +91,8 @@ fn watch(
 ) -> Result<Option<Ran>, Failure> {
     let Arguments { path, target, .. } = arguments;
     // What is left of the session before, which is over.
-    while let Some(event) = events.next(Some(Instant::now())) {
-        if let Event::Signal(number) = event {
-            return Ok(Some(signalled(number)));
-        }
+    if let Some(number) = signal_until(events, Instant::now()) {
+        return Ok(Some(signalled(number)));
     }
     let sender = events.sender();
     let connection = loop {
@@ -107,8 +105,7 @@ fn watch(
             // Servers may need a while to be back.
             Err(failure) if failure.exit == Exit::NoServer && !first => {
                 eprintln!("grevy: {failure}");
-                let end = Instant::now() + PAUSE;
-                if let Some(Event::Signal(number)) = events.next(Some(end)) {
+                if let Some(number) = signal_until(events, Instant::now() + PAUSE) {
                     return Ok(Some(signalled(number)));
                 }
             }
@@ -147,6 +144,17 @@ fn watch(
             Some(Event::Ended | Event::Key(_)) | None => {}
         }
     }
+}
+
+/// Waits for a signal; `None` at `end`. Whatever else happens is passed over: also what sessions
+/// that could not be opened tell, which must not end the wait.
+fn signal_until(events: &Events, end: Instant) -> Option<i32> {
+    while let Some(event) = events.next(Some(end)) {
+        if let Event::Signal(number) = event {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// Prints a change, or runs the command for it; what happens meanwhile is noted. Tells whether

@@ -121,6 +121,8 @@ impl Session {
         let identities: Vec<(String, String)> = self
             .auth
             .iter()
+            // A variable that is set to nothing is as good as not set.
+            .filter(|auth| !auth.is_empty())
             .map(identity)
             .collect::<Result<_, Failure>>()?;
         let timeout = self.patience();

@@ -9,20 +9,18 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::hash::BuildHasher;
-use foldhash::fast::FixedState;
 use grevy_proto::{Acl, Id, SessionId, StatPersisted, Zxid};
 use hashbrown::HashTable;
 
 /// The leader's view of the future: all znodes that transactions change which are proposed but
-/// not yet applied, as they will be after the last of these.
+/// not yet applied, as they will be after the last of these. The default: nothing is.
+#[derive(Default)]
 pub struct Pending {
     records: Vec<Record>,
     /// Places in `records` that are vacant.
     vacant: Vec<u32>,
-    /// Places in `records` by path.
+    /// Places in `records` by path, by the tree's hash of it.
     index: HashTable<u32>,
-    hasher: FixedState,
     /// Which places each transaction wrote to, in order. A place is vacated with the last
     /// transaction that wrote to it.
     order: VecDeque<(Zxid, u32)>,
@@ -39,6 +37,8 @@ pub struct Pending {
 struct Record {
     /// Keeps its memory when the place is vacant, for the next one.
     path: String,
+    /// The path's.
+    hash: u32,
     /// The last transaction that wrote to it.
     zxid: Zxid,
     /// `None`: it will not exist.
@@ -102,22 +102,6 @@ static NOBODY: [Acl; 1] = [Acl {
 }];
 
 impl Pending {
-    /// Nothing is proposed. `hash_seed` keeps strangers from choosing paths that collide: random,
-    /// per process.
-    pub fn new(hash_seed: u64) -> Self {
-        Self {
-            records: Vec::new(),
-            vacant: Vec::new(),
-            index: HashTable::new(),
-            hasher: FixedState::with_seed(hash_seed),
-            order: VecDeque::new(),
-            digest: 0,
-            ephemerals: BTreeSet::new(),
-            quota_records: 0,
-            undo: None,
-        }
-    }
-
     /// Forgets what the tree has now applied: everything up to `zxid`.
     pub fn applied(&mut self, zxid: Zxid) {
         while let Some(&(written, place)) = self.order.front()
@@ -161,15 +145,18 @@ impl Pending {
 
     /// The znode as it will be. The empty path means the root.
     pub(super) fn look<'a>(&'a self, tree: &'a Tree, path: &str) -> Option<View<'a>> {
-        if self.index.is_empty() {
-            return tree.get(path).map(View::Applied);
-        }
-        match self.place(key(path)) {
-            None => tree.get(path).map(View::Applied),
+        let path = key(path);
+        let hash = tree.hash(path);
+        let applied = || {
+            let id = tree.find_hashed(hash, path)?;
+            Some(Znode::new(tree, id))
+        };
+        match self.place(hash, path) {
+            None => applied().map(View::Applied),
             Some(place) => {
                 let znode = self.records[place as usize].znode.as_ref()?;
                 let applied = match &znode.acl {
-                    PendingAcl::Applied => tree.get(path),
+                    PendingAcl::Applied => applied(),
                     PendingAcl::Open | PendingAcl::New(_) => None,
                 };
                 Some(View::Pending(znode, applied))
@@ -192,10 +179,11 @@ impl Pending {
             .digest
             .wrapping_add(i64::from(new_digest) - i64::from(old_digest));
         let path = key(path);
+        let hash = tree.hash(path);
         let session = owner(tree.config(), znode.as_ref());
-        match self.place(path) {
+        match self.place(hash, path) {
             None => {
-                let place = self.add(path, zxid, znode);
+                let place = self.add(hash, path, zxid, znode);
                 if let Some(undo) = &mut self.undo {
                     undo.overwritten.push(Overwritten {
                         place,
@@ -260,9 +248,9 @@ impl Pending {
 
     /// Whether the tree's ephemeral znode `path` will still be there and the session's, or is not
     /// touched at all.
-    pub(super) fn leaves_ephemeral(&self, config: &TreeConfig, path: &str, of: SessionId) -> bool {
-        self.place(path).is_none_or(|place| {
-            owner(config, self.records[place as usize].znode.as_ref()) == Some(of)
+    pub(super) fn leaves_ephemeral(&self, tree: &Tree, path: &str, of: SessionId) -> bool {
+        self.place(tree.hash(path), path).is_none_or(|place| {
+            owner(tree.config(), self.records[place as usize].znode.as_ref()) == Some(of)
         })
     }
 
@@ -273,41 +261,43 @@ impl Pending {
             .map(|&(_, place)| &*self.records[place as usize].path)
     }
 
-    fn place(&self, path: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(path);
-        let is_it = |place: &u32| &*self.records[*place as usize].path == path;
-        self.index.find(hash, is_it).copied()
+    fn place(&self, hash: u32, path: &str) -> Option<u32> {
+        let is_it = |place: &u32| {
+            let record = &self.records[*place as usize];
+            record.hash == hash && &*record.path == path
+        };
+        self.index.find(spread(hash), is_it).copied()
     }
 
-    fn add(&mut self, path: &str, zxid: Zxid, znode: Option<PendingZnode>) -> u32 {
+    fn add(&mut self, hash: u32, path: &str, zxid: Zxid, znode: Option<PendingZnode>) -> u32 {
         self.quota_records += usize::from(is_quota(path));
         let place = match self.vacant.pop() {
             Some(place) => {
                 let record = &mut self.records[place as usize];
                 record.path.push_str(path);
-                (record.zxid, record.znode) = (zxid, znode);
+                (record.hash, record.zxid, record.znode) = (hash, zxid, znode);
                 place
             }
             None => {
-                let path = path.into();
-                self.records.push(Record { path, zxid, znode });
+                self.records.push(Record {
+                    path: path.into(),
+                    hash,
+                    zxid,
+                    znode,
+                });
                 self.records.len() as u32 - 1
             }
         };
-        let Self {
-            records, hasher, ..
-        } = self;
-        self.index
-            .insert_unique(hasher.hash_one(path), place, |place| {
-                hasher.hash_one(&*records[*place as usize].path)
-            });
+        let records = &self.records;
+        let rehash = |place: &u32| spread(records[*place as usize].hash);
+        self.index.insert_unique(spread(hash), place, rehash);
         place
     }
 
     fn vacate(&mut self, place: u32) {
         let record = &mut self.records[place as usize];
         self.quota_records -= usize::from(is_quota(&record.path));
-        let hash = self.hasher.hash_one(record.path.as_str());
+        let hash = spread(record.hash);
         match record.path.capacity() {
             0..=KEPT => record.path.clear(),
             _ => record.path = String::new(),
@@ -454,7 +444,12 @@ fn owner(config: &TreeConfig, znode: Option<&PendingZnode>) -> Option<SessionId>
 /// The root has two names.
 fn key(path: &str) -> &str {
     match path {
-        "" => "/",
+        "/" => "",
         _ => path,
     }
+}
+
+/// The table looks at both ends of a hash.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }

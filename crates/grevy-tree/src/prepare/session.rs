@@ -17,11 +17,10 @@ impl Preparer<'_> {
             return Err(moved);
         }
         let session = self.context.session;
-        let config = self.tree.config();
         let kept = self
             .tree
             .ephemerals(session)
-            .filter(|path| self.pending.leaves_ephemeral(config, path, session));
+            .filter(|path| self.pending.leaves_ephemeral(self.tree, path, session));
         let mut paths: Vec<Cow<'static, str>> = kept.map(Cow::Owned).collect();
         let is_new = |path: &&str| {
             self.tree

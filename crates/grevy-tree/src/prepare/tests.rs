@@ -47,7 +47,7 @@ impl Leader {
                 emulate_353_ttl: false,
                 digest: true,
             }),
-            pending: Pending::new(2),
+            pending: Pending::default(),
             proposed: VecDeque::new(),
             zxid: Zxid(0x1_0000_0000),
             time: TIME,

@@ -42,6 +42,10 @@ impl Preparer<'_> {
         let reconfigure = self.context.reconfigure;
         let reconfigure = reconfigure.ok_or(ErrorCode::Unimplemented)?;
         let data = reconfigure(request)?;
+        // It has all members, and not only those of the request.
+        if data.len() > self.context.config.request_bytes {
+            return Err(ErrorCode::BadArguments);
+        }
         let znode = self.find(CONFIG)?;
         self.permit(&znode, perms::WRITE)?;
         let (digest, znode) = (znode.digest(), znode.edit(CONFIG));

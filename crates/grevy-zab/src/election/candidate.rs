@@ -25,6 +25,9 @@ pub enum Standing {
     /// the ensemble is new; perhaps the disk is, and what it acknowledged is gone. It votes
     /// until it hears a voter tell of any history; from then on it abstains.
     Empty,
+    /// Likewise, but whoever runs it has said that it is new: it cannot have lost anything, and
+    /// votes whatever it hears. So a server that has run alone can become one of several.
+    New,
     /// It may have lost what it acknowledged. Its vote must not count, so it names nobody (zxid
     /// -1, which others leave out of their counts; and no leader, which even those before 3.6
     /// ignore). It takes a leader from nobody but a quorum of the others that have one.
@@ -37,7 +40,7 @@ pub enum Standing {
 impl Standing {
     /// Whether its vote counts.
     pub fn votes(self) -> bool {
-        matches!(self, Self::Normal | Self::Empty)
+        matches!(self, Self::Normal | Self::Empty | Self::New)
     }
 }
 
@@ -55,13 +58,13 @@ impl Candidate {
                 zxid: Zxid(-1),
                 ..nobody
             },
-            Standing::Normal | Standing::Empty if votes => Vote {
+            Standing::Normal | Standing::Empty | Standing::New if votes => Vote {
                 leader: self.id,
                 zxid: self.zxid,
                 round,
                 epoch: self.epoch,
             },
-            Standing::Normal | Standing::Empty => nobody,
+            Standing::Normal | Standing::Empty | Standing::New => nobody,
         }
     }
 }

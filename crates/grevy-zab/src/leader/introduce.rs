@@ -96,8 +96,8 @@ impl Leader {
             {
                 common.warn(format!(
                     "server {} joins, which is in no configuration of this ensemble: it is sent \
-                     the data, and has no vote; is it about to be added, or does it belong \
-                     elsewhere?",
+                     the data, and has no vote; is it about to be added, was it removed, or does \
+                     it belong elsewhere?",
                     server.0
                 ));
             }

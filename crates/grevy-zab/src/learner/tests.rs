@@ -1,6 +1,6 @@
 use super::*;
 use crate::output::LinkId;
-use crate::testing::{at, follower, outputs, promise};
+use crate::testing::{at, empty_in, follower, outputs, promise};
 use crate::time::Time;
 use alloc::vec::Vec;
 use grevy_proto::quorum::Packet;
@@ -139,5 +139,32 @@ fn what_follows_a_snapshot_and_is_here_stays() {
         let all = behind.iter().map(|(zxid, _)| *zxid);
         assert_eq!(kept.clone().unwrap().count(), durable, "{zxid} {behind:?}");
         assert!(kept.unwrap().chain(appended).eq(all), "{zxid} {behind:?}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_the_leader_cannot_have_is_not_taken() {
+    for (zxid, taken) in [
+        (Zxid(-1), false),
+        (Zxid(i64::MAX), false),
+        (at(3, 0), false),
+        (at(2, 9), true),
+        (Zxid::ZERO, true),
+    ] {
+        let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
+        outputs(&mut peer);
+        peer.handle_packet(Time(0), LINK, Packet::Snap(zxid));
+        assert_eq!(looks(&outputs(&mut peer)), !taken, "{zxid}");
+    }
+}
+
+/// One that waits to be filled promises nothing, and yet takes over no epoch before its own.
+#[test]
+fn who_is_being_filled_does_not_go_back_in_epochs() {
+    for (epoch, goes_back) in [(1, false), (3, true)] {
+        let mut peer = empty_in(Epoch(epoch));
+        outputs(&mut peer);
+        let said = said(&promise(&mut peer, 2, LINK));
+        assert_eq!(said.is_empty(), goes_back, "{epoch}: {said:?}");
     }
 }

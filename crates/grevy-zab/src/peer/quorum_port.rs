@@ -1,9 +1,10 @@
 //! What goes over the quorum port: links, and the packets on them that are not about sessions.
 
-use super::{MAX_PARKED, Peer, Role};
+use super::{MAX_PARKED, Peer, Role, Unreachable};
 use crate::output::{LinkId, Output};
 use crate::time::Time;
 use alloc::format;
+use core::time::Duration;
 use grevy_proto::quorum::Packet;
 use grevy_proto::{ServerId, Zxid};
 
@@ -72,10 +73,32 @@ impl Peer {
         if let Role::Learning(learner) = &self.role
             && learner.waits_for(server)
         {
-            let text = format!("server {} cannot be reached on its quorum port", server.0);
+            let text = format!(
+                "server {} cannot be reached on its {}",
+                server.0,
+                learner.door()
+            );
+            self.note_unreachable(now, server);
             self.look(now, text);
         }
         self.advance(now);
+    }
+
+    /// A server that the others hear and cannot reach would be elected again and again. So after the
+    /// second time it is left out for a while: for as long as another may yet try to reach it, and
+    /// an election takes.
+    fn note_unreachable(&mut self, now: Time, server: ServerId) {
+        let before = self.unreachable.take();
+        let times = before.map_or(0, |before| before.times) + 1;
+        let pause = match times {
+            1 => Duration::ZERO,
+            _ => (now - self.found_at) * 2 + self.election.finalize_wait * 2,
+        };
+        self.unreachable = Some(Unreachable {
+            server,
+            times,
+            until: now + pause.min(self.common.timing.init),
+        });
     }
 
     /// A packet came. Requests, and what is about sessions, are not for here.

@@ -168,11 +168,11 @@ impl Peer {
         matches!(self.role, Role::Leading(_)) || self.relay.is_some()
     }
 
-    /// How many are connected to this leader.
+    /// How many are connected to this leader, or to this follower that serves observers.
     pub fn link_count(&self) -> usize {
         match &self.role {
             Role::Leading(leader) => leader.link_count(),
-            _ => 0,
+            _ => self.relay.as_ref().map_or(0, |relay| relay.link_count()),
         }
     }
 

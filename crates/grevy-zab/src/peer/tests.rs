@@ -5,6 +5,10 @@ use grevy_proto::election::Notification;
 const MEMBERS: &str = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2";
 
 fn start(id: i64) -> Peer {
+    start_in(id, MEMBERS, Limits::default())
+}
+
+fn start_in(id: i64, members: &str, limits: Limits) -> Peer {
     let second = Duration::from_secs(1);
     let config = PeerConfig {
         id: ServerId(id),
@@ -14,7 +18,7 @@ fn start(id: i64) -> Peer {
             sync: second * 5,
             connect: second * 10,
         },
-        limits: Limits::default(),
+        limits,
         election: ElectionConfig {
             min_interval: second,
             max_interval: second,
@@ -32,7 +36,7 @@ fn start(id: i64) -> Peer {
         recent: Vec::new(),
         standing: Standing::Empty,
     };
-    let members = Memberships::new(Membership::parse(MEMBERS).unwrap());
+    let members = Memberships::new(Membership::parse(members).unwrap());
     Peer::member(config, members, recovered, Time(0))
 }
 
@@ -147,6 +151,39 @@ fn a_leader_that_is_gone_before_it_was_reached_is_not_waited_for() {
 }
 
 #[test]
+fn whoever_cannot_join_says_through_which_port() {
+    let mut members = String::from("server.1=a:1:2:observer");
+    for line in MEMBERS.lines().skip(1) {
+        members.push_str(&format!("\n{line}"));
+    }
+    for (observer_masters, dialled, expected) in [
+        (false, 3, "server 3 cannot be reached on its quorum port"),
+        (
+            true,
+            2,
+            "server 2 cannot be reached on its port for observers",
+        ),
+    ] {
+        let limits = Limits {
+            observer_masters,
+            ..Limits::default()
+        };
+        let mut peer = start_in(1, &members, limits);
+        for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+            peer.handle_notification(Time(0), ServerId(from), &says(state, 3));
+        }
+        peer.dial_failed(Time(0), ServerId(dialled));
+        let why = outputs(&mut peer)
+            .into_iter()
+            .find_map(|output| match output {
+                Output::Became(Part::Looking { why }) => Some(why),
+                _ => None,
+            });
+        assert_eq!(why.as_deref(), Some(expected));
+    }
+}
+
+#[test]
 fn who_waits_for_a_server_that_votes_for_another_is_sent_away() {
     for comes_first in [true, false] {
         let mut peer = start(1);
@@ -174,13 +211,14 @@ fn whoever_cannot_join_tries_again_ever_more_seldom() {
     let mut now = Time(0);
     let mut pauses = Vec::new();
     for _ in 0..12 {
-        // Both others have a leader that cannot be reached.
+        // Both others have a leader that sends this server away.
         for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
             peer.handle_notification(now, ServerId(from), &says(state, 3));
         }
         let dials = |output: &Output| matches!(output, Output::Dial { .. });
         assert!(outputs(&mut peer).iter().any(dials));
-        peer.dial_failed(now, ServerId(3));
+        peer.link_dialled(now, LinkId(1));
+        peer.link_lost(now, LinkId(1));
         let next = peer.next_timeout().unwrap();
         let is_paused = !matches!(peer.role, Role::Looking(_));
         pauses.push(if is_paused {
@@ -197,6 +235,44 @@ fn whoever_cannot_join_tries_again_ever_more_seldom() {
         pauses,
         [0, 0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]
     );
+}
+
+/// It may be that nobody reaches it, and yet all hear it: the others do without it for a while.
+#[test]
+fn whoever_cannot_be_reached_twice_is_left_out_for_a_while() {
+    let mut peer = start(1);
+    let dials = |output: &Output| matches!(output, Output::Dial { .. });
+    let votes = |output: &Output| match output {
+        Output::Notify { message, .. } => Some(message.leader),
+        _ => None,
+    };
+    let second = Duration::from_secs(1);
+    let mut now = Time(0);
+    for times in 1..=2 {
+        for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+            peer.handle_notification(now, ServerId(from), &says(state, 3));
+        }
+        assert!(outputs(&mut peer).iter().any(dials), "{times}");
+        now = now + second;
+        peer.dial_failed(now, ServerId(3));
+    }
+    let until = now + second * 4;
+    outputs(&mut peer);
+    for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
+        peer.handle_notification(now, ServerId(from), &says(state, 3));
+    }
+    let mut vote = says(PeerState::Looking, 3);
+    vote.round = 20;
+    peer.handle_notification(now, ServerId(3), &vote);
+    let said = outputs(&mut peer);
+    assert!(!said.iter().any(dials));
+    assert_eq!(said.iter().filter_map(votes).next_back(), Some(ServerId(1)));
+
+    while let Some(next) = peer.next_timeout().filter(|next| *next <= until) {
+        peer.handle_timeout(next);
+    }
+    let said = outputs(&mut peer);
+    assert_eq!(said.iter().filter_map(votes).next_back(), Some(ServerId(3)));
 }
 
 /// Who is in no configuration is a follower already. It goes on if it gets a vote, and joins anew

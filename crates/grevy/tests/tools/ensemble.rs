@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 fn objects(text: &str) -> Vec<Value> {
     let lines = text.lines().map(serde_json::from_str);
@@ -46,16 +48,31 @@ fn a_server_catches_up_and_tells_who_asks() {
     assert_eq!(members[0]["servers"], json!([]));
 }
 
-#[test]
-fn an_ensemble_gets_another_member() {
-    let directory = directory("reconfig");
+/// A directory for server 1 of an ensemble.
+fn member_directory(name: &str) -> PathBuf {
+    let directory = directory(name);
     fs::create_dir_all(directory.join("data")).expect("a directory for the test");
     fs::write(directory.join("data/myid"), "1\n").expect("a file for the test");
+    directory
+}
+
+/// A quorum port and an election port, other ones for each test.
+fn free_ports() -> [u16; 2] {
+    /// How many were given out already.
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
     // Below those that systems give to whoever asks for any port.
     let first = 12_000 + u16::try_from(std::process::id() % 8_000).expect("it is small");
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let mut free = (first..20_002).filter(is_free);
-    let [quorum, election] = [(); 2].map(|()| free.next().expect("two are free"));
+    [(); 2].map(|()| {
+        let mut further = (0..1000).map(|_| first + GIVEN.fetch_add(1, Relaxed));
+        further.find(is_free).expect("some are free")
+    })
+}
+
+#[test]
+fn an_ensemble_gets_another_member() {
+    let directory = member_directory("reconfig");
+    let [quorum, election] = free_ports();
     let lines = format!(
         "standaloneEnabled=false\nreconfigEnabled=true\nskipACL=yes\n\
          initLimit=10\nsyncLimit=5\nserver.1=127.0.0.1:{quorum}:{election}\n"
@@ -73,9 +90,40 @@ fn an_ensemble_gets_another_member() {
         "id": 2, "addresses": ["127.0.0.1:1:2"], "role": "observer", "clients": "127.0.0.1:3",
     });
     assert_eq!(changed[0]["servers"][1], expected);
+    let stranger = "server.3=127.0.0.1:4:5;127.0.0.1:6";
+    for (change, says) in [
+        (
+            ["--remove", "1"],
+            "not a configuration that this ensemble can have",
+        ),
+        (["--add", stranger], "up to date"),
+    ] {
+        let (code, _, err) = place.run(&[&["reconfig"][..], &change].concat());
+        assert_eq!(code, 8, "{err}");
+        assert!(err.contains(says) && err.lines().count() == 1, "{err}");
+    }
     let text = place.ok(&["reconfig", "--remove", "2"]);
     assert!(!text.contains("server.2"), "{text}");
     assert_eq!(place.run(&["reconfig"]).0, 2, "nothing to change");
+}
+
+#[test]
+fn a_change_that_is_not_allowed_says_what_would_allow_it() {
+    for (name, lines, code, says) in [
+        ("off", "", 8, "reconfigEnabled=true"),
+        ("nobody", "reconfigEnabled=true\n", 5, "superDigest"),
+    ] {
+        let directory = member_directory(&format!("reconfig-{name}"));
+        let [quorum, election] = free_ports();
+        let lines = format!(
+            "standaloneEnabled=false\n{lines}\
+             initLimit=10\nsyncLimit=5\nserver.1=127.0.0.1:{quorum}:{election}\n"
+        );
+        let place = Place::start(directory, &lines);
+        let (exit, _, err) = place.run(&["reconfig", "--remove", "2"]);
+        assert_eq!(exit, code, "{err}");
+        assert!(err.contains(says) && err.lines().count() == 1, "{err}");
+    }
 }
 
 #[test]
@@ -91,6 +139,53 @@ fn servers_that_do_not_answer_are_shown_too() {
     let (code, _, err) = finish(grevy(&["status", "--server", "127.0.0.1:1"]));
     assert_eq!(code, 6);
     assert!(err.contains("no server serves"), "{err}");
+}
+
+#[test]
+fn an_identity_that_cannot_be_used_is_not_passed_over() {
+    let place = Place::new("status-auth");
+    let with_variable = |verb: &str, auth: &str| {
+        let mut command = place.command(&[verb]);
+        command.env("GREVY_AUTH", auth);
+        finish(command)
+    };
+    for (code, _, err) in [
+        place.run(&["status", "--auth", "nonsense"]),
+        with_variable("status", "nonsense"),
+    ] {
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains("--auth takes scheme:id"), "{err}");
+    }
+    let (code, _, err) = place.run(&["status", "--auth", "nonsense:x"]);
+    assert_eq!(code, 5, "{err}");
+    assert!(err.contains("check --auth"), "{err}");
+    for verb in ["status", "ls"] {
+        let (code, _, err) = with_variable(verb, "");
+        assert_eq!(
+            (code, err.as_str()),
+            (0, ""),
+            "{verb}: a variable that is not set"
+        );
+    }
+}
+
+#[test]
+fn a_server_without_a_leader_says_what_it_waits_for() {
+    let directory = member_directory("status-looking");
+    let [quorum, election] = free_ports();
+    let lines = format!(
+        "initLimit=10\nsyncLimit=5\nserver.1=127.0.0.1:{quorum}:{election}\n\
+         server.2=127.0.0.1:1:2\n"
+    );
+    let place = Place::start(directory, &lines);
+    let status = ["status", "--timeout", "1000"];
+    let (code, out, err) = place.run(&status);
+    assert_eq!(code, 6, "{err}");
+    let row = out.lines().nth(1).unwrap_or_default();
+    let row = row.split_once("not serving: ").expect("it is not down").1;
+    assert!(row.ends_with("it waits for server 2"), "{row}");
+    let (_, out, _) = place.run(&[&status[..], &["--output", "json"]].concat());
+    assert_eq!(objects(&out)[0]["error"], format!("not serving: {row}"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Tools for files, on those of a server that has been used.
 
-use crate::place::{PATIENCE, Place, finish, grevy};
+use crate::place::{PATIENCE, Place, directory, finish, grevy};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -180,6 +180,31 @@ fn what_is_wrong_is_said_with_file_and_offset() {
     assert_eq!(code, 1);
     assert!(out.contains("\nCRC ERROR  "), "reading goes on: {out}");
     assert!(err.contains("the checksum of 0x2 is wrong"), "{err}");
+}
+
+#[test]
+fn what_only_a_raised_limit_takes_is_noted() {
+    let place = Place::start(directory("long"), "jute.maxbuffer=4000000\n");
+    let large = place.directory.join("large");
+    fs::write(&large, vec![b'x'; 3_000_000]).unwrap();
+    place.ok(&["create", "/large", "--file", text(&large)]);
+    place.ok(&["create", "/last"]);
+    let data = place.stop().join("data");
+    let log = data.join("version-2/log.1");
+    let (code, out, _) = run(&["verify", text(&data)]);
+    assert_eq!(code, 0, "{out}");
+    for expected in [
+        &format!("note     {} at offset ", log.display()),
+        ": it has a transaction of 30000",
+        "a server starts only if jute.maxbuffer and jute.maxbuffer.extrasize together allow that",
+    ] {
+        assert!(out.contains(expected), "{expected} in {out}");
+    }
+    let (code, out, _) = run(&["repair", text(&log), "--dry-run"]);
+    assert_eq!(code, 0, "{out}");
+    let (code, out, _) = run(&["inspect", "log", text(&log)]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("create /large 3000000 bytes"), "{out}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ const NO_CACHE: Support =
     Accepted("answers are encoded straight from the tree, which is faster than looking them up");
 
 keys! {
-    "jute.maxbuffer" Bare, bytes(1), Value("1048575"), Supported, "The largest request, and so the largest data of a node.";
-    "jute.maxbuffer.extrasize" Property, bytes(INT_MIN), Derived("`jute.maxbuffer`"), Supported, "How much larger than that a record on disk or between servers may be; at least 1024.";
+    "jute.maxbuffer" Bare, bytes(1), Value("1048575"), Supported, "The largest request, and so the largest data of a node; the same on all servers.";
+    "jute.maxbuffer.extrasize" Property, bytes(INT_MIN), Derived("`jute.maxbuffer`"), Supported, "How much larger than that a transaction, or a field on disk or between servers, may be; at least 1024.";
     "globalOutstandingLimit" Property, count(1), Value("1000"), Supported, "How many requests may be unanswered before the server reads no more from busy connections.";
     "enforceQuota" Property, Flag, Value("false"), Supported, "Whether a write beyond a hard quota fails.";
     "request_throttle_max_requests" Property, count(0), Value("0"), NO_QUEUE, "How many requests are processed at a time; 0: no limit.";

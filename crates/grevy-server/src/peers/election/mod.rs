@@ -13,11 +13,12 @@ mod tests;
 
 use super::complaints::Complaints;
 use super::listen;
-use super::roster::Roster;
+use super::roster::{Member, Roster};
 use super::{Events, Settings};
 use grevy_proto::HostPort;
 use grevy_proto::ServerId;
 use grevy_proto::election::{Hello, Notification};
+use grevy_proto::quorum::Packet;
 use parking_lot::{Mutex, RwLock};
 use peer::Peer;
 use socket2::TcpKeepalive;
@@ -148,9 +149,7 @@ impl Context {
             Err(error) => Err(error),
         };
         if let Err(why) = refused {
-            self.complaints.warn(format_args!(
-                "closing a connection from {address} to the election port: {why}"
-            ));
+            self.complaints.refused(address, "election port", why);
         }
     }
 
@@ -163,16 +162,19 @@ impl Context {
         let Hello { server, addresses } = hello;
         let me = self.settings.me;
         if server == me {
-            return Err(io::Error::other(format!(
-                "it is from a server that is number {} as well; each needs a myid of its own",
-                me.0
-            )));
+            return Err(io::Error::other(self.why_not_from_me()));
         }
         if server == Hello::ANONYMOUS {
             return Err(io::Error::other("it is from an observer without a number"));
         }
         // What is no hello at all reads as a very large number, mostly.
         if server > MAX_STRANGER && self.roster.read().get(server).is_none() {
+            if Packet::begins_introduction(server.0) {
+                return Err(io::Error::other(
+                    "it is a learner's; are the quorum port and the election port of a server.N \
+                     line swapped?",
+                ));
+            }
             return Err(io::Error::other(format!(
                 "it is from a server {} that is in no configuration",
                 server.0
@@ -192,6 +194,26 @@ impl Context {
             }
         }
         Ok(())
+    }
+
+    /// What is wrong where somebody calls who has this server's number.
+    fn why_not_from_me(&self) -> String {
+        let me = self.settings.me;
+        let roster = self.roster.read();
+        let mine = roster.get(me).map_or(&[][..], |member| &member.election);
+        let shares = |member: &Member| member.election.iter().any(|one| mine.contains(one));
+        let mut others = roster.iter().filter(|(server, _)| *server != me);
+        match others.find(|(_, member)| shares(member)) {
+            Some((other, _)) => format!(
+                "it is from this very server, which looked for server {}: both have the same \
+                 election address in the configuration; give each its own",
+                other.0
+            ),
+            None => format!(
+                "it is from a server that is number {} as well; each needs a myid of its own",
+                me.0
+            ),
+        }
     }
 
     /// The peer of that number; `None` if there are too many that are in no configuration.

@@ -10,6 +10,7 @@ use super::pauses::{LONGEST, Pauses};
 use super::rivals::Rivals;
 use super::stream::{self, Connection};
 use super::{Context, hello};
+use crate::listener;
 use grevy_proto::HostPort;
 use grevy_proto::ServerId;
 use parking_lot::Mutex;
@@ -307,5 +308,23 @@ impl Peer {
 }
 
 fn name(address: Option<SocketAddr>) -> String {
-    address.map_or("?".to_owned(), |address| address.to_string())
+    address.map_or("?".to_owned(), |address| {
+        listener::canonical(address).to_string()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_as_their_owners_know_them() {
+        for (address, expected) in [
+            ("[::ffff:127.0.0.1]:3888", "127.0.0.1:3888"),
+            ("10.0.0.1:3888", "10.0.0.1:3888"),
+            ("[::1]:3888", "[::1]:3888"),
+        ] {
+            assert_eq!(name(Some(address.parse().unwrap())), expected);
+        }
+    }
 }

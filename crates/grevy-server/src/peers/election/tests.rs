@@ -339,6 +339,55 @@ async fn whoever_is_no_server_is_sent_away() {
     subject.hears(Event::Message(3, vote(1))).await;
 }
 
+/// Why a connection that begins so is refused by server 1 of these members.
+async fn refused(members: &[(i64, &str)], bytes: &[u8]) -> String {
+    let (listener, address) = bind().await;
+    let context = Subject::new(1, &[]).election.context.clone();
+    let members: Vec<_> = members
+        .iter()
+        .map(|(id, at)| (*id, at.parse().unwrap()))
+        .collect();
+    *context.roster.write() = roster(&members);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let (stream, from) = listener.accept().await.unwrap();
+    let (hello, connection) = hello::read(stream, LONG).await.unwrap().unwrap();
+    let result = context.keep_or_call_back(hello, connection, from);
+    result.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_from_what_is_set_up_wrongly() {
+    let learner = [&11i32.to_be_bytes()[..], &[0; 20]].concat();
+    let (here, there) = ("10.0.0.1:3888", "10.0.0.2:3888");
+    for (members, bytes, expected) in [
+        (
+            [(1, here), (2, there)],
+            hello(1, here),
+            "it is from a server that is number 1 as well; each needs a myid of its own",
+        ),
+        (
+            [(1, here), (2, here)],
+            hello(1, here),
+            "it is from this very server, which looked for server 2: both have the same election \
+             address in the configuration; give each its own",
+        ),
+        (
+            [(1, here), (2, there)],
+            learner,
+            "it is a learner's; are the quorum port and the election port of a server.N line \
+             swapped?",
+        ),
+        (
+            [(1, here), (2, there)],
+            hello(1000, there),
+            "it is from a server 1000 that is in no configuration",
+        ),
+    ] {
+        assert_eq!(refused(&members, &bytes).await, expected);
+    }
+}
+
 #[tokio::test]
 async fn a_hello_must_come_in_time() {
     let subject = Subject::with(2, &[], Duration::from_millis(20));

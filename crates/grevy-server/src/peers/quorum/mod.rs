@@ -20,6 +20,7 @@ use super::listen;
 use super::{Door, Events, Settings};
 use grevy_proto::HostPort;
 use grevy_proto::ServerId;
+use grevy_proto::election::Hello;
 use grevy_proto::quorum::Packet;
 use parking_lot::Mutex;
 use std::io;
@@ -105,16 +106,15 @@ impl Quorum {
         };
         match introduced {
             Ok(None) => {}
-            Ok(Some(_)) if self.links.len() >= MAX_LINKS => self.complaints.warn(format_args!(
-                "closing a connection from {address} to the quorum port: there are {MAX_LINKS}"
-            )),
+            Ok(Some(_)) if self.links.len() >= MAX_LINKS => {
+                let why = format_args!("there are {MAX_LINKS}");
+                self.complaints.refused(address, door.name(), why);
+            }
             Ok(Some((stream, received))) => {
                 let (link, reader) = self.links.add(stream, address, false, first);
                 tokio::spawn(self.task(link, Some(door), received).run(reader));
             }
-            Err(why) => self.complaints.warn(format_args!(
-                "closing a connection from {address} to the quorum port: {why}"
-            )),
+            Err(why) => self.complaints.refused(address, door.name(), why),
         }
     }
 
@@ -131,7 +131,8 @@ impl Quorum {
                 }
                 Err(error) => {
                     tracing::warn!(
-                        "cannot reach the quorum port of server {}: {error}",
+                        "cannot reach the {} of server {}: {error}",
+                        dial.door.name(),
                         dial.leader.0
                     );
                     quorum.events.dial_failed(dial);
@@ -183,6 +184,12 @@ async fn introduction(mut stream: TcpStream) -> io::Result<Option<(TcpStream, Ve
     stream.set_nodelay(true)?;
     let mut received = Vec::new();
     loop {
+        if Hello::is_begun_by(&received) {
+            return Err(io::Error::other(
+                "it is an election connection; are the quorum port and the election port of a \
+                 server.N line swapped?",
+            ));
+        }
         let first = Packet::parse(&received, FIRST_LIMIT)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         match first {

@@ -104,6 +104,7 @@ impl Task {
                     .link_packets(self.link.id(), accepted, batch.packets);
             }
             if let Some(error) = batch.error {
+                warn!("from {}: {error}", self.link.address());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
             match batch.snapshot {

@@ -326,6 +326,24 @@ async fn whoever_is_no_learner_is_sent_away() {
 }
 
 #[tokio::test]
+async fn an_election_connection_is_recognised() {
+    let hello = Hello {
+        server: ServerId(2),
+        addresses: Vec::new(),
+    };
+    for bytes in [hello.encode_v1(), hello.encode_v2()] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut caller = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        caller.write_all(&bytes).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let error = introduction(stream).await.unwrap_err().to_string();
+        assert!(error.contains("it is an election connection"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn silence_ends_a_link() {
     let mut subject = Subject::new();
     let (stream, link) = subject.learner().await;

@@ -260,6 +260,7 @@ fn reconfigurations() {
         members: request::Nullable(None),
         config_id: -1,
     };
+    let long: &Reconfigure<'_> = &|_| Ok([b'x'; 2000].into());
     for (enabled, state, reconfigure, ids, expected) in [
         (false, moved, None, nobody, "error ReconfigDisabled"),
         (true, moved, None, root, "error SessionMoved"),
@@ -272,10 +273,12 @@ fn reconfigurations() {
             "error NewConfigNoQuorum",
         ),
         (true, Ok(()), Some(accept), nobody, "error NoAuth"),
+        (true, Ok(()), Some(long), root, "error BadArguments"),
         (true, Ok(()), Some(accept), root, "set /zookeeper/config -1"),
     ] {
         let mut leader = Leader::new();
         leader.config.reconfig = enabled;
+        leader.config.request_bytes = 1000;
         leader.zxid = leader.zxid.next();
         let context = Context {
             config: &leader.config,
