@@ -95,7 +95,9 @@ impl LogQueue {
     pub fn take(&self, batch: &mut Vec<LogItem>, patience: Duration, others_first: bool) -> bool {
         let mut items = self.items.lock();
         if items.is_empty() {
-            self.filled.wait_for(&mut items, patience);
+            // Whoever wakes may have queued nothing, and that is not the end of the patience.
+            let is_empty = |items: &mut Vec<LogItem>| items.is_empty();
+            self.filled.wait_while_for(&mut items, is_empty, patience);
         }
         if others_first {
             drop(items);
@@ -104,5 +106,28 @@ impl LogQueue {
         }
         std::mem::swap(&mut *items, batch);
         !batch.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wakes_without_an_item_is_not_heard() {
+        let queue = LogQueue::default();
+        std::thread::scope(|scope| {
+            let taking = scope.spawn(|| {
+                let mut batch = Vec::new();
+                queue.take(&mut batch, Duration::from_secs(60), false)
+            });
+            for _ in 0..10_000 {
+                queue.wake();
+                std::thread::yield_now();
+            }
+            queue.push(LogItem::Stop);
+            queue.wake();
+            assert!(taking.join().unwrap());
+        });
     }
 }
