@@ -13,6 +13,10 @@ impl Files for One<'_> {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok((path == Path::new("zoo.cfg")).then(|| self.0.to_vec()))
     }
+
+    fn is_no_directory(&self, _: &Path) -> bool {
+        false
+    }
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -114,6 +114,14 @@ impl Node {
                     let view = self.view(now, tree, watches);
                     clients.with(client, |c| c.complete(code, |_| {}, view));
                 }
+                // It may have been resumed by another connection meanwhile.
+                Queued::LocalClose { client, session }
+                    if self
+                        .serving(session)
+                        .is_some_and(|serving| serving != client) =>
+                {
+                    clients.with(client, |c| c.close(CloseReason::SessionMoved(session)));
+                }
                 Queued::LocalClose { client, session } => {
                     self.end_local(session);
                     let view = self.view(now, tree, watches);

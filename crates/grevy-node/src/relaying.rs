@@ -43,6 +43,11 @@ impl Revalidations {
         self.homes.remove(&session);
     }
 
+    /// Whether the session did not come in at an observer last.
+    pub fn is_here(&self, session: SessionId) -> bool {
+        !matches!(self.homes.get(&session), Some(Some(_)))
+    }
+
     /// A client of this server asks.
     pub fn push_own(&mut self, session: SessionId, timeout: i32) {
         self.homes.insert(session, None);

@@ -222,6 +222,14 @@ impl Node {
             return;
         };
         self.take_resuming(session, at);
+        if !self.revalidations.is_here(session) {
+            // It has gone on to an observer behind this server.
+            clients.with(ask.client, |c| c.close(CloseReason::SessionMoved(session)));
+            return;
+        }
+        if let Some(previous) = self.serving(session) {
+            self.cut_off(clients, previous, session);
+        }
         let clock = match self.local.clock.knows(session) {
             true => &mut self.local.clock,
             false => &mut self.clock,

@@ -176,6 +176,26 @@ fn what_an_earlier_connection_asked_for_answers_nothing_else() {
 }
 
 #[test]
+fn who_resumes_it_before_its_end_has_it() {
+    for seed in 1..10 {
+        let mut cluster = started(seed, false);
+        for at in 0..4 {
+            let (client, session) = connect(&mut cluster, at);
+            cluster.create(at, client, &format!("/{at}"));
+            cluster.request(at, client, OpCode::CloseSession, &[]);
+            let back = cluster.resume(at, session);
+            cluster.run_for(Duration::from_secs(1));
+            if cluster.closing(at, back).is_none() {
+                let xid = cluster.create(at, back, &format!("/{at}-back"));
+                cluster.run_for(Duration::from_secs(1));
+                let expected = [(xid, ErrorCode::Ok)];
+                assert_eq!(cluster.replies(at, back), expected, "seed {seed}, {at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn without_upgrading_it_has_no_ephemeral_znodes() {
     let mut cluster = started(1, false);
     for at in 0..4 {

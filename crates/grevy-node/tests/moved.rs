@@ -183,3 +183,49 @@ fn nor_does_what_is_submitted_late() {
         }
     }
 }
+
+/// Of two connections that name the same session at once, one has it, and the other hears that.
+#[test]
+fn a_session_has_one_connection() {
+    for seed in 1..10 {
+        let mut cluster = Cluster::new(3, 1, seed);
+        cluster.configure(|config| config.local_sessions = seed % 2 == 0);
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..4).all(|at| c.serves(at)));
+        for at in 0..4 {
+            let client = cluster.connect(at);
+            let session = opened(&mut cluster, at, client);
+            let one = cluster.resume(at, session);
+            let two = cluster.resume(at, session);
+            cluster.run_for(Duration::from_secs(1));
+            let moved = Some(CloseReason::SessionMoved(session));
+            let closed = [client, one, two].map(|client| cluster.closing(at, client));
+            assert_eq!(closed, [moved.clone(), moved, None], "seed {seed}, {at}");
+            let xid = cluster.create(at, two, &format!("/{at}"));
+            assert_eq!(answer(&mut cluster, at, two, xid), ErrorCode::Ok);
+        }
+    }
+}
+
+/// To the leader a follower and the observers behind it are one, so it cannot tell these apart.
+#[test]
+fn a_session_is_at_a_follower_or_behind_it() {
+    for seed in 1..30 {
+        let mut cluster = Cluster::new(3, 2, seed);
+        cluster.limits.observer_masters = true;
+        cluster.start_all();
+        cluster.run_until("all serve", SECONDS, |c| (0..5).all(|at| c.serves(at)));
+        let observer = 3;
+        let follower = cluster.master(observer).unwrap() as usize - 1;
+        let client = cluster.connect(follower);
+        let session = opened(&mut cluster, follower, client);
+        cluster.disconnect(follower, client);
+        let here = cluster.resume(follower, session);
+        let there = cluster.resume(observer, session);
+        cluster.run_for(Duration::from_secs(1));
+        let has = |at, client| {
+            cluster.session(at, client).is_some() && cluster.closing(at, client).is_none()
+        };
+        assert!(!(has(follower, here) && has(observer, there)), "{seed}");
+    }
+}

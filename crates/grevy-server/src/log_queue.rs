@@ -78,9 +78,11 @@ impl LogQueue {
         self.items.lock().push(item);
     }
 
-    /// Wakes the log's thread, if it waits.
+    /// Wakes the log's thread, if it waits and there is something to do.
     pub fn wake(&self) {
-        self.filled.notify_one();
+        if !self.items.lock().is_empty() {
+            self.filled.notify_one();
+        }
     }
 
     /// Drops entries that wait: nothing leads to them any more.
@@ -95,7 +97,8 @@ impl LogQueue {
     pub fn take(&self, batch: &mut Vec<LogItem>, patience: Duration, others_first: bool) -> bool {
         let mut items = self.items.lock();
         if items.is_empty() {
-            // Whoever wakes may have queued nothing, and that is not the end of the patience.
+            // Whatever was queued may have been taken before this thread heard of it, and that is
+            // not the end of the patience.
             let is_empty = |items: &mut Vec<LogItem>| items.is_empty();
             self.filled.wait_while_for(&mut items, is_empty, patience);
         }
@@ -122,7 +125,7 @@ mod tests {
                 queue.take(&mut batch, Duration::from_secs(60), false)
             });
             for _ in 0..10_000 {
-                queue.wake();
+                queue.filled.notify_one();
                 std::thread::yield_now();
             }
             queue.push(LogItem::Stop);

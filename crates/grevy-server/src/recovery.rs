@@ -138,16 +138,12 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
             );
             (Tree::new(tree_config), None, Standing::Abstaining)
         }
-        Start::Empty { is_new } => {
+        Start::Empty => {
             let mut tree = Tree::new(tree_config);
             let path = write_first_snapshot(config, &store, &mut tree)
                 .map_err(RecoverError::FirstSnapshot)?;
             let first = written(path, tree.last_zxid());
-            let standing = match is_new {
-                true => Standing::New,
-                false => Standing::Empty,
-            };
-            (tree, Some(first), standing)
+            (tree, Some(first), Standing::Empty)
         }
         Start::History { snapshot, zxid } => {
             let loaded = match snapshot {
@@ -167,6 +163,10 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
             finish_with_warnings(&mut tree);
             (tree, Some(loaded), standing)
         }
+    };
+    let standing = match recovered.is_new {
+        true => Standing::New,
+        false => standing,
     };
     if !digest_matches {
         warn!(
@@ -228,7 +228,7 @@ pub fn rebuild(
             finish_with_warnings(&mut tree);
             Ok((tree, Files { log, epochs }))
         }
-        Start::Empty { .. } | Start::Unknown => Err(RecoverError::NoData),
+        Start::Empty | Start::Unknown => Err(RecoverError::NoData),
     }
 }
 

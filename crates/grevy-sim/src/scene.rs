@@ -56,7 +56,7 @@ fn start(disk: &MemDisk) -> Result<(Tree, Opened), RecoveryError> {
     let mut builder = Builder::new(config());
     let opened = Store::open(disk.shared(), dirs(), options(), &mut builder)?;
     let mut tree = builder.finish();
-    if matches!(opened.recovered.start, Start::Empty { .. }) {
+    if opened.recovered.start == Start::Empty {
         snapshot(&opened.store, &mut tree)?;
         opened.store.created()?;
     } else {

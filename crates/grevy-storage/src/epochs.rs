@@ -50,6 +50,8 @@ pub struct Epochs {
     current: Epoch,
     /// Whether a mark is kept beside the log.
     marked: bool,
+    /// Files that say that nothing was ever promised.
+    initialize: Vec<PathBuf>,
 }
 
 /// An epoch that stands in a file.
@@ -123,7 +125,13 @@ impl Epochs {
             accepted,
             current,
             marked,
+            initialize: Vec::new(),
         }
+    }
+
+    /// These files say that nothing was ever promised.
+    pub(crate) fn remove_with_first_promise(&mut self, initialize: Vec<PathBuf>) {
+        self.initialize = initialize;
     }
 
     /// The newest epoch in which this server has promised to follow a leader.
@@ -139,6 +147,16 @@ impl Epochs {
     /// Makes a new promise durable. The same epoch again is written again.
     pub fn set_accepted(&mut self, epoch: Epoch) -> Result<(), EpochError> {
         self.check(EpochFile::Accepted, self.accepted, epoch)?;
+        while let Some(file) = self.initialize.last() {
+            match self.disk.remove(file) {
+                Err(error) if !error.is_not_found() => return Err(error.into()),
+                _ => {}
+            }
+            if let Some(dir) = file.parent() {
+                self.disk.sync_dir(dir)?;
+            }
+            self.initialize.pop();
+        }
         self.write(EpochFile::Accepted, epoch)?;
         self.accepted = epoch;
         Ok(())

@@ -7,7 +7,7 @@ use crate::names::{self, Name};
 use crate::purge::{self, Purged};
 use crate::recovery::{self, Place, Recover, Recovered, RecoveryError, Rejected};
 use crate::snapshot::{self, BodyParser, Compression, Fed, SnapshotError, SnapshotWriter};
-use grevy_proto::Zxid;
+use grevy_proto::{Epoch, Zxid};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -154,11 +154,15 @@ impl Store {
             initialize: !initialize.is_empty(),
             options: &self.options,
         };
-        let done = recovery::recover(&place, visitor)?;
-        if let recovery::Start::History { .. } = done.2.start {
-            self.created()?;
+        let (log, mut epochs, mut recovered) = recovery::recover(&place, visitor)?;
+        let is_blank = recovered.start.zxid() == Zxid::ZERO && epochs.accepted() == Epoch(0);
+        recovered.is_new = is_blank && !initialize.is_empty();
+        if recovered.is_new {
+            epochs.remove_with_first_promise(initialize);
+        } else if let recovery::Start::History { .. } = recovered.start {
+            self.remove_initialize_files()?;
         }
-        Ok(done)
+        Ok((log, epochs, recovered))
     }
 
     /// Begins a snapshot of the state at exactly `zxid`. Roll the log before taking one, so that
@@ -243,8 +247,16 @@ impl Store {
     }
 
     /// To be called once the first snapshot of an empty server is in place: removes the
-    /// `initialize` files, so that the server cannot begin a second time.
+    /// `initialize` files, so that the server cannot begin a second time. A member needs them until
+    /// it promises something.
     pub fn created(&self) -> Result<(), DiskError> {
+        match self.options.member {
+            true => Ok(()),
+            false => self.remove_initialize_files(),
+        }
+    }
+
+    fn remove_initialize_files(&self) -> Result<(), DiskError> {
         for file in initialize_files(&*self.disk, &self.dirs)? {
             self.disk.remove(&file)?;
             if let Some(dir) = file.parent() {

@@ -62,6 +62,6 @@ fn a_look_finds_what_opening_finds_and_changes_nothing() {
 fn a_look_at_an_empty_directory() {
     let disk = MemDisk::new();
     disk.create_dir(Path::new(LOGS)).unwrap();
-    assert_eq!(look(&disk).unwrap().start, Start::Empty { is_new: false });
+    assert_eq!(look(&disk).unwrap().start, Start::Empty);
     assert_eq!(files(&disk), BTreeMap::new());
 }

@@ -328,13 +328,13 @@ fn a_java_server_ran_in_between() {
 #[test]
 fn servers_without_data() {
     for (what, create_db, files, expected) in [
-        ("new", true, vec![], Ok(Start::Empty { is_new: false })),
+        ("new", true, vec![], Ok(Start::Empty)),
         ("perhaps wiped", false, vec![], Ok(Start::Unknown)),
         (
             "initialised",
             false,
             vec!["/zk/initialize"],
-            Ok(Start::Empty { is_new: true }),
+            Ok(Start::Empty),
         ),
         (
             "a promise is left",
@@ -357,9 +357,11 @@ fn servers_without_data() {
             create_db,
             ..options()
         };
+        let says_new = disk.content("/zk/initialize").is_some();
         match (open_with(&disk, options.clone()), expected) {
             (Ok((opened, _)), Ok(start)) => {
                 assert_eq!(opened.recovered.start, start, "{what}");
+                assert_eq!(opened.recovered.is_new, says_new, "{what}");
                 // Nothing more happened; the next start finds the same.
                 drop(opened);
                 let (opened, _) = open_with(&disk, options.clone()).unwrap();
@@ -578,4 +580,32 @@ fn without_force_sync_there_is_no_mark() {
     let (_, model) = look(&disk).unwrap();
     assert_eq!(model.last(), z(0, 4));
     assert!(disk.content(path(MARK_FILE)).is_some());
+}
+
+/// A member is new by somebody's word until it has promised something, however often it starts.
+#[test]
+fn an_initialize_file_goes_with_the_first_promise_of_a_member() {
+    let disk = MemDisk::new();
+    let options = OpenOptions {
+        member: true,
+        ..options()
+    };
+    let start = |disk: &MemDisk| open_with(disk, options.clone()).unwrap().0;
+    let opened = start(&disk);
+    assert!(!opened.recovered.is_new);
+    snapshot(&opened.store, Zxid(0)).unwrap();
+    drop(opened);
+    assert!(!start(&disk).recovered.is_new);
+    // Whoever runs it says so only now.
+    disk.put("/zk/initialize", b"");
+    for _ in 0..2 {
+        assert!(start(&disk).recovered.is_new);
+    }
+    let mut opened = start(&disk);
+    opened.epochs.set_accepted(Epoch(1)).unwrap();
+    drop(opened);
+    assert!(disk.content("/zk/initialize").is_none());
+    disk.put("/zk/initialize", b"");
+    assert!(!start(&disk).recovered.is_new, "it has promised something");
+    assert!(disk.content("/zk/initialize").is_none());
 }

@@ -204,7 +204,7 @@ impl Server {
         let tree = match opened.recovered.start {
             Start::Unknown if ensemble.is_none() => return Err(StartError::Unknown),
             Start::Unknown => Tree::new(self.tree_config.clone()),
-            Start::Empty { .. } => {
+            Start::Empty => {
                 let mut tree = Tree::new(self.tree_config.clone());
                 self.first_snapshot(ctx, &opened.store, &mut tree)
                     .map_err(StartError::FirstSnapshot)?;
@@ -307,13 +307,13 @@ impl Server {
                     },
                     recent,
                     standing: match opened.recovered.start {
+                        _ if opened.recovered.is_new => Standing::New,
                         // A leader was about to fill it.
                         Start::History { zxid, .. } if zxid.epoch() > opened.epochs.accepted() => {
                             Standing::Abstaining
                         }
                         Start::History { .. } => Standing::Normal,
-                        Start::Empty { is_new: true } => Standing::New,
-                        Start::Empty { is_new: false } => Standing::Empty,
+                        Start::Empty => Standing::Empty,
                         Start::Unknown => Standing::Abstaining,
                     },
                 };

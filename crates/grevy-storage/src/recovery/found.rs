@@ -11,6 +11,9 @@ use std::path::PathBuf;
 pub struct Recovered {
     /// What the server starts from.
     pub start: Start,
+    /// An `initialize` file says of a server without transactions and promises that it never had
+    /// any. The file goes with the first promise, or with [`Store::created`](crate::Store::created).
+    pub is_new: bool,
     /// How many transactions were replayed.
     pub txns: u64,
     /// What is worth telling the operator.
@@ -29,10 +32,7 @@ pub enum Start {
     },
     /// Nothing, and that is in order: the server begins at zxid 0. Write `snapshot.0`, then call
     /// [`Store::created`](crate::store::Store::created), before telling anybody.
-    Empty {
-        /// An `initialize` file says that the server is new: it never had anything.
-        is_new: bool,
-    },
+    Empty,
     /// Nothing, and nobody said that this server is new. It must not stand for what it may have
     /// acknowledged: zxid -1, no vote, and a snapshot from an established leader.
     Unknown,
@@ -43,7 +43,7 @@ impl Start {
     pub fn zxid(&self) -> Zxid {
         match self {
             Self::History { zxid, .. } => *zxid,
-            Self::Empty { .. } => Zxid::ZERO,
+            Self::Empty => Zxid::ZERO,
             Self::Unknown => Zxid(-1),
         }
     }

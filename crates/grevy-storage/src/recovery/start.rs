@@ -80,6 +80,7 @@ impl Judged {
         let mut notes = self.survey.notes;
         notes.extend(self.history.replayed.notes);
         Recovered {
+            is_new: false,
             start: self.start,
             txns: self.history.replayed.txns,
             notes,
@@ -369,9 +370,7 @@ impl Place<'_> {
                 .is_some_and(|stored| stored.epoch > Epoch(0));
             let may_begin = self.options.create_db || self.initialize;
             return Ok(match may_begin && !promised {
-                true => Start::Empty {
-                    is_new: self.initialize,
-                },
+                true => Start::Empty,
                 false => Start::Unknown,
             });
         }

@@ -344,9 +344,7 @@ fn write_verdict(
         None => writeln!(out, "A server would refuse to start.")?,
         Some(recovered) => match (&recovered.start, snapshot_of(recovered)) {
             (Start::Unknown, _) => writeln!(out, "There is no data.")?,
-            (Start::Empty { .. }, _) => {
-                writeln!(out, "There is no data; a server would begin anew.")?
-            }
+            (Start::Empty, _) => writeln!(out, "There is no data; a server would begin anew.")?,
             (start, snapshot) => writeln!(
                 out,
                 "A server would start at zxid {}, from {} and {} transactions behind it.",
@@ -364,6 +362,6 @@ fn snapshot_of(recovered: &Recovered) -> Option<String> {
         Start::History { snapshot, .. } => snapshot
             .as_ref()
             .map(|(path, ..)| path.display().to_string()),
-        Start::Empty { .. } | Start::Unknown => None,
+        Start::Empty | Start::Unknown => None,
     }
 }

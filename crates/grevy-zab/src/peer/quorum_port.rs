@@ -62,7 +62,10 @@ impl Peer {
     /// The connection that [`Output::Dial`] asked for is there.
     pub fn link_dialled(&mut self, now: Time, link: LinkId) {
         match &mut self.role {
-            Role::Learning(learner) => learner.link_dialled(&mut self.common, link),
+            Role::Learning(learner) => {
+                self.unreachable = None;
+                learner.link_dialled(&mut self.common, link);
+            }
             _ => self.common.hang_up(link, "nobody waits for it any more"),
         }
         self.advance(now);

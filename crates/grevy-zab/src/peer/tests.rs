@@ -248,15 +248,26 @@ fn whoever_cannot_be_reached_twice_is_left_out_for_a_while() {
     };
     let second = Duration::from_secs(1);
     let mut now = Time(0);
-    for times in 1..=2 {
+    for reached in [false, true, false, false] {
         for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
             peer.handle_notification(now, ServerId(from), &says(state, 3));
         }
-        assert!(outputs(&mut peer).iter().any(dials), "{times}");
+        assert!(outputs(&mut peer).iter().any(dials));
         now = now + second;
-        peer.dial_failed(now, ServerId(3));
+        match reached {
+            true => {
+                peer.link_dialled(now, LinkId(1));
+                peer.link_lost(now, LinkId(1));
+            }
+            false => peer.dial_failed(now, ServerId(3)),
+        }
+        if let (Some(next), false) = (peer.next_timeout(), matches!(peer.role, Role::Looking(_))) {
+            now = next;
+            peer.handle_timeout(now);
+        }
     }
-    let until = now + second * 4;
+    let until = peer.unreachable.as_ref().unwrap().until;
+    assert!(until > now + second * 3);
     outputs(&mut peer);
     for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
         peer.handle_notification(now, ServerId(from), &says(state, 3));
