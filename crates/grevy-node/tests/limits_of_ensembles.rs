@@ -4,9 +4,8 @@ mod cluster;
 
 use cluster::Cluster;
 use grevy_node::{ClientId, CloseReason, Part};
-use grevy_proto::quorum::Packet;
-use grevy_proto::txn::{SetDataTxn, Txn, TxnHeader, encode_entry};
-use grevy_proto::{ErrorCode, SessionId, Xid, Zxid};
+use grevy_proto::txn::{SetDataTxn, Txn};
+use grevy_proto::{ErrorCode, SessionId, Zxid};
 use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(30);
@@ -51,30 +50,19 @@ fn a_transaction_that_is_too_long_here_is_refused() {
     all_serve(&mut cluster);
     let leader = cluster.leader().unwrap();
     let follower = (leader + 1) % 3;
-    let entry_of = |zxid, data: usize| {
-        let txn = Txn::SetData(SetDataTxn {
+    let setting = |data: usize| {
+        Txn::SetData(SetDataTxn {
             path: "/zookeeper/quota".into(),
             data: Some(vec![0; data].into()),
             version: 1,
             reconfig: false,
-        });
-        let header = TxnHeader {
-            session: SessionId::NONE,
-            cxid: Xid(0),
-            zxid,
-            time: 0,
-            op: txn.op().wire(),
-        };
-        let mut entry = Vec::new();
-        encode_entry(&header, &txn, None, &mut entry);
-        entry
+        })
     };
-    let around = entry_of(Zxid(1), 0).len();
+    let around = cluster::forged_entry(Zxid(1), &setting(0)).len();
     for (len, taken) in [(LIMIT, true), (LIMIT + 1, false)] {
         let zxid = cluster.last_zxid(follower).next();
         let logged = cluster.logged(follower);
-        let entry = entry_of(zxid, len - around).into();
-        cluster.forge(leader, follower, &Packet::Proposal { zxid, entry });
+        cluster.forge_proposal(leader, follower, zxid, &setting(len - around));
         match taken {
             true => cluster.run_until("it logs it", SECONDS, |c| c.logged(follower) > logged),
             false => cluster.run_until("it gives up", SECONDS, |c| !c.serves(follower)),

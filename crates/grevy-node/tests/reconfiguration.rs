@@ -4,10 +4,9 @@ mod cluster;
 
 use cluster::Cluster;
 use grevy_node::ClientId;
-use grevy_proto::quorum::Packet;
 use grevy_proto::request::{Nullable, Reconfig};
-use grevy_proto::txn::{SetDataTxn, Txn, TxnHeader, encode_entry};
-use grevy_proto::{Encode, ErrorCode, OpCode, SessionId, Xid};
+use grevy_proto::txn::{SetDataTxn, Txn};
+use grevy_proto::{Encode, ErrorCode, OpCode, Xid};
 use grevy_zab::{Membership, Part};
 use std::time::Duration;
 
@@ -223,17 +222,7 @@ fn a_configuration_that_cannot_be_read_is_not_passed_over() {
         version: -1,
         reconfig: true,
     });
-    let header = TxnHeader {
-        session: SessionId::NONE,
-        cxid: Xid(0),
-        zxid,
-        time: 0,
-        op: txn.op().wire(),
-    };
-    let mut entry = Vec::new();
-    encode_entry(&header, &txn, None, &mut entry);
-    let entry = entry.into();
-    cluster.forge(leader, follower, &Packet::Proposal { zxid, entry });
+    cluster.forge_proposal(leader, follower, zxid, &txn);
     cluster.run_until("it gives up", SECONDS, |c| !c.serves(follower));
     cluster.run_until("it serves again", SECONDS, |c| c.serves(follower));
     let notes = cluster.notes().join("\n");

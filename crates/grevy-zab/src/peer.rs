@@ -9,6 +9,7 @@ mod heard;
 mod observers;
 mod quorum_port;
 pub mod report;
+mod unreachable;
 
 use crate::common::{Common, Epochs, Fall, Timing};
 use crate::election::{Candidate, Election, ElectionConfig, ElectionOutput, Standing, Vote};
@@ -30,6 +31,7 @@ use grevy_proto::quorum::Packet;
 use grevy_proto::{Epoch, ServerId, Zxid};
 use heard::Heard;
 use observers::NO_OBSERVERS;
+use unreachable::Unreachable;
 
 /// Why a server joins its leader once more.
 const OTHER_ROLE: &str = "the configuration in force gives this server another role";
@@ -116,18 +118,7 @@ pub struct Peer {
     failed_joins: u32,
     /// When this server found its leader.
     found_at: Time,
-    /// The last leader that could not be reached, if no other was found since.
-    unreachable: Option<Unreachable>,
-}
-
-/// A leader that could not be reached.
-#[derive(Debug)]
-struct Unreachable {
-    server: ServerId,
-    /// How often in a row.
-    times: u32,
-    /// Until when it is left out.
-    until: Time,
+    unreachable: Unreachable,
 }
 
 impl Peer {
@@ -247,7 +238,7 @@ impl Peer {
             },
             failed_joins: 0,
             found_at: Time(0),
-            unreachable: None,
+            unreachable: Unreachable::default(),
         }
     }
 }
@@ -660,11 +651,10 @@ impl Peer {
         };
         let members = self.common.members.clone();
         let mut election = Election::start(now, candidate, members, self.round, self.election);
-        if let Some(Unreachable { server, until, .. }) = &self.unreachable
-            && self.votes()
-            && now < *until
+        if self.votes()
+            && let Some((server, until)) = self.unreachable.left_out(now)
         {
-            election.shun(*server, *until);
+            election.shun(server, until);
         }
         for (server, connected) in &self.connected {
             election.handle_peer(now, *server, *connected);
@@ -736,7 +726,7 @@ impl Peer {
         }
         self.vote = vote;
         self.found_at = now;
-        self.unreachable.take_if(|it| it.server != vote.leader);
+        self.unreachable.found(vote.leader);
         if vote.leader == self.common.me {
             self.lead(now, supporters);
         } else {

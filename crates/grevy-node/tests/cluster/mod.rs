@@ -13,7 +13,7 @@ use grevy_proto::jute::{Decode, Encode, Reader};
 use grevy_proto::quorum::Packet;
 use grevy_proto::reply::ReplyHeader;
 use grevy_proto::request::{Create, RequestHeader};
-use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnEntry, TxnHeader};
+use grevy_proto::txn::{CreateKind, CreateTxn, Txn, TxnEntry, TxnHeader, encode_entry};
 use grevy_proto::{Acl, Epoch, ErrorCode, OpCode, ServerId, SessionId, Xid, Zxid};
 use grevy_tree::watch::WatchTable;
 use grevy_tree::{Fed, Loader, Tree, TreeConfig};
@@ -345,6 +345,12 @@ impl Cluster {
             op: txn.op().wire(),
         };
         run.tree.apply(&header, &txn, &mut |_| {});
+    }
+
+    /// Lets the server `to` believe that `from` proposes this.
+    pub fn forge_proposal(&mut self, from: usize, to: usize, zxid: Zxid, txn: &Txn<'_>) {
+        let entry = forged_entry(zxid, txn).into();
+        self.forge(from, to, &Packet::Proposal { zxid, entry });
     }
 
     /// Lets the server `to` believe that `from` has sent it a packet.
@@ -844,6 +850,20 @@ impl Cluster {
         }
         assert!(digests.len() <= 1, "P29: {digests:?}");
     }
+}
+
+/// A transaction of nobody's, as it stands in a proposal.
+pub fn forged_entry(zxid: Zxid, txn: &Txn<'_>) -> Vec<u8> {
+    let header = TxnHeader {
+        session: SessionId::NONE,
+        cxid: Xid(0),
+        zxid,
+        time: 0,
+        op: txn.op().wire(),
+    };
+    let mut entry = Vec::new();
+    encode_entry(&header, txn, None, &mut entry);
+    entry
 }
 
 /// A create of a znode of the kind that `flags` say.

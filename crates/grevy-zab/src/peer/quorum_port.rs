@@ -4,7 +4,6 @@ use super::{MAX_PARKED, Peer, Role, Unreachable};
 use crate::output::{LinkId, Output};
 use crate::time::Time;
 use alloc::format;
-use core::time::Duration;
 use grevy_proto::quorum::Packet;
 use grevy_proto::{ServerId, Zxid};
 
@@ -63,7 +62,7 @@ impl Peer {
     pub fn link_dialled(&mut self, now: Time, link: LinkId) {
         match &mut self.role {
             Role::Learning(learner) => {
-                self.unreachable = None;
+                self.unreachable = Unreachable::default();
                 learner.link_dialled(&mut self.common, link);
             }
             _ => self.common.hang_up(link, "nobody waits for it any more"),
@@ -81,27 +80,13 @@ impl Peer {
                 server.0,
                 learner.door()
             );
-            self.note_unreachable(now, server);
+            let tried_for = now - self.found_at;
+            let pause = (tried_for + self.election.finalize_wait) * 2;
+            let until = now + pause.min(self.common.timing.init);
+            self.unreachable.failed(server, until);
             self.look(now, text);
         }
         self.advance(now);
-    }
-
-    /// A server that the others hear and cannot reach would be elected again and again. So after the
-    /// second time it is left out for a while: for as long as another may yet try to reach it, and
-    /// an election takes.
-    fn note_unreachable(&mut self, now: Time, server: ServerId) {
-        let before = self.unreachable.take();
-        let times = before.map_or(0, |before| before.times) + 1;
-        let pause = match times {
-            1 => Duration::ZERO,
-            _ => (now - self.found_at) * 2 + self.election.finalize_wait * 2,
-        };
-        self.unreachable = Some(Unreachable {
-            server,
-            times,
-            until: now + pause.min(self.common.timing.init),
-        });
     }
 
     /// A packet came. Requests, and what is about sessions, are not for here.

@@ -266,7 +266,7 @@ fn whoever_cannot_be_reached_twice_is_left_out_for_a_while() {
             peer.handle_timeout(now);
         }
     }
-    let until = peer.unreachable.as_ref().unwrap().until;
+    let (_, until) = peer.unreachable.left_out(now).unwrap();
     assert!(until > now + second * 3);
     outputs(&mut peer);
     for (from, state) in [(2, PeerState::Following), (3, PeerState::Leading)] {
