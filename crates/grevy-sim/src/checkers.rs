@@ -8,6 +8,7 @@ pub mod l04;
 pub mod linearizable;
 pub mod liveness;
 pub mod local;
+pub mod numbering;
 pub mod p01;
 pub mod p02;
 pub mod p03;
@@ -63,8 +64,8 @@ impl Case<'_> {
     }
 }
 
-/// Judges a run.
-pub fn check(history: &History, digest: bool, counts: &mut Counts) -> Vec<Violation> {
+/// Judges a run. Its requests get other numbers: see [`numbering`].
+pub fn check(history: &mut History, digest: bool, counts: &mut Counts) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut entries = Vec::new();
     for committed in &history.committed {
@@ -79,6 +80,8 @@ pub fn check(history: &History, digest: bool, counts: &mut Counts) -> Vec<Violat
     if !violations.is_empty() {
         return violations;
     }
+    numbering::tell_apart(history, &mut entries);
+    let history = &*history;
     let own = |entry: &Entry| entry.cxid != 0;
     let txns = entries.iter().enumerate().filter(|(_, entry)| own(entry));
     let mut requests = BTreeMap::new();

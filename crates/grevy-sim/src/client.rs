@@ -23,6 +23,8 @@ pub struct Client {
     timeout_ms: i32,
     last_zxid: i64,
     next_xid: i32,
+    /// With what number it begins on every connection, if it counts anew as some libraries do.
+    first_xid: Option<i32>,
     connection: Option<Live>,
     users: Vec<String>,
     watches: ClientWatches,
@@ -70,6 +72,7 @@ struct ClientWatches {
 impl Client {
     /// A client that has not connected yet.
     pub fn new(number: usize, mut random: Random) -> Self {
+        let next_xid = 1 + random.below(1000) as i32;
         Self {
             number,
             can_be_read_only: random.clone().one_in(2),
@@ -80,7 +83,8 @@ impl Client {
             password: vec![0; 16],
             timeout_ms: 0,
             last_zxid: 0,
-            next_xid: 1 + random.below(1000) as i32,
+            next_xid,
+            first_xid: random.clone().one_in(2).then_some(next_xid),
             connection: None,
             users: Vec::new(),
             watches: ClientWatches::default(),
@@ -319,6 +323,7 @@ impl Client {
         let server = self.random.index(ctx.up.len());
         let link = ctx.dial(Some(self.number), self.address, server);
         let conversation = self.converse(ctx, link, asked);
+        self.next_xid = self.first_xid.unwrap_or(self.next_xid);
         self.connection = Some(Live {
             link,
             conversation,

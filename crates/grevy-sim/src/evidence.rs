@@ -51,6 +51,8 @@ pub struct Ledger {
     pub proposed: BTreeMap<i64, Arc<[u8]>>,
     /// What the server that proposed it had applied by then, at least, by number.
     pub applied: BTreeMap<i64, i64>,
+    /// How much had reached connections when it was proposed, by number.
+    pub reached: BTreeMap<i64, u64>,
     /// Which servers have reported a transaction as durable, until it is committed.
     pub holders: BTreeMap<i64, BTreeSet<usize>>,
     /// Which server was established in an epoch, and in which of its runs.

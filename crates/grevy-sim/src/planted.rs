@@ -42,6 +42,8 @@ pub enum Bug {
     ServesWithoutLeader,
     /// Whatever server a request comes through is taken for the session's home.
     StealsSessions,
+    /// A leader answers a learner's sync before what was proposed ahead of it is committed.
+    AnswersSyncsEarly,
     /// A server whose disk was emptied says that it holds a history, and votes.
     VotesWithoutHistory,
     /// A server that is told to stop ends at once.
@@ -84,6 +86,7 @@ impl Bug {
         Self::KeepsOldLog,
         Self::ServesWithoutLeader,
         Self::StealsSessions,
+        Self::AnswersSyncsEarly,
         Self::VotesWithoutHistory,
         Self::EndsWithoutAWord,
         Self::CountsTwice,

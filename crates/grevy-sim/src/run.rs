@@ -51,7 +51,7 @@ pub fn run(options: Options) -> Outcome {
 pub fn play(options: Options, scene: impl FnOnce(&mut World)) -> Outcome {
     let mut world = World::new(options.clone());
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| scene(&mut world)));
-    let history = &world.ctx.history;
+    let history = &mut world.ctx.history;
     let mut counts = world.ctx.counts.clone();
     let mut violations = history.violations.clone();
     if let Err(panic) = outcome {

@@ -61,6 +61,7 @@ const ENSEMBLES: &[(Bug, &[&str])] = &[
     (Bug::KeepsOldLog, &["P12", "P22", "P23", "P27", "P30"]),
     (Bug::ServesWithoutLeader, &["L4"]),
     (Bug::StealsSessions, &["P1", "P20"]),
+    (Bug::AnswersSyncsEarly, &["P1", "P7", "P9", "P10", "P12"]),
     (Bug::ForgetsUpgrade, &["P19"]),
     (Bug::RelaysEarly, &["P28"]),
     (Bug::ServesAnybodyReadOnly, &["L4"]),
@@ -112,6 +113,17 @@ fn wandering(seed: u64) -> Options {
         depth: 20,
         max_pending: 4,
         ..brisk(seed)
+    }
+}
+
+/// The same, with connections that end before much of what was asked on them is committed.
+fn restless(seed: u64) -> Options {
+    Options {
+        fault_every: 20,
+        clients: 3,
+        think: 10_000,
+        sync_time: 60_000,
+        ..wandering(seed)
     }
 }
 
@@ -169,6 +181,7 @@ fn every_bug_of_an_ensemble_is_found() {
     for (bug, properties) in ENSEMBLES {
         let draw = match bug {
             Bug::StealsSessions => wandering,
+            Bug::AnswersSyncsEarly => restless,
             Bug::ForgetsUpgrade => upgrading,
             Bug::RelaysEarly => relaying,
             Bug::ServesAnybodyReadOnly | Bug::AcksReadOnly => leaderless,

@@ -16,6 +16,7 @@ pub fn appended(ctx: &mut Context, server: usize, applied: i64, zxid: i64, entry
     let ledger = &mut ctx.history.ledger;
     if !ledger.proposed.contains_key(&zxid) {
         ledger.applied.insert(zxid, applied);
+        ledger.reached.insert(zxid, ctx.history.reached);
     }
     let proposed = ledger.proposed.entry(zxid).or_insert_with(|| entry.clone());
     if proposed != entry {

@@ -10,7 +10,7 @@ use crate::planted::Bug;
 use crate::world::{Context, Event, Route};
 use grevy_node::Time;
 use grevy_proto::quorum::{Packet, SNAPSHOT_SIGNATURE};
-use grevy_proto::{Encode, ServerId, Zxid};
+use grevy_proto::{Encode, OpCode, ServerId, Zxid};
 use std::time::Duration;
 
 /// `jute.maxbuffer`, with its extra.
@@ -384,7 +384,9 @@ impl Server {
                 }
             }
         }
-        self.plant_in_packet(ctx, link, &packet);
+        if self.plant_in_packet(ctx, link, &packet) {
+            return true;
+        }
         let reports = p17::reports(&packet);
         let incarnation = self.incarnation;
         // Who is not known to the ensemble is refused.
@@ -406,10 +408,12 @@ impl Server {
 }
 
 impl Server {
-    /// Planted bugs of learners and leaders.
-    fn plant_in_packet(&mut self, ctx: &mut Context, link: LinkId, packet: &Packet) {
+    /// Planted bugs of learners and leaders; whether that was all for this packet.
+    fn plant_in_packet(&mut self, ctx: &mut Context, link: LinkId, packet: &Packet) -> bool {
         let now = self.now_of(ctx);
-        let Some(run) = &mut self.run else { return };
+        let Some(run) = &mut self.run else {
+            return false;
+        };
         match (ctx.options.bug, packet) {
             (Some(Bug::SyncsHistoryLate), Packet::NewLeader { .. }) => {
                 let last = run.node.peer().last();
@@ -447,6 +451,13 @@ impl Server {
                 let ack = Packet::Ack(*zxid);
                 self.send(ctx, name_of(link), &ack);
             }
+            (Some(Bug::AnswersSyncsEarly), Packet::Request(request))
+                if request.op == OpCode::Sync.wire()
+                    && run.node.peer().serves_learner(name_of(link)) =>
+            {
+                self.send(ctx, name_of(link), &Packet::Sync);
+                return true;
+            }
             (Some(Bug::StealsSessions), Packet::Request(request)) => {
                 let packet = Packet::Revalidate {
                     session: request.session,
@@ -457,6 +468,7 @@ impl Server {
             }
             _ => {}
         }
+        false
     }
 }
 
