@@ -187,7 +187,8 @@ impl Node {
         let session = header.session;
         let mut passed = Vec::new();
         let origin = origin.or_else(|| {
-            let (before, waiting) = self.forwarding.take_write(session, header.cxid)?;
+            let moved = is_moved(txn);
+            let (before, waiting) = self.forwarding.take_write(session, header.cxid, moved)?;
             passed = before;
             Some((waiting.client, waiting.op))
         });
