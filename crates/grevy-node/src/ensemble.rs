@@ -16,7 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::election::Notification;
 use grevy_proto::quorum::{Forwarded, Packet};
-use grevy_proto::txn::TxnEntry;
+use grevy_proto::txn::{self, TxnEntry};
 use grevy_proto::{Decode, Epoch, ErrorCode, OpCode, ServerId, SessionId, Zxid};
 use grevy_tree::Tree;
 use grevy_zab::{Entry, Epochs, LinkId, Part};
@@ -332,12 +332,18 @@ impl Node {
             .into());
         }
         let strange = "it is not a transaction of this version of the format";
-        let TxnEntry { header, txn, .. } = TxnEntry::from_bytes(entry).map_err(|_| strange)?;
+        let header = txn::check(entry).map_err(|_| strange)?;
         if header.zxid != zxid {
             return Err(strange.into());
         }
         // With an older configuration it would count other servers than they do.
-        let configuration = configuration(&txn).map_err(|error| error.to_string())?;
+        let configuration = match header.op == OpCode::Reconfig.wire() {
+            true => {
+                let TxnEntry { txn, .. } = TxnEntry::from_bytes(entry).map_err(|_| strange)?;
+                configuration(&txn).map_err(|error| error.to_string())?
+            }
+            false => None,
+        };
         self.bytes_until_snapshot = self.bytes_until_snapshot.saturating_sub(entry.len() as u64);
         if let Some(membership) = configuration {
             self.peer

@@ -364,6 +364,33 @@ impl<'a> Decode<'a> for TxnEntry<'a> {
     }
 }
 
+/// The header of an entry that can be read. It costs a fraction of reading it all.
+///
+/// # Errors
+/// What reading it all would say.
+pub fn check(entry: &[u8]) -> Result<TxnHeader, DecodeError> {
+    let mut reader = Reader::new(entry);
+    let header = TxnHeader::decode(&mut reader)?;
+    match OpCode::from_wire(header.op) {
+        Some(OpCode::Multi) => each_part(&mut reader, |op, body| skip_body(op, body))?,
+        _ => skip_body(header.op, &mut reader)?,
+    }
+    if reader.rest().len() >= 12 {
+        TxnDigest::decode(&mut reader)?;
+    }
+    Ok(header)
+}
+
+/// Passes over a body of type `op`; over the most frequent one without looking at it.
+fn skip_body(op: i32, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    if op != OpCode::SetData.wire() {
+        return Txn::decode_body(op, reader).map(drop);
+    }
+    reader.buffer()?;
+    reader.buffer()?;
+    reader.int().map(drop)
+}
+
 /// The znode that an entry is about, as by [`Txn::path`], without reading all of it.
 pub fn path_of(entry: &[u8]) -> Option<&str> {
     let mut reader = Reader::new(entry);
@@ -417,10 +444,23 @@ fn decode_create<'a>(op: OpCode, reader: &mut Reader<'a>) -> Result<CreateTxn<'a
 }
 
 fn decode_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Txn<'a>>, DecodeError> {
-    let len = reader.vector_len()?.unwrap_or(0);
+    let mut ahead = *reader;
+    let len = ahead.vector_len()?.unwrap_or(0);
     // None is shorter than its type and its length, so no more room is made than was received.
     let mut txns = Vec::with_capacity(len.min(reader.rest().len() / 8));
-    for _ in 0..len {
+    each_part(reader, |op, body| {
+        txns.push(Txn::decode_body(op, body)?);
+        Ok(())
+    })?;
+    Ok(txns)
+}
+
+/// Hands the parts of a multi to `handle`, with their types.
+fn each_part<'a>(
+    reader: &mut Reader<'a>,
+    mut handle: impl FnMut(i32, &mut Reader<'a>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    for _ in 0..reader.vector_len()?.unwrap_or(0) {
         let op = reader.int()?;
         let body = reader.buffer()?.unwrap_or_default();
         if matches!(
@@ -431,13 +471,13 @@ fn decode_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Txn<'a>>, DecodeError
         }
         // Java servers call those before the part that failed errors as they apply the
         // transaction, leave the bytes of what they were, and may pass that on.
-        if op == OpCode::Error.wire() && body.len() > size_of::<i32>() {
-            txns.push(Txn::Error(0));
-            continue;
-        }
-        txns.push(Txn::decode_body(op, &mut Reader::new(body))?);
+        let body = match op == OpCode::Error.wire() && body.len() > size_of::<i32>() {
+            true => &[0; size_of::<i32>()],
+            false => body,
+        };
+        handle(op, &mut Reader::new(body))?;
     }
-    Ok(txns)
+    Ok(())
 }
 
 /// The list of paths may be missing; a digest of version 2 may follow it, or stand in its place,
@@ -505,6 +545,12 @@ mod tests {
         assert_eq!(read, Txn::Multi(vec![Txn::Error(0), Txn::Error(-103)]));
     }
 
+    /// Whatever the bytes are, a check says what reading them says.
+    fn assert_checked_as_read(bytes: &[u8]) {
+        let read = TxnEntry::from_bytes(bytes).map(|entry| entry.header);
+        assert_eq!(check(bytes), read, "{bytes:?}");
+    }
+
     #[test]
     fn every_type_round_trips() {
         let delete = |container| {
@@ -558,6 +604,15 @@ mod tests {
                     txn: txn.clone(),
                     digest,
                 };
+                let bytes = entry.to_bytes();
+                for end in 0..=bytes.len() {
+                    assert_checked_as_read(&bytes[..end]);
+                }
+                for at in 0..bytes.len() {
+                    let mut other = bytes.clone();
+                    other[at] ^= 0xff;
+                    assert_checked_as_read(&other);
+                }
                 let bytes = entry.to_bytes();
                 assert_eq!(path_of(&bytes), entry.txn.path());
                 let read = TxnEntry::from_bytes(&bytes);

@@ -257,7 +257,7 @@ impl Tree {
         node.mtime = header.time;
         node.mzxid = header.zxid;
         node.version = set.version;
-        self.update_digest(id, path);
+        self.update_digest_of(id, path, data);
         self.add_usage(path, change, 0);
         let node = self.arena.node(id);
         let parent = if id == ROOT { ROOT } else { node.parent };

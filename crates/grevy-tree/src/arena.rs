@@ -177,8 +177,12 @@ impl Arena {
 
     /// A znode's name; empty for the root.
     pub(crate) fn name(&self, id: u32) -> &[u8] {
-        let node = self.node(id);
-        &self.blobs.get(node.blob, node.blob_len())[..node.name_len as usize]
+        self.name_of(self.node(id))
+    }
+
+    fn name_of(&self, node: &Node) -> &[u8] {
+        let bytes = self.blobs.get(node.blob, node.blob_len());
+        &bytes[..node.name_len as usize]
     }
 
     /// A znode's data.
@@ -284,13 +288,9 @@ impl Arena {
         let mut rest = path.as_bytes();
         while id != ROOT {
             let node = self.node(id);
-            let Some(cut) = rest.len().checked_sub(node.name_len as usize + 1) else {
+            let Some([head @ .., b'/']) = rest.strip_suffix(self.name_of(node)) else {
                 return false;
             };
-            let (head, tail) = rest.split_at(cut);
-            if tail[0] != b'/' || &tail[1..] != self.name(id) {
-                return false;
-            }
             rest = head;
             id = node.parent;
         }

@@ -347,11 +347,22 @@ impl Tree {
 
     /// Brings the digest up to date after a change of the znode `id`, which is at `path`.
     pub(crate) fn update_digest(&mut self, id: u32, path: &str) {
-        if !self.config.digest {
-            return;
+        if self.config.digest {
+            let data = self.arena.data(id);
+            let new = node_digest(path, data, &self.arena.node(id).stat());
+            self.set_digest(id, new);
         }
-        let stat = self.arena.node(id).stat();
-        let new = node_digest(path, self.arena.data(id), &stat);
+    }
+
+    /// Likewise, if its data are at hand.
+    pub(crate) fn update_digest_of(&mut self, id: u32, path: &str, data: Option<&[u8]>) {
+        if self.config.digest {
+            let new = node_digest(path, data, &self.arena.node(id).stat());
+            self.set_digest(id, new);
+        }
+    }
+
+    fn set_digest(&mut self, id: u32, new: u32) {
         let old = core::mem::replace(&mut self.arena.node_mut(id).digest, new);
         self.digest = self.digest.wrapping_add(i64::from(new) - i64::from(old));
     }

@@ -34,6 +34,11 @@ impl<'a> Znode<'a> {
         self.tree.arena.data(self.id)
     }
 
+    /// How many bytes of data it has.
+    pub(crate) fn data_len(&self) -> usize {
+        self.tree.arena.node(self.id).data_len()
+    }
+
     /// Its metadata as clients see it. Source: `DataNode.copyStat`.
     pub fn stat(&self) -> Stat {
         let node = self.tree.arena.node(self.id);

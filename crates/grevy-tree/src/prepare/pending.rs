@@ -32,6 +32,8 @@ pub struct Pending {
     pub(super) quota_records: usize,
     /// What a multi has overwritten, while there is one.
     undo: Option<Undo>,
+    /// Memory for the next one's.
+    overwritten: Vec<Overwritten>,
 }
 
 struct Record {
@@ -215,13 +217,17 @@ impl Pending {
         self.undo = Some(Undo {
             order: self.order.len(),
             digest: self.digest,
-            overwritten: Vec::new(),
+            overwritten: core::mem::take(&mut self.overwritten),
         });
     }
 
     /// What was written stays.
     pub(super) fn keep(&mut self) {
-        self.undo = None;
+        if let Some(mut undo) = self.undo.take() {
+            undo.overwritten.clear();
+            undo.overwritten.shrink_to(KEPT);
+            self.overwritten = undo.overwritten;
+        }
     }
 
     /// Takes back everything since [`Pending::begin_undo`].
@@ -361,7 +367,7 @@ impl<'a> View<'a> {
 
     pub(super) fn data_len(&self) -> usize {
         match self {
-            Self::Applied(znode) => znode.data().map_or(0, <[u8]>::len),
+            Self::Applied(znode) => znode.data_len(),
             Self::Pending(znode, _) => znode.data_len,
         }
     }
