@@ -364,7 +364,8 @@ impl Serve {
     /// Handles the whole frames at the start of `bytes`; returns how many bytes that were.
     fn handle(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.state == State::Fresh {
-            match four_letter::Word::parse(bytes) {
+            let words = &self.client.shared.config.administration.words;
+            match four_letter::Word::parse(bytes, |word| words.allows(word)) {
                 four_letter::Parsed::NotYet => return Ok(0),
                 four_letter::Parsed::Word(word) => {
                     let text = four_letter::answer(&self.client.shared, word, self.client.peer);

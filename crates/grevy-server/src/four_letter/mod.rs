@@ -93,15 +93,17 @@ pub enum Parsed {
 }
 
 impl Word {
-    /// Looks at the first bytes of a connection.
-    pub fn parse(bytes: &[u8]) -> Parsed {
+    /// Looks at the first bytes of a connection. The mask of `stmk` is waited for only if the
+    /// server `allows` the word: a refusal does not depend on it.
+    pub fn parse(bytes: &[u8], allows: impl Fn(&str) -> bool) -> Parsed {
         let Some((first, rest)) = bytes.split_first_chunk::<4>() else {
             return Parsed::NotYet;
         };
         if first == b"stmk" {
             return match rest.first_chunk::<8>() {
                 Some(mask) => Parsed::Word(Self::Stmk(i64::from_be_bytes(*mask))),
-                None => Parsed::NotYet,
+                None if allows("stmk") => Parsed::NotYet,
+                None => Parsed::Word(Self::Stmk(0)),
             };
         }
         let found = SIMPLE.iter().find(|(name, _)| *name == first);
@@ -213,15 +215,17 @@ mod tests {
             (b"\0\0\0\x2d", Parsed::None),
             (b"GET /", Parsed::None),
         ] {
-            assert_eq!(Word::parse(bytes), expected, "{bytes:?}");
+            assert_eq!(Word::parse(bytes, |_| true), expected, "{bytes:?}");
         }
+        let refused = Word::parse(b"stmk", |_| false);
+        assert_eq!(refused, Parsed::Word(Word::Stmk(0)), "it needs no mask");
     }
 
     #[test]
     fn every_word_that_can_be_allowed_is_known_by_its_name() {
         for name in FourLetterWords::ALL {
             let bytes = [name.as_bytes(), &[0; 8]].concat();
-            let Parsed::Word(word) = Word::parse(&bytes) else {
+            let Parsed::Word(word) = Word::parse(&bytes, |_| true) else {
                 panic!("{name} is no word");
             };
             assert_eq!(word.name(), name);
