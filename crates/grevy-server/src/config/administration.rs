@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::endpoint::Listen;
+use super::endpoint::{Listen, host_alone};
 use super::reader::Reader;
 use super::suggest::nearest;
 use super::value::quoted;
@@ -97,9 +97,7 @@ impl FourLetterWords {
 
 impl AdminServer {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let host = reader
-            .text("admin.serverAddress")
-            .filter(|host| !host.is_empty());
+        let host = reader.text("admin.serverAddress").and_then(host_alone);
         let url = reader.text("admin.commandURL").unwrap_or_default();
         if !url.starts_with('/') {
             reader.error(
@@ -128,9 +126,7 @@ impl AdminServer {
 impl Metrics {
     fn read(reader: &mut Reader<'_>) -> Self {
         const CLASS: &str = "metricsProvider.className";
-        let host = reader
-            .text("metricsProvider.httpHost")
-            .filter(|host| !host.is_empty());
+        let host = reader.text("metricsProvider.httpHost").and_then(host_alone);
         let port = reader.port("metricsProvider.httpPort").unwrap_or_default();
         let class = reader.text(CLASS).unwrap_or_default();
         match class.strip_prefix("org.apache.zookeeper.metrics.") {

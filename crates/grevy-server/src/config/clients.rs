@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::endpoint::Listen;
+use super::endpoint::{Listen, host_alone};
 use super::keys;
 use super::reader::Reader;
 
@@ -51,9 +51,7 @@ pub struct NodeTypes {
 
 impl Clients {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let host = reader
-            .text("clientPortAddress")
-            .filter(|host| !host.is_empty());
+        let host = reader.text("clientPortAddress").and_then(host_alone);
         let port = reader.port("clientPort");
         if port.is_none() && reader.is_set("clientPortAddress") {
             reader.error(

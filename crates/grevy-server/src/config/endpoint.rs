@@ -1,7 +1,7 @@
 //! Hosts and ports as they stand in a configuration.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A host, by name or address, and a TCP port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,23 @@ impl fmt::Display for Listen {
             self.port
         )
     }
+}
+
+/// A host that stands in a setting of its own. Java takes an IPv6 address in brackets there, and
+/// one with an interface behind it also where only link-local addresses need that, which systems
+/// refuse.
+pub(super) fn host_alone(text: String) -> Option<String> {
+    let inside = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let host = inside.unwrap_or(&text);
+    let (address, interface) = host.split_once('%').unwrap_or((host, ""));
+    let host = match address.parse::<Ipv6Addr>() {
+        Ok(known) if !interface.is_empty() && !known.is_unicast_link_local() => address,
+        Ok(_) => host,
+        Err(_) => &text,
+    };
+    (!host.is_empty()).then(|| host.to_owned())
 }
 
 /// A host as it stands before a port: an IPv6 address in brackets.
@@ -123,6 +140,25 @@ mod tests {
                 expected.map_err(|text| text),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn hosts_that_stand_alone() {
+        for (text, host) in [
+            ("", None),
+            ("a.example", Some("a.example")),
+            ("127.0.0.1", Some("127.0.0.1")),
+            ("::1", Some("::1")),
+            ("[::1]", Some("::1")),
+            ("::1%lo", Some("::1")),
+            ("[2001:db8::1%eth0]", Some("2001:db8::1")),
+            ("fe80::1%eth0", Some("fe80::1%eth0")),
+            ("[fe80::1%eth0]", Some("fe80::1%eth0")),
+            ("[a.example]", Some("[a.example]")),
+            ("a%b", Some("a%b")),
+        ] {
+            assert_eq!(host_alone(text.to_owned()).as_deref(), host, "{text}");
         }
     }
 

@@ -291,6 +291,22 @@ fn arguments_win() {
 }
 
 #[test]
+fn hosts_may_stand_in_brackets() {
+    let text = "clientPortAddress=[::1]\nadmin.serverAddress=[::2]\n\
+                metricsProvider.httpHost=[::3]\nmetricsProvider.className=\
+                org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\n";
+    let config = good(&format!("{STANDALONE}{text}")).config;
+    let client = config.clients.listen.and_then(|listen| listen.host);
+    assert_eq!(client.as_deref(), Some("::1"));
+    let admin = config.administration.server.and_then(|it| it.listen.host);
+    assert_eq!(admin.as_deref(), Some("::2"));
+    let Metrics::Prometheus(metrics) = config.administration.metrics else {
+        panic!("Prometheus is asked for");
+    };
+    assert_eq!(metrics.host.as_deref(), Some("::3"));
+}
+
+#[test]
 fn the_direct_form() {
     let direct = |line: &str| load(&Arguments::parse(line.split(' ')), &InMemory::default());
     let config = direct("2181 /data 1000 5 -Dzookeeper.snapCount=7")
