@@ -63,6 +63,8 @@ pub(crate) struct Learner {
     settles_at: Zxid,
     /// The configuration that came with NEWLEADER.
     config: Option<Arc<Membership>>,
+    /// UPTODATE came before this server had acknowledged NEWLEADER: a quorum of others had.
+    is_established: bool,
     healed: bool,
 }
 
@@ -124,6 +126,7 @@ impl Learner {
             unacknowledged: VecDeque::new(),
             settles_at: Zxid(-1),
             config: None,
+            is_established: false,
             healed: false,
         }
     }
@@ -240,6 +243,10 @@ impl Learner {
             }
             (Phase::Entered, Packet::UpToDate) => {
                 self.serve(common);
+                Ok(())
+            }
+            (Phase::Settling | Phase::Entering, Packet::UpToDate) => {
+                self.is_established = true;
                 Ok(())
             }
             // What comes late, or is of a later version of the protocol, does no harm.
@@ -536,6 +543,12 @@ impl Learner {
         let committed = self.committed;
         self.unacknowledged.retain(|zxid| *zxid > committed);
         self.acknowledge(common);
+    }
+
+    /// The connection on which UPTODATE came too early for this server, and can be heard now.
+    pub fn take_early_uptodate(&mut self) -> Option<LinkId> {
+        let hears = self.phase == Phase::Entered && core::mem::take(&mut self.is_established);
+        hears.then_some(self.link).flatten()
     }
 
     fn serve(&mut self, common: &mut Common) {

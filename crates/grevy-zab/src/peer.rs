@@ -500,7 +500,12 @@ impl Peer {
         }
         match &mut self.role {
             Role::Leading(leader) => leader.epochs_saved(&mut self.common, now),
-            Role::Learning(learner) => learner.epochs_saved(&mut self.common),
+            Role::Learning(learner) => {
+                learner.epochs_saved(&mut self.common);
+                if let Some(link) = learner.take_early_uptodate() {
+                    self.handle_packet(now, link, Packet::UpToDate);
+                }
+            }
             Role::Draining { .. } | Role::Looking(_) => self.try_elect(now),
             Role::Retired => {}
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::output::LinkId;
-use crate::testing::{at, empty_in, follower, outputs, promise};
+use crate::testing::{at, empty_in, follower, outputs, promise, save};
 use crate::time::Time;
 use alloc::vec::Vec;
 use grevy_proto::quorum::Packet;
@@ -156,6 +156,46 @@ fn a_snapshot_that_the_leader_cannot_have_is_not_taken() {
         peer.handle_packet(Time(0), LINK, Packet::Snap(zxid));
         assert_eq!(looks(&outputs(&mut peer)), !taken, "{zxid}");
     }
+}
+
+/// What the leader says of a quorum does not depend on what this server has acknowledged.
+#[test]
+fn uptodate_may_come_before_newleader_is_acknowledged() {
+    let acknowledges = |outputs: &[Output]| -> Vec<Zxid> {
+        let acknowledged = |output: &Output| match output {
+            Output::Send {
+                packet: Packet::Ack(zxid),
+                ..
+            } => Some(*zxid),
+            _ => None,
+        };
+        outputs.iter().filter_map(acknowledged).collect()
+    };
+    let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
+    outputs(&mut peer);
+    let (entry, config) = ([].into(), "".into());
+    let (transaction, zxid) = (at(1, 8), at(2, 0));
+    for packet in [
+        Packet::Diff(at(1, 7)),
+        Packet::Proposal {
+            zxid: transaction,
+            entry,
+        },
+        Packet::Commit(transaction),
+        Packet::NewLeader { zxid, config },
+        Packet::UpToDate,
+    ] {
+        peer.handle_packet(Time(0), LINK, packet);
+    }
+    let before = outputs(&mut peer);
+    assert!(!looks(&before), "it goes on");
+    assert_eq!(acknowledges(&before), []);
+    peer.log_synced(Time(0), transaction);
+    let after = save(&mut peer);
+    assert_eq!(acknowledges(&after), [zxid, zxid]);
+    let serves = |output: &Output| matches!(output, Output::Became(Part::Following { .. }));
+    assert!(after.iter().any(serves));
+    assert_eq!(peer.committed(), transaction);
 }
 
 /// One that waits to be filled promises nothing, and yet takes over no epoch before its own.
