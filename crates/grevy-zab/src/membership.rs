@@ -89,14 +89,21 @@ impl Membership {
         }
     }
 
-    /// Whether `server` votes here and can be reached where it could before, so that it may go
-    /// on to lead. Names are compared, not what they resolve to (ZOOKEEPER-4708).
+    /// Whether `server` votes here, and learners can reach it where they could before, so that it may
+    /// go on to lead. Its election port has nothing to do with that (`Leader.getDesignatedLeader`).
+    /// Names are compared, not what they resolve to (ZOOKEEPER-4708).
     pub fn keeps(&self, before: &Self, server: ServerId) -> bool {
-        let addresses = |membership: &Self| {
-            let member = membership.members.get(&server)?;
-            Some(member.addresses.clone())
-        };
-        self.is_voter(server) && addresses(self) == addresses(before)
+        self.is_voter(server)
+            && self
+                .learners_reach(server)
+                .eq(before.learners_reach(server))
+    }
+
+    /// Where learners connect to `server`.
+    fn learners_reach(&self, server: ServerId) -> impl Iterator<Item = (&str, u16)> {
+        let member = self.members.get(&server);
+        let addresses = member.into_iter().flat_map(|member| &member.addresses);
+        addresses.map(|address| (&*address.host, address.quorum_port))
     }
 
     /// Whether a server has several addresses (`multiAddress.enabled`).

@@ -150,7 +150,9 @@ fn who_leads_on() {
     let before = parse("server.1=a:1:2\nserver.2=b:1:2;3\nserver.3=c:1:2:observer");
     for (after, expected) in [
         ("server.1=a:1:2\nserver.2=b:1:2;4", true),
-        ("server.1=a:1:2\nserver.2=b:1:9;3", false),
+        ("server.1=a:1:2\nserver.2=b:1:9;3", true),
+        ("server.1=a:1:2\nserver.2=b:9:2;3", false),
+        ("server.1=a:1:2\nserver.2=b:1:2|c:1:2;3", false),
         ("server.1=a:1:2\nserver.2=B.:1:2;3", false),
         ("server.1=a:1:2\nserver.2=b:1:2:observer;3", false),
         ("server.1=a:1:2", false),
