@@ -236,6 +236,9 @@ impl Election {
                     }
                 } else if self.counts() && !had_leader {
                     self.answer(now, from);
+                } else if votes && self.may_go_back() {
+                    self.proposal.round = said.round;
+                    self.hear_vote(from, Vote::of(said));
                 }
                 // It was told while it had no ear for votes.
                 if had_leader && self.proposal == told {
@@ -426,6 +429,13 @@ impl Election {
     /// Whether this server's own vote counts.
     fn counts(&self) -> bool {
         self.candidate.standing.votes() && self.memberships.is_voter(self.candidate.id)
+    }
+
+    /// Whether this server may take up a round that is over here. A voter would lead others back
+    /// into it; one that does not vote, as far as it knows, leads nobody. But its vote may be
+    /// needed: others may know that it is about to get one.
+    fn may_go_back(&self) -> bool {
+        !self.counts() && self.candidate.standing.votes() && self.votes.is_empty()
     }
 
     /// This server's vote for itself, or for nobody.

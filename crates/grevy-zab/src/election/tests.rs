@@ -450,6 +450,41 @@ fn an_observer_finds_the_leader_without_a_vote() {
     );
 }
 
+/// Whoever is to get a vote by what is proposed is needed by voters that know of it, and does not
+/// know of it itself. Its round may be ahead, as a configuration that it heard of has ended one
+/// election here.
+#[test]
+fn who_does_not_vote_takes_up_the_round_of_those_who_do() {
+    for id in [7, 9] {
+        let candidate = Candidate {
+            id: ServerId(id),
+            zxid: Zxid(0),
+            epoch: 0,
+            standing: Standing::Normal,
+        };
+        let started = Election::start(at(0), candidate, members(3), 4, CONFIG);
+        check(
+            started,
+            &[
+                (
+                    Says(1, Looking, "1.5.1@2"),
+                    &[">1 1.5.1@2", ">2 1.5.1@2", ">3 1.5.1@2"],
+                ),
+                // Not back again, once there are votes that count together.
+                (Says(2, Looking, "1.9.2@1"), &[]),
+                (
+                    Says(2, Looking, "1.9.2@3"),
+                    &[">1 1.9.2@3", ">2 1.9.2@3", ">3 1.9.2@3"],
+                ),
+            ],
+        );
+    }
+    // Who abstains takes no part in any.
+    let abstaining = start(3, Standing::Abstaining);
+    let election = check(abstaining, &[(Says(2, Looking, "1.9.2@0"), &[])]);
+    assert_eq!(election.round(), 1);
+}
+
 #[test]
 fn who_weighs_nothing_is_not_elected() {
     let text = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\ngroup.1=1:2:3\nweight.3=0";

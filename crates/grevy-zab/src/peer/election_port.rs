@@ -2,6 +2,7 @@
 
 use super::{Peer, Role};
 use crate::election::{Vote, answer};
+use crate::learner::Manner;
 use crate::output::Output;
 use crate::time::Time;
 use alloc::format;
@@ -64,13 +65,17 @@ impl Peer {
         }
     }
 
-    /// What this server says it is doing. A member without a vote observes, or follows without
-    /// a voice.
+    /// What this server says it is doing. Who is in no configuration follows without a vote, as far
+    /// as it knows; those that know of one that gives it one count it.
     pub(super) fn state(&self) -> PeerState {
         match &self.role {
             Role::Draining { .. } | Role::Looking(_) | Role::Retired => PeerState::Looking,
             Role::Leading(_) => PeerState::Leading,
-            Role::Learning(_) if self.common.is_voter(self.common.me) => PeerState::Following,
+            Role::Learning(learner)
+                if learner.manner() == Manner::Follow || self.common.is_voter(self.common.me) =>
+            {
+                PeerState::Following
+            }
             Role::Learning(_) => PeerState::Observing,
         }
     }

@@ -306,6 +306,14 @@ fn who_waits_for_a_place_takes_the_one_that_it_gets() {
         peer.handle_packet(Time(0), LINK, Packet::NewLeader { zxid, config });
         save(&mut peer);
         peer.handle_packet(Time(0), LINK, Packet::UpToDate);
+        outputs(&mut peer);
+        peer.handle_notification(Time(0), ServerId(2), &says(PeerState::Looking, 2));
+        let said = outputs(&mut peer);
+        let follows = |output: &Output| match output {
+            Output::Notify { message, .. } => message.state == PeerState::Following,
+            _ => false,
+        };
+        assert!(said.iter().any(follows), "its vote may be needed: {said:?}");
         let (zxid, entry) = (at(2, 1), [].into());
         peer.handle_packet(Time(0), LINK, Packet::Proposal { zxid, entry });
         let next = format!("{without}\n{line}\nversion=200000001");
