@@ -532,7 +532,7 @@ impl Learner {
         });
     }
 
-    /// Acknowledges NEWLEADER, and behind it what is not known to be committed.
+    /// Acknowledges NEWLEADER.
     fn enter(&mut self, common: &mut Common) {
         self.phase = Phase::Entered;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
@@ -542,7 +542,6 @@ impl Learner {
         }
         let committed = self.committed;
         self.unacknowledged.retain(|zxid| *zxid > committed);
-        self.acknowledge(common);
     }
 
     /// The connection on which UPTODATE came too early for this server, and can be heard now.
@@ -555,6 +554,7 @@ impl Learner {
         self.phase = Phase::Serving;
         common.distrusted = false;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
+        self.acknowledge(common);
         common.commit(self.committed.min(common.history.last()));
         let config = self.config.take();
         common.activate(config);
@@ -571,9 +571,10 @@ impl Learner {
         self.acknowledge(common);
     }
 
-    /// Says of each transaction that it is durable; a leader may wait for each.
+    /// Says of each transaction that it is durable; a leader may wait for each. Until UPTODATE no
+    /// leader waits for any.
     fn acknowledge(&mut self, common: &mut Common) {
-        if self.phase < Phase::Entered {
+        if self.phase < Phase::Serving {
             return;
         }
         while let Some(zxid) = self.unacknowledged.front()

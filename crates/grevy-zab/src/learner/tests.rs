@@ -58,6 +58,18 @@ fn said(outputs: &[Output]) -> Vec<Zxid> {
     outputs.iter().filter_map(said).collect()
 }
 
+/// What this server says is durable, in its order.
+fn acknowledges(outputs: &[Output]) -> Vec<Zxid> {
+    let acknowledged = |output: &Output| match output {
+        Output::Send {
+            packet: Packet::Ack(zxid),
+            ..
+        } => Some(*zxid),
+        _ => None,
+    };
+    outputs.iter().filter_map(acknowledged).collect()
+}
+
 fn looks(outputs: &[Output]) -> bool {
     let looks = |output: &Output| matches!(output, Output::Became(Part::Looking { .. }));
     outputs.iter().any(looks)
@@ -158,19 +170,24 @@ fn a_snapshot_that_the_leader_cannot_have_is_not_taken() {
     }
 }
 
+/// As from learners of Java: NEWLEADER, UPTODATE, and then what was proposed meanwhile.
+#[test]
+fn what_came_behind_newleader_is_acknowledged_behind_uptodate() {
+    let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
+    let (zxid, config, entry) = (at(2, 0), "".into(), [].into());
+    peer.handle_packet(Time(0), LINK, Packet::Diff(at(1, 7)));
+    peer.handle_packet(Time(0), LINK, Packet::NewLeader { zxid, config });
+    let next = at(2, 1);
+    peer.handle_packet(Time(0), LINK, Packet::Proposal { zxid: next, entry });
+    peer.log_synced(Time(0), next);
+    assert_eq!(acknowledges(&save(&mut peer)), [zxid]);
+    peer.handle_packet(Time(0), LINK, Packet::UpToDate);
+    assert_eq!(acknowledges(&outputs(&mut peer)), [zxid, next]);
+}
+
 /// What the leader says of a quorum does not depend on what this server has acknowledged.
 #[test]
 fn uptodate_may_come_before_newleader_is_acknowledged() {
-    let acknowledges = |outputs: &[Output]| -> Vec<Zxid> {
-        let acknowledged = |output: &Output| match output {
-            Output::Send {
-                packet: Packet::Ack(zxid),
-                ..
-            } => Some(*zxid),
-            _ => None,
-        };
-        outputs.iter().filter_map(acknowledged).collect()
-    };
     let mut peer = follower(at(1, 3), at(1, 7), 2, LINK);
     outputs(&mut peer);
     let (entry, config) = ([].into(), "".into());
