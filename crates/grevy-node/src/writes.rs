@@ -326,11 +326,10 @@ impl Node {
 }
 
 /// The path that a request is about, if that is easily seen.
-fn path<'a>(request: &Request<'a>) -> Option<&'a str> {
+fn path<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
     match request.op {
         OpCode::Create | OpCode::Create2 | OpCode::Delete | OpCode::SetData | OpCode::SetAcl => {
-            let path = Reader::new(request.record).buffer().ok()??;
-            core::str::from_utf8(path).ok()
+            Reader::new(request.record).buffer().ok()?
         }
         _ => None,
     }

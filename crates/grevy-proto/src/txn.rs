@@ -392,7 +392,7 @@ fn skip_body(op: i32, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
 }
 
 /// The znode that an entry is about, as by [`Txn::path`], without reading all of it.
-pub fn path_of(entry: &[u8]) -> Option<&str> {
+pub fn path_of(entry: &[u8]) -> Option<&[u8]> {
     let mut reader = Reader::new(entry);
     let header = TxnHeader::decode(&mut reader).ok()?;
     match OpCode::from_wire(header.op)? {
@@ -405,7 +405,7 @@ pub fn path_of(entry: &[u8]) -> Option<&str> {
         | OpCode::SetData
         | OpCode::Reconfig
         | OpCode::SetAcl
-        | OpCode::Check => core::str::from_utf8(reader.buffer().ok()??).ok(),
+        | OpCode::Check => reader.buffer().ok()?,
         _ => None,
     }
 }
@@ -614,7 +614,7 @@ mod tests {
                     assert_checked_as_read(&other);
                 }
                 let bytes = entry.to_bytes();
-                assert_eq!(path_of(&bytes), entry.txn.path());
+                assert_eq!(path_of(&bytes), entry.txn.path().map(str::as_bytes));
                 let read = TxnEntry::from_bytes(&bytes);
                 assert_eq!(read.map(TxnEntry::into_owned), Ok(entry.clone()));
                 assert_eq!(TxnEntry::from_bytes(&bytes), Ok(entry));

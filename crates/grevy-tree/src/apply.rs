@@ -94,7 +94,8 @@ impl Tree {
             });
             return results.collect();
         }
-        self.warm(parts.iter().filter_map(Txn::path));
+        let paths = parts.iter().filter_map(Txn::path);
+        self.warm(paths.map(str::as_bytes));
         let results = parts
             .iter()
             .map(|part| match self.operation(header, part, changes) {

@@ -18,9 +18,9 @@ impl PathHasher {
         Self(FixedState::with_seed(seed))
     }
 
-    pub(crate) fn hash(&self, path: &str) -> u32 {
+    pub(crate) fn hash(&self, path: &[u8]) -> u32 {
         let mut hasher = self.0.build_hasher();
-        hasher.write(path.as_bytes());
+        hasher.write(path);
         let hash = hasher.finish();
         (hash ^ (hash >> 32)) as u32
     }

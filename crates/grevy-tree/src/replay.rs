@@ -64,7 +64,8 @@ impl Replay {
             digest_matches,
             ..
         } = self;
-        tree.warm(entries.iter().filter_map(|entry| Txn::path(&entry.txn)));
+        let paths = entries.iter().filter_map(|entry| Txn::path(&entry.txn));
+        tree.warm(paths.map(str::as_bytes));
         for entry in entries {
             tree.apply(&entry.header, &entry.txn, &mut |_| {});
             if let Some(digest) = entry.digest

@@ -34,7 +34,7 @@ pub struct TreeConfig {
 /// as in snapshots; callers may say `/`.
 pub struct Tree {
     config: TreeConfig,
-    hasher: PathHasher,
+    pub(crate) hasher: PathHasher,
     pub(crate) last_zxid: Zxid,
     digest: i64,
     pub(crate) arena: Arena,
@@ -230,7 +230,7 @@ impl Tree {
     }
 
     pub(crate) fn hash(&self, path: &str) -> u32 {
-        self.hasher.hash(path)
+        self.hasher.hash(path.as_bytes())
     }
 
     /// What the stored owner of a znode means.

@@ -260,7 +260,7 @@ impl BodyDecoder {
             });
         }
         let sums = Sums {
-            hash: self.hasher.hash(&path),
+            hash: self.hasher.hash(path.as_bytes()),
             digest: match self.digest {
                 true => node_digest(&path, data, &stat),
                 false => 0,
