@@ -554,10 +554,13 @@ impl Learner {
         self.phase = Phase::Serving;
         common.distrusted = false;
         self.send(common, Packet::Ack(Zxid::new(self.epoch, 0)));
-        self.acknowledge(common);
         common.commit(self.committed.min(common.history.last()));
         let config = self.config.take();
         common.activate(config);
+        // Who learns by this that it was removed acknowledges nothing any more (P31).
+        if common.is_voter(common.me) || common.waits() {
+            self.acknowledge(common);
+        }
         let (leader, epoch) = (self.leader, self.epoch);
         common.output(Output::Became(match self.manner {
             Manner::Follow => Part::Following { leader, epoch },

@@ -31,15 +31,35 @@ pub(crate) fn member(id: i64, base: Zxid, last: Zxid) -> Peer {
 
 /// The same in another epoch.
 pub(crate) fn member_of(id: i64, base: Zxid, last: Zxid, epoch: Epoch) -> Peer {
-    recovered(id, base, last, epoch, Standing::Normal)
+    let members = Membership::parse(MEMBERS).unwrap();
+    recovered(members, id, base, last, epoch, Standing::Normal)
+}
+
+/// Server 1 of three that have agreed on their configuration.
+pub(crate) fn agreed_member(base: Zxid, last: Zxid) -> Peer {
+    let members = Membership::parse(MEMBERS).unwrap();
+    let agreed = Membership {
+        version: 0x1_0000_0001,
+        ..members
+    };
+    recovered(agreed, 1, base, last, Epoch(1), Standing::Normal)
 }
 
 /// Server 1, which has nothing but what it was in, and abstains.
 pub(crate) fn empty_in(epoch: Epoch) -> Peer {
-    recovered(1, Zxid::ZERO, Zxid::ZERO, epoch, Standing::Abstaining)
+    let members = Membership::parse(MEMBERS).unwrap();
+    let zero = Zxid::ZERO;
+    recovered(members, 1, zero, zero, epoch, Standing::Abstaining)
 }
 
-fn recovered(id: i64, base: Zxid, last: Zxid, epoch: Epoch, standing: Standing) -> Peer {
+fn recovered(
+    members: Membership,
+    id: i64,
+    base: Zxid,
+    last: Zxid,
+    epoch: Epoch,
+    standing: Standing,
+) -> Peer {
     let config = PeerConfig {
         id: ServerId(id),
         timing: Timing {
@@ -74,8 +94,7 @@ fn recovered(id: i64, base: Zxid, last: Zxid, epoch: Epoch, standing: Standing) 
         recent: (base.0 + 1..=last.0).map(entry).collect(),
         standing,
     };
-    let members = Memberships::new(Membership::parse(MEMBERS).unwrap());
-    Peer::member(config, members, recovered, Time(0))
+    Peer::member(config, Memberships::new(members), recovered, Time(0))
 }
 
 pub(crate) fn outputs(peer: &mut Peer) -> Vec<Output> {

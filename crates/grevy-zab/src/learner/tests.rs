@@ -1,6 +1,6 @@
 use super::*;
 use crate::output::LinkId;
-use crate::testing::{at, empty_in, follower, outputs, promise, save};
+use crate::testing::{agreed_member, at, empty_in, follower, outputs, promise, save};
 use crate::time::Time;
 use alloc::vec::Vec;
 use grevy_proto::quorum::Packet;
@@ -183,6 +183,28 @@ fn what_came_behind_newleader_is_acknowledged_behind_uptodate() {
     assert_eq!(acknowledges(&save(&mut peer)), [zxid]);
     peer.handle_packet(Time(0), LINK, Packet::UpToDate);
     assert_eq!(acknowledges(&outputs(&mut peer)), [zxid, next]);
+}
+
+/// Who has been removed learns that with UPTODATE.
+#[test]
+fn who_is_removed_acknowledges_nothing_behind_newleader() {
+    for (members, acknowledged) in [
+        ("server.1=a:1:2\nserver.2=b:1:2", true),
+        ("server.2=b:1:2\nserver.3=c:1:2", false),
+    ] {
+        let mut peer = agreed_member(at(1, 3), at(1, 7));
+        promise(&mut peer, 2, LINK);
+        let config = format!("{members}\nversion=100000007").into();
+        let (zxid, next, entry) = (at(2, 0), at(2, 1), [].into());
+        peer.handle_packet(Time(0), LINK, Packet::Diff(at(1, 7)));
+        peer.handle_packet(Time(0), LINK, Packet::NewLeader { zxid, config });
+        peer.handle_packet(Time(0), LINK, Packet::Proposal { zxid: next, entry });
+        peer.log_synced(Time(0), next);
+        save(&mut peer);
+        peer.handle_packet(Time(0), LINK, Packet::UpToDate);
+        let said = acknowledges(&outputs(&mut peer));
+        assert_eq!(said.contains(&next), acknowledged, "{said:?}");
+    }
 }
 
 /// What the leader says of a quorum does not depend on what this server has acknowledged.
