@@ -251,15 +251,13 @@ impl Tree {
         }
         self.preserve(id);
         let data = set.data.as_deref();
-        let old_len = self.arena.node(id).data_len() as i64;
-        let change = data.unwrap_or_default().len() as i64 - old_len;
-        self.replace_data(id, data);
+        let longer = self.replace_data(id, data);
         let node = self.arena.node_mut(id);
         node.mtime = header.time;
         node.mzxid = header.zxid;
         node.version = set.version;
         self.update_digest_of(id, path, data);
-        self.add_usage(path, change, 0);
+        self.add_usage(path, longer, 0);
         let node = self.arena.node(id);
         let parent = if id == ROOT { ROOT } else { node.parent };
         self.tell(ChangeKind::DataChanged, path, node.acl, parent, changes);

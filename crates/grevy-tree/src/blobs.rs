@@ -54,7 +54,7 @@ impl Blobs {
     pub(crate) fn get(&self, blob: Blob, len: usize) -> &[u8] {
         match class_of(len) {
             Place::Empty => &[],
-            Place::Slot(class, size) => &self.classes[class].slot(blob.0, size)[..len],
+            Place::Slot(class, size) => self.classes[class].slot(blob.0, size, len),
             Place::Large => &self.large[blob.0 as usize],
         }
     }
@@ -233,9 +233,9 @@ impl Class {
         }
     }
 
-    fn slot(&self, index: u32, size: usize) -> &[u8] {
+    fn slot(&self, index: u32, size: usize, len: usize) -> &[u8] {
         let at = index as usize % SLOTS * size;
-        &self.chunks[index as usize / SLOTS].bytes[at..at + size]
+        &self.chunks[index as usize / SLOTS].bytes[at..at + len]
     }
 
     fn slot_mut(&mut self, index: u32, size: usize) -> &mut [u8] {

@@ -323,11 +323,13 @@ impl Tree {
         acl
     }
 
-    /// Sets a znode's data.
-    pub(crate) fn replace_data(&mut self, id: u32, data: Option<&[u8]>) {
+    /// Sets a znode's data. Returns how many bytes longer they are.
+    pub(crate) fn replace_data(&mut self, id: u32, data: Option<&[u8]>) -> i64 {
         let old = self.arena.node(id).data_len() as i64;
         self.arena.set_data(id, data);
-        self.data_size += data.unwrap_or_default().len() as i64 - old;
+        let longer = data.unwrap_or_default().len() as i64 - old;
+        self.data_size += longer;
+        longer
     }
 
     /// Sets a znode's metadata, but not its owner.
@@ -347,23 +349,23 @@ impl Tree {
 
     /// Brings the digest up to date after a change of the znode `id`, which is at `path`.
     pub(crate) fn update_digest(&mut self, id: u32, path: &str) {
-        if self.config.digest {
-            let data = self.arena.data(id);
-            let new = node_digest(path, data, &self.arena.node(id).stat());
-            self.set_digest(id, new);
+        if !self.config.digest {
+            return;
         }
+        let data = self.arena.data(id);
+        let new = node_digest(path, data, &self.arena.node(id).stat());
+        let old = core::mem::replace(&mut self.arena.node_mut(id).digest, new);
+        self.digest = self.digest.wrapping_add(i64::from(new) - i64::from(old));
     }
 
     /// Likewise, if its data are at hand.
     pub(crate) fn update_digest_of(&mut self, id: u32, path: &str, data: Option<&[u8]>) {
-        if self.config.digest {
-            let new = node_digest(path, data, &self.arena.node(id).stat());
-            self.set_digest(id, new);
+        if !self.config.digest {
+            return;
         }
-    }
-
-    fn set_digest(&mut self, id: u32, new: u32) {
-        let old = core::mem::replace(&mut self.arena.node_mut(id).digest, new);
+        let node = self.arena.node_mut(id);
+        let new = node_digest(path, data, &node.stat());
+        let old = core::mem::replace(&mut node.digest, new);
         self.digest = self.digest.wrapping_add(i64::from(new) - i64::from(old));
     }
 
