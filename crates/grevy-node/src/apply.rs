@@ -187,9 +187,13 @@ impl Node {
         let session = header.session;
         let mut passed = Vec::new();
         let origin = origin.or_else(|| {
-            let moved = is_moved(txn);
-            let (before, waiting) = self.forwarding.take_write(session, header.cxid, moved)?;
-            passed = before;
+            let (before, waiting) = self.forwarding.take_write(session, header.cxid)?;
+            // The connection ends, and with it all that it waits for. It may have been an earlier
+            // connection's request, of the same number, that came from elsewhere too late; then
+            // what was asked for before is still under way, and no answer to it would be right.
+            if !is_moved(txn) {
+                passed = before;
+            }
             Some((waiting.client, waiting.op))
         });
         for passed in passed {

@@ -134,22 +134,10 @@ impl Forwarding {
     /// The request that the transaction `cxid` of `session` answers, behind those of the session
     /// that came before it. These are over, too: a leader that was lost did not live to answer
     /// them.
-    ///
-    /// `moved`: the transaction says that the session was at home elsewhere. If something came
-    /// before the request, it is about another one, of the connection that the session had
-    /// before: a leader that refuses a request of this one has told what became of those before.
-    pub fn take_write(
-        &mut self,
-        session: SessionId,
-        cxid: Xid,
-        moved: bool,
-    ) -> Option<(Vec<Waiting>, Waiting)> {
+    pub fn take_write(&mut self, session: SessionId, cxid: Xid) -> Option<(Vec<Waiting>, Waiting)> {
         let queue = self.sessions.get(&session)?;
         let answers = |w: &Waiting| matches!(w.kind, Kind::Write { cxid: x, .. } if x == cxid);
         let before = queue.iter().position(answers)?;
-        if moved && before > 0 {
-            return None;
-        }
         let before = (0..before)
             .filter_map(|_| self.take_first(session))
             .collect();
@@ -266,13 +254,13 @@ mod tests {
         };
         forwarding.push(S, sync);
         forwarding.push(S, write(2));
-        assert!(forwarding.take_write(S, Xid(3), false).is_none());
+        assert!(forwarding.take_write(S, Xid(3)).is_none());
         let expected = SyncOf::Client(S, ClientId(1));
         assert_eq!(forwarding.sync_answered(), Some(expected));
         assert!(forwarding.take_sync(S, ClientId(1)).is_none());
-        assert!(forwarding.take_write(S, Xid(1), false).is_some());
+        assert!(forwarding.take_write(S, Xid(1)).is_some());
         assert_eq!(forwarding.take_sync(S, ClientId(1)), Some("/".into()));
-        assert!(forwarding.take_write(S, Xid(2), false).is_some());
+        assert!(forwarding.take_write(S, Xid(2)).is_some());
         assert_eq!(forwarding.len(), 0);
     }
 
@@ -280,18 +268,8 @@ mod tests {
     fn what_came_before_an_answered_request_is_over() {
         let mut forwarding = Forwarding::default();
         (1..=3).for_each(|cxid| forwarding.push(S, write(cxid)));
-        let (before, _) = forwarding.take_write(S, Xid(2), false).unwrap();
+        let (before, _) = forwarding.take_write(S, Xid(2)).unwrap();
         assert_eq!((before.len(), forwarding.len()), (1, 1));
-    }
-
-    /// A client may number its requests anew on each connection.
-    #[test]
-    fn a_request_of_an_earlier_connection_is_not_taken_for_a_later_one() {
-        let mut forwarding = Forwarding::default();
-        (1..=3).for_each(|cxid| forwarding.push(S, write(cxid)));
-        assert!(forwarding.take_write(S, Xid(2), true).is_none());
-        assert_eq!(forwarding.len(), 3);
-        assert!(forwarding.take_write(S, Xid(1), true).is_some());
     }
 
     #[test]

@@ -386,7 +386,7 @@ fn skip_body(op: i32, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     if op != OpCode::SetData.wire() {
         return Txn::decode_body(op, reader).map(drop);
     }
-    reader.buffer()?;
+    reader.buffer()?.ok_or(DecodeError::Null)?;
     reader.buffer()?;
     reader.int().map(drop)
 }
@@ -608,10 +608,12 @@ mod tests {
                 for end in 0..=bytes.len() {
                     assert_checked_as_read(&bytes[..end]);
                 }
-                for at in 0..bytes.len() {
-                    let mut other = bytes.clone();
-                    other[at] ^= 0xff;
-                    assert_checked_as_read(&other);
+                for at in 0..bytes.len() - 3 {
+                    for strange in [-1, 0, 1, i32::MIN, i32::MAX] {
+                        let mut other = bytes.clone();
+                        other[at..at + 4].copy_from_slice(&strange.to_be_bytes());
+                        assert_checked_as_read(&other);
+                    }
                 }
                 let bytes = entry.to_bytes();
                 assert_eq!(path_of(&bytes), entry.txn.path().map(str::as_bytes));

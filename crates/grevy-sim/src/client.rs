@@ -73,9 +73,10 @@ impl Client {
     /// A client that has not connected yet.
     pub fn new(number: usize, mut random: Random) -> Self {
         let next_xid = 1 + random.below(1000) as i32;
+        let mut dice = random.clone();
         Self {
             number,
-            can_be_read_only: random.clone().one_in(2),
+            can_be_read_only: dice.one_in(2),
             is_read_only: false,
             failures: 0,
             address: 1 + (number % 200) as u8,
@@ -84,7 +85,7 @@ impl Client {
             timeout_ms: 0,
             last_zxid: 0,
             next_xid,
-            first_xid: random.clone().one_in(2).then_some(next_xid),
+            first_xid: dice.one_in(2).then_some(next_xid),
             connection: None,
             users: Vec::new(),
             watches: ClientWatches::default(),

@@ -65,7 +65,7 @@ const ENSEMBLES: &[(Bug, &[&str])] = &[
     (Bug::ForgetsUpgrade, &["P19"]),
     (Bug::RelaysEarly, &["P28"]),
     (Bug::ServesAnybodyReadOnly, &["L4"]),
-    (Bug::AcksReadOnly, &["P10"]),
+    (Bug::AcksReadOnly, &["P8", "P10"]),
 ];
 
 /// Three servers that have little rest, for a short time.

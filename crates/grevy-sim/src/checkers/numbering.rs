@@ -8,7 +8,7 @@ use crate::model::txn::{Change, Entry};
 use crate::operation::Operation;
 use std::collections::BTreeMap;
 
-/// Above the numbers that clients give.
+/// Above the numbers that clients give: request 5 of the fourth connection becomes 300005.
 const STRIDE: i32 = 100_000;
 
 /// A request that may have become a transaction.
@@ -64,7 +64,12 @@ pub fn tell_apart(history: &mut History, entries: &mut [Entry]) {
 fn number(connection: usize, xid: i32) -> i32 {
     match xid {
         ..=0 => xid,
-        _ => connection as i32 * STRIDE + xid,
+        _ => {
+            let first = i32::try_from(connection)
+                .ok()
+                .and_then(|c| c.checked_mul(STRIDE));
+            first.expect("fewer than 20,000 connections in a run") + xid
+        }
     }
 }
 

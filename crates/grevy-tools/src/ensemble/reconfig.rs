@@ -86,8 +86,8 @@ fn failure(error: &ClientError) -> Failure {
         Some(ErrorCode::NewConfigNoQuorum) => (
             Exit::Refused,
             "too few of the new voters are up to date for a quorum; start those that are added \
-             first, and one that observes or was removed with an empty data directory and a file of \
-             servers without version=",
+             first; one that observes, or was removed, must be removed and begin anew, with an empty \
+             data directory but for myid, and a file of servers without version=",
         ),
         Some(ErrorCode::ReconfigInProgress) => {
             (Exit::Conflict, "another change is under way; try again")

@@ -95,6 +95,8 @@ pub(super) enum View<'a> {
 
 /// Longer paths than usual give their memory back at once, in bytes.
 const KEPT: usize = 256;
+/// Larger multis than usual give their memory back at once, in znodes.
+const KEPT_UNDO: usize = 256;
 
 static OPEN: [Acl; 1] = [Acl::OPEN];
 /// A list that lets nobody do anything; an empty one does not say so.
@@ -225,7 +227,7 @@ impl Pending {
     pub(super) fn keep(&mut self) {
         if let Some(mut undo) = self.undo.take() {
             undo.overwritten.clear();
-            undo.overwritten.shrink_to(KEPT);
+            undo.overwritten.shrink_to(KEPT_UNDO);
             self.overwritten = undo.overwritten;
         }
     }

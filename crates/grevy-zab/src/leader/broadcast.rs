@@ -238,8 +238,8 @@ impl Leader {
         }
     }
 
-    /// Who leads once `membership` is in force: this server, if it still votes there under the
-    /// same address; otherwise a voter of it that has come furthest.
+    /// Who leads once `membership` is in force: this server, if it still votes there and learners
+    /// reach it where they did; otherwise a voter of it that has come furthest.
     fn designated(&self, common: &Common, membership: &Membership) -> ServerId {
         if membership.keeps(common.members.committed(), common.me) {
             return common.me;
