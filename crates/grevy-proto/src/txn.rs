@@ -372,7 +372,10 @@ pub fn check(entry: &[u8]) -> Result<TxnHeader, DecodeError> {
     let mut reader = Reader::new(entry);
     let header = TxnHeader::decode(&mut reader)?;
     match OpCode::from_wire(header.op) {
-        Some(OpCode::Multi) => each_part(&mut reader, |op, body| skip_body(op, body))?,
+        Some(OpCode::Multi) => {
+            let len = reader.vector_len()?.unwrap_or(0);
+            each_part(len, &mut reader, skip_body)?;
+        }
         _ => skip_body(header.op, &mut reader)?,
     }
     if reader.rest().len() >= 12 {
@@ -444,23 +447,23 @@ fn decode_create<'a>(op: OpCode, reader: &mut Reader<'a>) -> Result<CreateTxn<'a
 }
 
 fn decode_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Txn<'a>>, DecodeError> {
-    let mut ahead = *reader;
-    let len = ahead.vector_len()?.unwrap_or(0);
+    let len = reader.vector_len()?.unwrap_or(0);
     // None is shorter than its type and its length, so no more room is made than was received.
     let mut txns = Vec::with_capacity(len.min(reader.rest().len() / 8));
-    each_part(reader, |op, body| {
+    each_part(len, reader, |op, body| {
         txns.push(Txn::decode_body(op, body)?);
         Ok(())
     })?;
     Ok(txns)
 }
 
-/// Hands the parts of a multi to `handle`, with their types.
+/// Hands the `len` parts of a multi to `handle`, with their types.
 fn each_part<'a>(
+    len: usize,
     reader: &mut Reader<'a>,
     mut handle: impl FnMut(i32, &mut Reader<'a>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
-    for _ in 0..reader.vector_len()?.unwrap_or(0) {
+    for _ in 0..len {
         let op = reader.int()?;
         let body = reader.buffer()?.unwrap_or_default();
         if matches!(
@@ -615,7 +618,6 @@ mod tests {
                         assert_checked_as_read(&other);
                     }
                 }
-                let bytes = entry.to_bytes();
                 assert_eq!(path_of(&bytes), entry.txn.path().map(str::as_bytes));
                 let read = TxnEntry::from_bytes(&bytes);
                 assert_eq!(read.map(TxnEntry::into_owned), Ok(entry.clone()));

@@ -34,7 +34,7 @@ pub struct TreeConfig {
 /// as in snapshots; callers may say `/`.
 pub struct Tree {
     config: TreeConfig,
-    pub(crate) hasher: PathHasher,
+    hasher: PathHasher,
     pub(crate) last_zxid: Zxid,
     digest: i64,
     pub(crate) arena: Arena,
@@ -229,8 +229,8 @@ impl Tree {
         self.index.find(hash, |id| self.arena.is_at(id, path))
     }
 
-    pub(crate) fn hash(&self, path: &str) -> u32 {
-        self.hasher.hash(path.as_bytes())
+    pub(crate) fn hash(&self, path: impl AsRef<[u8]>) -> u32 {
+        self.hasher.hash(path.as_ref())
     }
 
     /// What the stored owner of a znode means.
@@ -354,8 +354,7 @@ impl Tree {
         }
         let data = self.arena.data(id);
         let new = node_digest(path, data, &self.arena.node(id).stat());
-        let old = core::mem::replace(&mut self.arena.node_mut(id).digest, new);
-        self.digest = self.digest.wrapping_add(i64::from(new) - i64::from(old));
+        self.set_digest(id, new);
     }
 
     /// Likewise, if its data are at hand.
@@ -363,9 +362,12 @@ impl Tree {
         if !self.config.digest {
             return;
         }
-        let node = self.arena.node_mut(id);
-        let new = node_digest(path, data, &node.stat());
-        let old = core::mem::replace(&mut node.digest, new);
+        let new = node_digest(path, data, &self.arena.node(id).stat());
+        self.set_digest(id, new);
+    }
+
+    fn set_digest(&mut self, id: u32, new: u32) {
+        let old = core::mem::replace(&mut self.arena.node_mut(id).digest, new);
         self.digest = self.digest.wrapping_add(i64::from(new) - i64::from(old));
     }
 

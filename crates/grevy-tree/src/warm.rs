@@ -18,7 +18,7 @@ impl Tree {
             let mut hashes = [0; AT_ONCE];
             let mut count = 0;
             for (hash, path) in hashes.iter_mut().zip(&mut paths) {
-                *hash = self.hasher.hash(path);
+                *hash = self.hash(path);
                 self.index.touch(*hash);
                 count += 1;
             }

@@ -154,6 +154,11 @@ impl Common {
         self.members.is_voter(server)
     }
 
+    /// Whether this server is a follower of whoever leads: it votes, or waits for a vote.
+    pub fn follows(&self) -> bool {
+        self.is_voter(self.me) || self.waits()
+    }
+
     /// Whether this server waits for a configuration that names it: only its own file does so far.
     pub fn waits(&self) -> bool {
         let is_agreed = self.members.committed().version > 0;

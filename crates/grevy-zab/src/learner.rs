@@ -558,7 +558,7 @@ impl Learner {
         let config = self.config.take();
         common.activate(config);
         // Who learns by this that it was removed acknowledges nothing any more (P31).
-        if common.is_voter(common.me) || common.waits() {
+        if common.follows() {
             self.acknowledge(common);
         }
         let (leader, epoch) = (self.leader, self.epoch);

@@ -809,7 +809,7 @@ impl Peer {
     fn manner(&self) -> Manner {
         match self.standing {
             Standing::Abstaining => Manner::Heal,
-            _ if self.common.is_voter(self.common.me) || self.common.waits() => Manner::Follow,
+            _ if self.common.follows() => Manner::Follow,
             _ => Manner::Observe,
         }
     }
