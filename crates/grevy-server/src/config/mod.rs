@@ -136,6 +136,8 @@ pub fn load(arguments: &Arguments, files: &dyn Files) -> Result<Loaded, ConfigEr
                     initial_text = properties::decode(&bytes).into_owned();
                     settings.add_file(path, &initial_text, &mut report);
                 }
+                // A port alone.
+                Ok(None) if path.parse::<u16>().is_ok() => return Err(unusable(path, USAGE)),
                 Ok(None) => return Err(unusable(path, "file is missing")),
                 Err(error) => return Err(unusable(path, &format!("cannot be read: {error}"))),
             }

@@ -341,6 +341,7 @@ fn the_direct_form() {
     assert_eq!(errors("1 2 3 4 5"), [format!("1: {USAGE}")]);
     assert_eq!(errors(""), [format!("arguments: {USAGE}")]);
     assert_eq!(errors("none.cfg"), ["none.cfg: file is missing"]);
+    assert_eq!(errors("2181"), [format!("2181: {USAGE}")]);
 }
 
 #[test]
