@@ -89,7 +89,7 @@ def write_config(folder, config):
     ("arguments", "expected"),
     [
         (["/no/such.cfg"], "/no/such.cfg: file is missing"),
-        (["2181"], "2181: file is missing"),
+        (["2181"], "2181: write one configuration file, or port dataDir"),
         (["--bogus"], "--bogus: is no argument of the server"),
         ([2181, "/tmp", 2000, 10, "more"], "write one configuration file"),
     ],
