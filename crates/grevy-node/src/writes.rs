@@ -39,7 +39,7 @@ impl Node {
     /// they are about.
     pub fn submit_all(&mut self, now: Now, tree: &Tree, requests: Vec<Request<'_>>) {
         if requests.len() > 1 && self.peer.leads() {
-            tree.warm(requests.iter().filter_map(path));
+            self.pending.warm(tree, requests.iter().filter_map(path));
         }
         for request in requests {
             self.submit(now, tree, request);

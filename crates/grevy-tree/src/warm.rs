@@ -13,12 +13,17 @@ const AT_ONCE: usize = 16;
 impl Tree {
     /// Prepares for operations on these paths, which need not be well-formed. Changes nothing but
     /// how long they take.
-    pub fn warm<'a>(&self, mut paths: impl Iterator<Item = &'a [u8]>) {
+    pub fn warm<'a>(&self, paths: impl Iterator<Item = &'a [u8]>) {
+        self.warm_hashes(paths.map(|path| self.hash(path)));
+    }
+
+    /// Likewise, by the hashes of the paths.
+    pub(crate) fn warm_hashes(&self, mut paths: impl Iterator<Item = u32>) {
         loop {
             let mut hashes = [0; AT_ONCE];
             let mut count = 0;
             for (hash, path) in hashes.iter_mut().zip(&mut paths) {
-                *hash = self.hash(path);
+                *hash = path;
                 self.index.touch(*hash);
                 count += 1;
             }

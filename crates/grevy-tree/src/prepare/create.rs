@@ -34,7 +34,8 @@ impl Preparer<'_> {
         let parent_path = parent_of(&request.path)?;
         let schemes = &self.context.config.schemes;
         let acl = schemes.fixup(request.acl, self.context.ids, &mut self.room)?;
-        let parent = self.find(parent_path)?;
+        let parent_at = self.at(parent_path);
+        let parent = self.find(parent_at)?;
         self.permit(&parent, perms::CREATE)?;
         let parent_stat = parent.stat();
         // The counter runs through all numbers and starts over: after 2147483647 follows
@@ -44,7 +45,8 @@ impl Preparer<'_> {
             false => request.path.clone(),
         };
         validate(&path)?;
-        if self.look(&path).is_some() {
+        let at = self.at(&path);
+        if self.look(at).is_some() {
             return Err(ErrorCode::NodeExists);
         }
         if let EphemeralType::Ephemeral(_) = parent.kind(self.tree.config()) {
@@ -62,7 +64,7 @@ impl Preparer<'_> {
             stat.pzxid = context.zxid;
         });
         let parent_cversion = parent.stat.cversion;
-        self.write(parent_path, digest, Some(parent));
+        self.write(parent_at, digest, Some(parent));
         let stat = StatPersisted {
             czxid: context.zxid,
             mzxid: context.zxid,
@@ -82,7 +84,7 @@ impl Preparer<'_> {
             data: (is_quota(&path) && !path.ends_with("/zookeeper_stats"))
                 .then(|| request.data.unwrap_or_default().into()),
         };
-        self.write(&path, 0, Some(znode));
+        self.write(at, 0, Some(znode));
         self.add_usage(&path, data_len as i64, 1);
         Ok(Txn::Create(CreateTxn {
             path,

@@ -11,9 +11,9 @@ impl Preparer<'_> {
     pub(super) fn delete<'r>(&mut self, request: &Delete<'r>) -> Result<Txn<'r>, ErrorCode> {
         self.context.session_state?;
         let path = &*request.path;
-        let parent = self.find(deletable(path)?)?;
+        let parent = self.find(self.at(deletable(path)?))?;
         self.permit(&parent, perms::DELETE)?;
-        let znode = self.find(path)?;
+        let znode = self.find(self.at(path))?;
         next_version(znode.stat().version, request.version)?;
         if znode.child_count() > 0 {
             return Err(ErrorCode::NotEmpty);
@@ -39,9 +39,9 @@ impl Preparer<'_> {
         let path = &*request.path;
         let parent_path = deletable(path)?;
         if !is_reaper {
-            self.permit(&self.find(parent_path)?, perms::DELETE)?;
+            self.permit(&self.find(self.at(parent_path))?, perms::DELETE)?;
         }
-        let znode = self.find(path)?;
+        let znode = self.find(self.at(path))?;
         if znode.child_count() > 0 {
             return Err(ErrorCode::NotEmpty);
         }
@@ -67,16 +67,18 @@ impl Preparer<'_> {
     pub(super) fn remove(&mut self, path: &str) {
         let zxid = self.context.zxid;
         let parent_path = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        if let Some(parent) = self.look(parent_path) {
+        let at = self.at(parent_path);
+        if let Some(parent) = self.look(at) {
             let digest = parent.digest();
             let mut parent = parent.edit(parent_path);
             parent.child_count = parent.child_count.saturating_sub(1);
             parent.update_stat(self.counts(parent_path), |stat| stat.pzxid = zxid);
-            self.write(parent_path, digest, Some(parent));
+            self.write(at, digest, Some(parent));
         }
-        if let Some(znode) = self.look(path) {
+        let at = self.at(path);
+        if let Some(znode) = self.look(at) {
             let (digest, bytes) = (znode.digest(), znode.data_len());
-            self.write(path, digest, None);
+            self.write(at, digest, None);
             self.add_usage(path, -(bytes as i64), -1);
         }
     }

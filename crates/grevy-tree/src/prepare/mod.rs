@@ -24,7 +24,7 @@ use grevy_proto::multi::decode_multi;
 use grevy_proto::request::{self, Reconfig};
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
 use grevy_proto::{Decode, ErrorCode, Id, OpCode, Reader, SessionId, StatPersisted, Xid, Zxid};
-use pending::{PendingZnode, View};
+use pending::{Hashed, PendingZnode, View};
 
 /// What decisions depend on besides the tree; the same for all requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,8 +136,9 @@ impl Prepared<'_> {
 }
 
 impl Pending {
-    /// Decides on a request. `context.zxid` is greater than in all calls before, and `tree` has
-    /// applied nothing but what [`Pending::applied`] was told of.
+    /// Decides on a request. `context.zxid` is greater than in all calls before. Since this was new
+    /// or cleared, `tree` has applied nothing but what was decided here, as far as
+    /// [`Pending::applied`] was told.
     ///
     /// # Errors
     /// The record cannot be read: there is no transaction, and the zxid is still free.
@@ -240,13 +241,17 @@ struct Preparer<'a> {
 }
 
 impl Preparer<'_> {
-    /// The znode as it will be when everything proposed so far is applied.
-    fn look(&self, path: &str) -> Option<View<'_>> {
-        self.pending.look(self.tree, path)
+    fn at<'p>(&self, path: &'p str) -> Hashed<'p> {
+        Hashed::new(self.tree, path)
     }
 
-    fn find(&self, path: &str) -> Result<View<'_>, ErrorCode> {
-        self.look(path).ok_or(ErrorCode::NoNode)
+    /// The znode as it will be when everything proposed so far is applied.
+    fn look(&self, at: Hashed<'_>) -> Option<View<'_>> {
+        self.pending.look(self.tree, at)
+    }
+
+    fn find(&self, at: Hashed<'_>) -> Result<View<'_>, ErrorCode> {
+        self.look(at).ok_or(ErrorCode::NoNode)
     }
 
     fn permit(&self, znode: &View<'_>, perm: i32) -> Result<(), ErrorCode> {
@@ -260,9 +265,9 @@ impl Preparer<'_> {
 
 // What the operations have in common when they write.
 impl Preparer<'_> {
-    fn write(&mut self, path: &str, old_digest: u32, znode: Option<PendingZnode>) {
+    fn write(&mut self, at: Hashed<'_>, old_digest: u32, znode: Option<PendingZnode>) {
         let zxid = self.context.zxid;
-        self.pending.write(self.tree, path, zxid, old_digest, znode);
+        self.pending.write(self.tree, at, zxid, old_digest, znode);
     }
 
     /// Whether the tree's digest covers the znode.

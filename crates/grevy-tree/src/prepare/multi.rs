@@ -13,7 +13,8 @@ impl Preparer<'_> {
         let ops = decode_multi(&mut Reader::new(record));
         let ops = ops.map_err(|_| ErrorCode::MarshallingError)?;
         ops.iter().try_for_each(check_shape)?;
-        self.tree.warm(ops.iter().map(|op| op.path().as_bytes()));
+        let paths = ops.iter().map(|op| op.path().as_bytes());
+        self.pending.warm(self.tree, paths);
         let mut txns = Vec::with_capacity(ops.len());
         let mut failed = false;
         self.pending.begin_undo();

@@ -1,4 +1,10 @@
 //! What is proposed but not yet applied. Source: `ZooKeeperServer.outstandingChanges`.
+//!
+//! What has been applied is kept for a while, too, as long as this server leads: then nothing
+//! changes the tree but what was decided here, so a record stays what the tree says, and is at hand
+//! for the next write to the same znode, or to another child of the same parent.
+
+mod records;
 
 use crate::digest::node_digest;
 use crate::ephemeral_type::EphemeralType;
@@ -6,29 +12,27 @@ use crate::tree::{Tree, TreeConfig};
 use crate::znode::{AclId, Znode};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::{Acl, Id, SessionId, StatPersisted, Zxid};
-use hashbrown::HashTable;
+use records::{KEPT, Records};
 
 /// The leader's view of the future: all znodes that transactions change which are proposed but
 /// not yet applied, as they will be after the last of these. The default: nothing is.
 #[derive(Default)]
 pub struct Pending {
-    records: Vec<Record>,
-    /// Places in `records` that are vacant.
-    vacant: Vec<u32>,
-    /// Places in `records` by path, by the tree's hash of it.
-    index: HashTable<u32>,
-    /// Which places each transaction wrote to, in order. A place is vacated with the last
-    /// transaction that wrote to it.
-    order: VecDeque<(Zxid, u32)>,
+    records: Records,
+    /// The last transaction that the tree has applied, as far as it was told: records that were
+    /// last written to by this one or before are settled.
+    applied: Zxid,
+    /// What each later transaction wrote, in order.
+    order: VecDeque<Written>,
     /// The tree's digest after the last transaction in `order`; means nothing if there is none.
     digest: i64,
-    /// The ephemeral ones among the records.
+    /// The ephemeral ones among the records that are not settled.
     ephemerals: BTreeSet<(SessionId, u32)>,
-    /// Records of quotas' limits and usage.
+    /// Records of quotas' limits and usage. They go when they are settled: usage is counted as
+    /// transactions are applied, and not decided on.
     pub(super) quota_records: usize,
     /// What a multi has overwritten, while there is one.
     undo: Option<Undo>,
@@ -36,15 +40,33 @@ pub struct Pending {
     overwritten: Vec<Overwritten>,
 }
 
-struct Record {
-    /// Keeps its memory when the place is vacant, for the next one.
-    path: String,
-    /// The path's.
-    hash: u32,
-    /// The last transaction that wrote to it.
+#[derive(Clone, Copy)]
+struct Written {
     zxid: Zxid,
-    /// `None`: it will not exist.
-    znode: Option<PendingZnode>,
+    place: u32,
+    /// Whether there is something to do when it is applied, but to forget this.
+    must_settle: bool,
+}
+
+/// A path, empty for the root, and the tree's hash of it.
+#[derive(Clone, Copy)]
+pub(super) struct Hashed<'a> {
+    path: &'a str,
+    hash: u32,
+}
+
+impl<'a> Hashed<'a> {
+    /// The root has two names.
+    pub(super) fn new(tree: &Tree, path: &'a str) -> Self {
+        let path = if path == "/" { "" } else { path };
+        let hash = tree.hash(path);
+        Self { path, hash }
+    }
+
+    /// The path; empty for the root.
+    pub(super) fn path(&self) -> &'a str {
+        self.path
+    }
 }
 
 /// A znode as it will be.
@@ -82,7 +104,7 @@ struct Overwritten {
     place: u32,
     /// What was there before, and the last transaction that had written to it. `None`: the place
     /// was vacant.
-    before: Option<Box<(Zxid, Option<PendingZnode>)>>,
+    before: Option<(Zxid, Option<PendingZnode>)>,
 }
 
 /// A znode, whether a proposed transaction changes it or not.
@@ -93,8 +115,6 @@ pub(super) enum View<'a> {
     Pending(&'a PendingZnode, Option<Znode<'a>>),
 }
 
-/// Longer paths than usual give their memory back at once, in bytes.
-const KEPT: usize = 256;
 /// Larger multis than usual give their memory back at once, in znodes.
 const KEPT_UNDO: usize = 256;
 
@@ -106,33 +126,50 @@ static NOBODY: [Acl; 1] = [Acl {
 }];
 
 impl Pending {
-    /// Forgets what the tree has now applied: everything up to `zxid`.
+    /// The tree has applied everything up to `zxid`.
     pub fn applied(&mut self, zxid: Zxid) {
-        while let Some(&(written, place)) = self.order.front()
-            && written <= zxid
+        self.applied = self.applied.max(zxid);
+        while let Some(&written) = self.order.front()
+            && written.zxid <= zxid
         {
             self.order.pop_front();
-            if self.records[place as usize].zxid == written {
-                self.vacate(place);
+            if written.must_settle || self.records.len() > KEPT {
+                self.settle(written);
             }
         }
     }
 
-    /// Forgets everything: this server no longer leads.
-    pub fn clear(&mut self) {
-        while let Some((zxid, _)) = self.order.back() {
-            self.applied(*zxid);
+    fn settle(&mut self, written: Written) {
+        let place = written.place;
+        let record = &self.records[place];
+        if record.zxid != written.zxid {
+            return;
+        }
+        if record.is_quota || self.records.len() > KEPT {
+            return self.remove(place);
+        }
+        if let Some(znode) = &record.znode
+            && znode.stat.ephemeral_owner != 0
+        {
+            let session = SessionId(znode.stat.ephemeral_owner);
+            self.ephemerals.remove(&(session, place));
         }
     }
 
-    /// How many znodes it holds; 0 when everything is applied.
+    /// Forgets everything: this server no longer leads, or the tree was changed by others.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// How many znodes transactions change that are not applied; takes time for each.
     pub fn len(&self) -> usize {
-        self.index.len()
+        let records = self.records.iter();
+        records.filter(|record| record.zxid > self.applied).count()
     }
 
     /// Whether everything is applied.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.order.is_empty()
     }
 
     /// The tree's digest when everything proposed so far is applied.
@@ -143,22 +180,33 @@ impl Pending {
         }
     }
 
+    /// Prepares for decisions about these paths, which need not be well-formed, as
+    /// [`Tree::warm`] does for what is applied. Changes nothing but how long they take.
+    pub fn warm<'a>(&self, tree: &Tree, paths: impl Iterator<Item = &'a [u8]>) {
+        let hashes = paths.map(|path| tree.hash(path));
+        tree.warm_hashes(hashes.filter(|hash| !self.records.touch(*hash)));
+    }
+
     pub(super) fn begin(&mut self, tree: &Tree) {
         self.digest = self.digest(tree);
     }
 
-    /// The znode as it will be. The empty path means the root.
-    pub(super) fn look<'a>(&'a self, tree: &'a Tree, path: &str) -> Option<View<'a>> {
-        let path = key(path);
-        let hash = tree.hash(path);
+    /// The znode as it will be.
+    pub(super) fn look<'a>(&'a self, tree: &'a Tree, at: Hashed<'_>) -> Option<View<'a>> {
+        let Hashed { path, hash } = at;
         let applied = || {
             let id = tree.find_hashed(hash, path)?;
             Some(Znode::new(tree, id))
         };
-        match self.place(hash, path) {
+        match self.records.find(hash, path) {
             None => applied().map(View::Applied),
             Some(place) => {
-                let znode = self.records[place as usize].znode.as_ref()?;
+                let record = &self.records[place];
+                debug_assert!(
+                    record.zxid > self.applied || agree(applied(), record.znode.as_ref()),
+                    "{path} is not as it was to be"
+                );
+                let znode = record.znode.as_ref()?;
                 let applied = match &znode.acl {
                     PendingAcl::Applied => applied(),
                     PendingAcl::Open | PendingAcl::New(_) => None,
@@ -173,7 +221,7 @@ impl Pending {
     pub(super) fn write(
         &mut self,
         tree: &Tree,
-        path: &str,
+        at: Hashed<'_>,
         zxid: Zxid,
         old_digest: u32,
         znode: Option<PendingZnode>,
@@ -182,36 +230,29 @@ impl Pending {
         self.digest = self
             .digest
             .wrapping_add(i64::from(new_digest) - i64::from(old_digest));
-        let path = key(path);
-        let hash = tree.hash(path);
         let session = owner(tree.config(), znode.as_ref());
-        match self.place(hash, path) {
-            None => {
-                let place = self.add(hash, path, zxid, znode);
-                if let Some(undo) = &mut self.undo {
-                    undo.overwritten.push(Overwritten {
-                        place,
-                        before: None,
-                    });
-                }
-                self.order.push_back((zxid, place));
-                self.set_owner(place, None, session);
-            }
-            Some(place) => {
-                let record = &mut self.records[place as usize];
-                let old_zxid = core::mem::replace(&mut record.zxid, zxid);
-                let old = core::mem::replace(&mut record.znode, znode);
-                let old_session = owner(tree.config(), old.as_ref());
-                if old_zxid != zxid {
-                    self.order.push_back((zxid, place));
-                    if let Some(undo) = &mut self.undo {
-                        let before = Some(Box::new((old_zxid, old)));
-                        undo.overwritten.push(Overwritten { place, before });
-                    }
-                }
-                self.set_owner(place, old_session, session);
+        let found = self.records.find(at.hash, at.path);
+        let place = found.unwrap_or_else(|| self.records.add(at.hash, at.path, self.applied));
+        let record = &mut self.records[place];
+        let before = (
+            core::mem::replace(&mut record.zxid, zxid),
+            core::mem::replace(&mut record.znode, znode),
+        );
+        let must_settle = record.is_quota || session.is_some();
+        self.quota_records += usize::from(record.is_quota && found.is_none());
+        let old_session = found.and_then(|_| self.noted_owner(tree, &before));
+        if before.0 != zxid {
+            self.order.push_back(Written {
+                zxid,
+                place,
+                must_settle,
+            });
+            if let Some(undo) = &mut self.undo {
+                let before = found.map(|_| before);
+                undo.overwritten.push(Overwritten { place, before });
             }
         }
+        self.set_owner(place, old_session, session);
     }
 
     /// From here on, what is written can be taken back.
@@ -238,17 +279,15 @@ impl Pending {
             return;
         };
         for Overwritten { place, before } in undo.overwritten.into_iter().rev() {
-            match before {
-                None => self.vacate(place),
-                Some(before) => {
-                    let (zxid, znode) = *before;
-                    let session = owner(tree.config(), znode.as_ref());
-                    let record = &mut self.records[place as usize];
-                    let undone = owner(tree.config(), record.znode.as_ref());
-                    (record.zxid, record.znode) = (zxid, znode);
-                    self.set_owner(place, undone, session);
-                }
-            }
+            let Some(before) = before else {
+                self.remove(place);
+                continue;
+            };
+            let session = self.noted_owner(tree, &before);
+            let record = &mut self.records[place];
+            let undone = owner(tree.config(), record.znode.as_ref());
+            (record.zxid, record.znode) = before;
+            self.set_owner(place, undone, session);
         }
         self.order.truncate(undo.order);
         self.digest = undo.digest;
@@ -257,8 +296,9 @@ impl Pending {
     /// Whether the tree's ephemeral znode `path` will still be there and the session's, or is not
     /// touched at all.
     pub(super) fn leaves_ephemeral(&self, tree: &Tree, path: &str, of: SessionId) -> bool {
-        self.place(tree.hash(path), path).is_none_or(|place| {
-            owner(tree.config(), self.records[place as usize].znode.as_ref()) == Some(of)
+        let place = self.records.find(tree.hash(path), path);
+        place.is_none_or(|place| {
+            owner(tree.config(), self.records[place].znode.as_ref()) == Some(of)
         })
     }
 
@@ -266,58 +306,29 @@ impl Pending {
     pub(super) fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> {
         self.ephemerals
             .range((session, 0)..=(session, u32::MAX))
-            .map(|&(_, place)| &*self.records[place as usize].path)
+            .map(|&(_, place)| &*self.records[place].path)
     }
 
-    fn place(&self, hash: u32, path: &str) -> Option<u32> {
-        let is_it = |place: &u32| {
-            let record = &self.records[*place as usize];
-            record.hash == hash && &*record.path == path
-        };
-        self.index.find(spread(hash), is_it).copied()
-    }
-
-    fn add(&mut self, hash: u32, path: &str, zxid: Zxid, znode: Option<PendingZnode>) -> u32 {
-        self.quota_records += usize::from(is_quota(path));
-        let place = match self.vacant.pop() {
-            Some(place) => {
-                let record = &mut self.records[place as usize];
-                record.path.push_str(path);
-                (record.hash, record.zxid, record.znode) = (hash, zxid, znode);
-                place
-            }
-            None => {
-                self.records.push(Record {
-                    path: path.into(),
-                    hash,
-                    zxid,
-                    znode,
-                });
-                self.records.len() as u32 - 1
-            }
-        };
-        let records = &self.records;
-        let rehash = |place: &u32| spread(records[*place as usize].hash);
-        self.index.insert_unique(spread(hash), place, rehash);
-        place
-    }
-
-    fn vacate(&mut self, place: u32) {
-        let record = &mut self.records[place as usize];
-        self.quota_records -= usize::from(is_quota(&record.path));
-        let hash = spread(record.hash);
-        match record.path.capacity() {
-            0..=KEPT => record.path.clear(),
-            _ => record.path = String::new(),
-        }
-        if let Some(znode) = record.znode.take() {
+    fn remove(&mut self, place: u32) {
+        let record = &self.records[place];
+        self.quota_records -= usize::from(record.is_quota);
+        if let Some(znode) = &record.znode {
             let session = SessionId(znode.stat.ephemeral_owner);
             self.ephemerals.remove(&(session, place));
         }
-        if let Ok(entry) = self.index.find_entry(hash, |found| *found == place) {
-            entry.remove();
+        self.records.remove(place);
+    }
+
+    /// Under whom a record is among the ephemeral ones.
+    fn noted_owner(
+        &self,
+        tree: &Tree,
+        (zxid, znode): &(Zxid, Option<PendingZnode>),
+    ) -> Option<SessionId> {
+        match *zxid > self.applied {
+            true => owner(tree.config(), znode.as_ref()),
+            false => None,
         }
-        self.vacant.push(place);
     }
 
     fn set_owner(&mut self, place: u32, old: Option<SessionId>, new: Option<SessionId>) {
@@ -449,15 +460,15 @@ fn owner(config: &TreeConfig, znode: Option<&PendingZnode>) -> Option<SessionId>
     }
 }
 
-/// The root has two names.
-fn key(path: &str) -> &str {
-    match path {
-        "/" => "",
-        _ => path,
+/// Whether the tree has what was to be.
+fn agree(applied: Option<Znode<'_>>, decided: Option<&PendingZnode>) -> bool {
+    match (applied, decided) {
+        (Some(applied), Some(decided)) => {
+            applied.persisted() == decided.stat
+                && applied.child_count() == decided.child_count
+                && applied.data_len() == decided.data_len
+                && applied.node_digest() == decided.digest
+        }
+        (applied, decided) => applied.is_none() && decided.is_none(),
     }
-}
-
-/// The table looks at both ends of a hash.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
 }

@@ -3,7 +3,7 @@
 //! Usage that is proposed counts as usage: what the tree will note in a quota's usage znode when
 //! a transaction is applied is noted in [`Pending`](super::Pending) at once.
 
-use super::pending::View;
+use super::pending::{Hashed, View};
 use super::{Pending, Preparer};
 use crate::quota::StatsTrack;
 use crate::tree::Tree;
@@ -65,7 +65,7 @@ impl Preparer<'_> {
         znode.data_len = data.len();
         znode.data = Some(data.into());
         // The tree's digest leaves these znodes out.
-        self.write(&quota.usage_path, 0, Some(znode));
+        self.write(self.at(&quota.usage_path), 0, Some(znode));
     }
 }
 
@@ -78,9 +78,9 @@ fn quota<'a>(pending: &'a Pending, tree: &'a Tree, path: &str) -> Option<Quota<'
     let mut subject = path;
     while !matches!(subject, "" | "/") {
         let limits = format!("/zookeeper/quota{subject}/zookeeper_limits");
-        if let Some(limits) = pending.look(tree, &limits) {
+        if let Some(limits) = pending.look(tree, Hashed::new(tree, &limits)) {
             let usage_path = format!("/zookeeper/quota{subject}/zookeeper_stats");
-            let usage = pending.look(tree, &usage_path)?;
+            let usage = pending.look(tree, Hashed::new(tree, &usage_path))?;
             return Some(Quota {
                 limits,
                 usage_path,

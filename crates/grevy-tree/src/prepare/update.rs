@@ -1,6 +1,6 @@
 //! Changes of one znode: setData, reconfig, setACL, and check, which changes nothing.
 
-use super::pending::{PendingAcl, PendingZnode, is_quota};
+use super::pending::{Hashed, PendingAcl, PendingZnode, is_quota};
 use super::{Preparer, next_version, validate};
 use alloc::borrow::Cow;
 use grevy_proto::acl::perms;
@@ -15,7 +15,8 @@ impl Preparer<'_> {
         self.context.session_state?;
         let path = &*request.path;
         validate(path)?;
-        let znode = self.find(path)?;
+        let at = self.at(path);
+        let znode = self.find(at)?;
         self.permit(&znode, perms::WRITE)?;
         let more = match self.context.config.enforce_quota {
             true => request.data.map_or(0, <[u8]>::len) as i64 - znode.data_len() as i64,
@@ -24,7 +25,7 @@ impl Preparer<'_> {
         self.check_quota(path, more, 0)?;
         let version = next_version(znode.stat().version, request.version)?;
         let (digest, znode) = (znode.digest(), znode.edit(path));
-        self.replace_data(path, digest, znode, request.data, version);
+        self.replace_data(at, digest, znode, request.data, version);
         self.add_usage(path, more, 0);
         Ok(Txn::SetData(SetDataTxn {
             path: request.path.clone(),
@@ -46,10 +47,11 @@ impl Preparer<'_> {
         if data.len() > self.context.config.request_bytes {
             return Err(ErrorCode::BadArguments);
         }
-        let znode = self.find(CONFIG)?;
+        let at = self.at(CONFIG);
+        let znode = self.find(at)?;
         self.permit(&znode, perms::WRITE)?;
         let (digest, znode) = (znode.digest(), znode.edit(CONFIG));
-        self.replace_data(CONFIG, digest, znode, Some(&data), -1);
+        self.replace_data(at, digest, znode, Some(&data), -1);
         Ok(Txn::SetData(SetDataTxn {
             path: CONFIG.into(),
             data: Some(Cow::Owned(data.into_vec())),
@@ -64,14 +66,15 @@ impl Preparer<'_> {
         validate(path)?;
         let schemes = &self.context.config.schemes;
         let acl = schemes.fixup(request.acl, self.context.ids, &mut self.room)?;
-        let znode = self.find(path)?;
+        let at = self.at(path);
+        let znode = self.find(at)?;
         self.permit(&znode, perms::ADMIN)?;
         let version = next_version(znode.stat().aversion, request.version)?;
         let digest = znode.digest();
         let mut znode = znode.edit(path);
         znode.update_stat(self.counts(path), |stat| stat.aversion = version);
         znode.acl = PendingAcl::new(&acl);
-        self.write(path, digest, Some(znode));
+        self.write(at, digest, Some(znode));
         Ok(Txn::SetAcl(SetAclTxn {
             path: request.path,
             acl,
@@ -83,7 +86,7 @@ impl Preparer<'_> {
         self.context.session_state?;
         let path = &*request.path;
         validate(path)?;
-        let znode = self.find(path)?;
+        let znode = self.find(self.at(path))?;
         self.permit(&znode, perms::READ)?;
         // The transaction names the version after the one that was found, as if it were a change.
         Ok(Txn::Check(CheckTxn {
@@ -94,7 +97,7 @@ impl Preparer<'_> {
 
     fn replace_data(
         &mut self,
-        path: &str,
+        at: Hashed<'_>,
         digest: u32,
         mut znode: PendingZnode,
         data: Option<&[u8]>,
@@ -106,9 +109,10 @@ impl Preparer<'_> {
             mzxid: self.context.zxid,
             ..znode.stat
         };
+        let path = at.path();
         znode.digest = self.digest_of(path, data, &znode.stat);
         znode.data_len = data.map_or(0, <[u8]>::len);
         znode.data = is_quota(path).then(|| data.unwrap_or_default().into());
-        self.write(path, digest, Some(znode));
+        self.write(at, digest, Some(znode));
     }
 }

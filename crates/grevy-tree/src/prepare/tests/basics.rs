@@ -129,6 +129,8 @@ fn counted(count: i32) -> Leader {
         leader.tree.apply(&header, &prepared.txn, &mut |_| {});
         leader.pending.applied(header.zxid);
     }
+    // It knows of nothing that it has not decided.
+    leader.pending.clear();
     leader
 }
 
@@ -371,6 +373,8 @@ fn versions_run_over() {
         };
         leader.zxid = header.zxid;
         leader.tree.apply(&header, &Txn::SetData(set), &mut |_| {});
+        // It knows of nothing that it has not decided.
+        leader.pending.clear();
         assert_eq!(
             leader.propose(&format!("setData /a v={version}")),
             format!("set /a {next}")
