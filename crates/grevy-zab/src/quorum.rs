@@ -84,10 +84,13 @@ impl Quorum {
         let of = |server: &ServerId| acked.get(server).copied();
         let mut zxids: Vec<Zxid> = self.voters().iter().filter_map(of).collect();
         zxids.sort_unstable_by(|a, b| b.cmp(a));
-        zxids
-            .into_iter()
-            .find(|zxid| self.is_quorum(|voter| of(&voter) >= Some(*zxid)))
-            .unwrap_or(Zxid(-1))
+        let newest = match self {
+            Self::Majority { voters } => zxids.get(voters.len() / 2).copied(),
+            Self::Hierarchical { .. } => zxids
+                .into_iter()
+                .find(|zxid| self.is_quorum(|voter| of(&voter) >= Some(*zxid))),
+        };
+        newest.unwrap_or(Zxid(-1))
     }
 }
 

@@ -232,7 +232,7 @@ impl Pending {
             .wrapping_add(i64::from(new_digest) - i64::from(old_digest));
         let session = owner(tree.config(), znode.as_ref());
         let found = self.records.find(at.hash, at.path);
-        let place = found.unwrap_or_else(|| self.records.add(at.hash, at.path, self.applied));
+        let place = found.unwrap_or_else(|| self.add(at));
         let record = &mut self.records[place];
         let before = (
             core::mem::replace(&mut record.zxid, zxid),
@@ -241,18 +241,26 @@ impl Pending {
         let must_settle = record.is_quota || session.is_some();
         self.quota_records += usize::from(record.is_quota && found.is_none());
         let old_session = found.and_then(|_| self.noted_owner(tree, &before));
-        if before.0 != zxid {
+        let is_first = before.0 != zxid;
+        if is_first || must_settle {
             self.order.push_back(Written {
                 zxid,
                 place,
                 must_settle,
             });
-            if let Some(undo) = &mut self.undo {
-                let before = found.map(|_| before);
-                undo.overwritten.push(Overwritten { place, before });
-            }
+        }
+        if is_first && let Some(undo) = &mut self.undo {
+            let before = found.map(|_| before);
+            undo.overwritten.push(Overwritten { place, before });
         }
         self.set_owner(place, old_session, session);
+    }
+
+    fn add(&mut self, at: Hashed<'_>) -> u32 {
+        if let Some(place) = self.records.surplus(self.applied) {
+            self.remove(place);
+        }
+        self.records.add(at.hash, at.path)
     }
 
     /// From here on, what is written can be taken back.
@@ -341,6 +349,27 @@ impl Pending {
         if let Some(session) = new {
             self.ephemerals.insert((session, place));
         }
+    }
+}
+
+#[cfg(test)]
+impl Pending {
+    /// What is noted of the records beside them is so, and settled ones are what the tree says.
+    pub(super) fn check(&self, tree: &Tree) {
+        let mut ephemerals = BTreeSet::new();
+        let mut quota_records = 0;
+        for record in self.records.iter() {
+            let at = Hashed::new(tree, &record.path);
+            let place = self.records.find(at.hash, at.path).unwrap();
+            quota_records += usize::from(is_quota(&record.path));
+            if record.zxid > self.applied {
+                let session = owner(tree.config(), record.znode.as_ref());
+                ephemerals.extend(session.map(|session| (session, place)));
+            }
+            self.look(tree, at);
+        }
+        assert_eq!(self.ephemerals, ephemerals);
+        assert_eq!(self.quota_records, quota_records);
     }
 }
 

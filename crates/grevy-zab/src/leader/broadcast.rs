@@ -108,7 +108,10 @@ impl Leader {
         {
             let acked = self.acked.entry(server).or_insert(zxid);
             *acked = zxid.max(*acked);
-            self.try_commit(common);
+            // What is committed already needs no more acknowledgements.
+            if zxid > common.history.committed() {
+                self.try_commit(common);
+            }
         }
     }
 

@@ -23,10 +23,12 @@ const MAX_QUEUED: usize = 256 << 20;
 /// What may wait behind a snapshot: the other end is alive as long as it takes that, and if it was
 /// cut off, it would have to begin anew.
 const MAX_BEHIND_SNAPSHOT: usize = 1 << 30;
-/// Output is held in pieces of about this many bytes, so that none has to be moved.
-const PIECE: usize = 1 << 20;
-/// So much room for what is to be sent next is kept, in bytes.
-const KEPT: usize = 256 << 10;
+/// Output is held in pieces of about this many bytes, so that little has to be moved as it grows.
+const PIECE: usize = 128 << 10;
+/// Room behind a piece's end for most of the packet that exceeds it, in bytes.
+const MARGIN: usize = 16 << 10;
+/// So many empty pieces are kept for what is to be sent next.
+const SPARE: usize = 4;
 /// How long a link that was hung up has to send what is queued, and the other end to close.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -50,8 +52,8 @@ pub struct Link {
 #[derive(Debug)]
 struct Out {
     pieces: VecDeque<Piece>,
-    /// An empty piece to be filled next.
-    spare: Vec<u8>,
+    /// Empty pieces to be filled next.
+    spare: Vec<Vec<u8>>,
     /// Bytes of the first piece that are sent.
     sent: usize,
     /// Bytes that wait, and how many may.
@@ -119,10 +121,11 @@ impl Out {
     fn take_sent(&mut self) {
         self.sent = 0;
         if let Some(Piece::Bytes(mut bytes)) = self.pieces.pop_front()
-            && bytes.capacity() <= KEPT
+            && bytes.capacity() <= 2 * PIECE
+            && self.spare.len() < SPARE
         {
             bytes.clear();
-            self.spare = bytes;
+            self.spare.push(bytes);
         }
     }
 }
@@ -179,8 +182,11 @@ impl Link {
         }
         match out.pieces.back() {
             Some(Piece::Bytes(bytes)) if bytes.len() < PIECE => {}
-            _ => {
-                let room = std::mem::take(&mut out.spare);
+            before => {
+                // Where much waits, more will.
+                let more = before.map_or(0, |_| PIECE + MARGIN);
+                let mut room = out.spare.pop().unwrap_or_default();
+                room.reserve(more);
                 out.pieces.push_back(Piece::Bytes(room));
             }
         }

@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 
 /// Above so many records, those that are settled go. With assertions there are few, so that tests
 /// and simulations get there.
-pub(super) const KEPT: usize = if cfg!(debug_assertions) { 16 } else { 1 << 14 };
+pub(super) const KEPT: usize = if cfg!(debug_assertions) { 4 } else { 1 << 14 };
 /// How many places are looked at for a record that may go.
 const TRIES: usize = 8;
 /// Longer paths than usual give their memory back at once, in bytes.
@@ -67,12 +67,8 @@ impl Records {
         self.index.find(spread(hash), is_it).is_some()
     }
 
-    /// Adds a record of a path that has none. Another one that was last written to by `settled` or
-    /// before may go for it.
-    pub(super) fn add(&mut self, hash: u32, path: &str, settled: Zxid) -> u32 {
-        if self.len() >= KEPT {
-            self.make_room(settled);
-        }
+    /// Adds a record of a path that has none.
+    pub(super) fn add(&mut self, hash: u32, path: &str) -> u32 {
         let place = self.vacant.pop().unwrap_or_else(|| {
             self.records.push(Record {
                 path: String::new(),
@@ -93,15 +89,17 @@ impl Records {
         place
     }
 
-    /// One that is settled goes, if one is found soon.
-    fn make_room(&mut self, settled: Zxid) {
-        for _ in 0..TRIES {
+    /// If there are many, one that may go for another: it was last written to by `settled` or
+    /// before. None if it is not found soon.
+    pub(super) fn surplus(&mut self, settled: Zxid) -> Option<u32> {
+        if self.len() < KEPT {
+            return None;
+        }
+        (0..TRIES).find_map(|_| {
             let place = self.hand;
             self.hand = (place + 1) % self.records.len().max(1);
-            if self.records[place].zxid <= settled {
-                return self.remove(place as u32);
-            }
-        }
+            (self.records[place].zxid <= settled).then_some(place as u32)
+        })
     }
 
     /// Removes a record.
@@ -150,7 +148,10 @@ mod tests {
         let mut records = Records::default();
         for n in 1..=count {
             let settled = Zxid(n as i64 - 1 - unsettled);
-            let place = records.add(n as u32, &format!("/{n}"), settled);
+            if let Some(surplus) = records.surplus(settled) {
+                records.remove(surplus);
+            }
+            let place = records.add(n as u32, &format!("/{n}"));
             records[place].zxid = Zxid(n as i64);
         }
         records

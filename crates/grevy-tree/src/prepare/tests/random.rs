@@ -85,8 +85,10 @@ fn compare(make: fn() -> Leader, steps: &[(String, usize)]) -> Result<(), TestCa
         prop_assert_eq!(pipelined.propose(request), expected, "{}", request);
         let (header, txn) = pipelined.proposed.back().unwrap();
         prop_assert_eq!((*header, txn), (expected_header, &expected_txn));
+        pipelined.pending.check(&pipelined.tree);
         for _ in 0..(*applies).min(pipelined.proposed.len()) {
             pipelined.apply_one();
+            pipelined.pending.check(&pipelined.tree);
         }
     }
     pipelined.apply_all();

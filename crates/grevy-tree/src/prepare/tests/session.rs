@@ -306,3 +306,19 @@ fn reconfigurations() {
         leader.apply_all();
     }
 }
+
+/// A znode that became ephemeral only with the multi's last part is the tree's once it is applied,
+/// whatever takes the place of its record.
+#[test]
+fn who_became_ephemeral_late_is_not_mixed_up_with_others() {
+    let mut leader = Leader::new();
+    leader.propose("multi create /e + delete /e + create /e flags=1");
+    leader.apply_all();
+    leader.pending.check(&leader.tree);
+    for n in 0..100 {
+        leader.propose(&format!("create /{n}"));
+        leader.apply_all();
+    }
+    assert_eq!(leader.propose("closeSession "), "close [/e]");
+    leader.apply_all();
+}
