@@ -311,7 +311,8 @@ impl Node {
         });
     }
 
-    /// Answers the session's requests that had to wait for nothing but those before them.
+    /// Answers the session's requests that had to wait for nothing but those before them, and sends
+    /// what was held back until then.
     fn refuse_due(
         &mut self,
         session: SessionId,
@@ -320,7 +321,11 @@ impl Node {
         watches: &impl Watches,
         clients: &impl Clients,
     ) {
-        while let Some(waiting) = self.forwarding.take_refusal(session) {
+        loop {
+            self.release_held(now, tree, session);
+            let Some(waiting) = self.forwarding.take_refusal(session) else {
+                break;
+            };
             if let Kind::LocalClose(session) = waiting.kind {
                 self.end_local(session);
             }

@@ -55,6 +55,9 @@ pub struct NodeConfig {
     /// Whether a local session becomes one of the ensemble's when it needs to
     /// (`localSessionsUpgradingEnabled`).
     pub upgrade_local_sessions: bool,
+    /// Whether a write that its client may not make is refused before it is passed on
+    /// (`zookeeper.enableEagerACLCheck`); in an ensemble only.
+    pub eager_acl_check: bool,
     /// Whether reads are served without a leader (`readonlymode.enabled`); in an ensemble only.
     pub read_only: bool,
     /// A number that no other run of this server has: ids of sessions that only
@@ -92,6 +95,7 @@ impl Default for NodeConfig {
             leader_serves: true,
             local_sessions: false,
             upgrade_local_sessions: false,
+            eager_acl_check: false,
             read_only: false,
             run: 0,
             seed: 0,
@@ -102,6 +106,6 @@ impl Default for NodeConfig {
 impl NodeConfig {
     /// Whether somebody with `ids` has one of the permissions `perm` by the list `acl`.
     pub fn permits(&self, acl: &[Acl], perm: i32, ids: &[Id]) -> bool {
-        self.prepare.skip_acl || self.prepare.schemes.permits(acl, perm, ids)
+        self.prepare.permits(acl, perm, ids)
     }
 }

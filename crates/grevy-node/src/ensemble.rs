@@ -474,6 +474,11 @@ impl Node {
         if matches!(waiting.kind, Kind::Write { .. }) && waiting.sent == Some(self.peer.reached()) {
             return self.lose_request(clients, session, waiting.client);
         }
+        if let Kind::Write { record, ids, .. } = &waiting.kind
+            && let Err(code) = self.screen_here(tree, session, waiting.op, record, ids)
+        {
+            return self.refuse(waiting.client, session, waiting.op, code);
+        }
         if let Kind::Write { record, .. } = &waiting.kind
             && self.local.clock.knows(session)
         {
@@ -484,7 +489,7 @@ impl Node {
             }
         }
         if !self.peer.leads() {
-            return self.send_or_hold(now, session, waiting);
+            return self.send_or_hold(tree, session, waiting);
         }
         let Waiting {
             client, op, kind, ..

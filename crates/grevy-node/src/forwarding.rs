@@ -5,6 +5,10 @@
 //! of one session are over in the order in which they came. If the leader is lost, they wait for
 //! the next one: once that is established and its history taken over, a request that is not in
 //! it has not taken effect and never will, and can be sent again without doing anything twice.
+//!
+//! With `enableEagerACLCheck` a request is held back that its client may not make as things stand,
+//! and with it what the session asks for behind it. When its turn comes, that is settled: what was
+//! asked for before may have brought the permission, and the answer must not come before theirs.
 
 use crate::connection::ClientId;
 use alloc::boxed::Box;
@@ -45,6 +49,19 @@ pub(crate) enum Kind {
 impl Waiting {
     fn waits_for_nothing(&self) -> bool {
         matches!(self.kind, Kind::Refusal(_) | Kind::LocalClose(_))
+    }
+
+    /// Whether it is for the leader and has not been sent.
+    fn is_held(&self) -> bool {
+        self.sent.is_none() && !self.waits_for_nothing()
+    }
+
+    /// Whose answer comes without a name, if it is a sync.
+    fn sync(&self, session: SessionId) -> Option<SyncOf> {
+        match self.kind {
+            Kind::Sync { .. } => Some(SyncOf::Client(session, self.client)),
+            _ => None,
+        }
     }
 
     /// What is sent to the leader; nothing for a refusal.
@@ -93,7 +110,8 @@ pub(crate) struct Forwarding {
     /// Whose syncs the leader has not answered, oldest first: its answers carry no name.
     syncs: VecDeque<SyncOf>,
     count: usize,
-    /// Sessions whose oldest request may be one that waits for nothing but its turn.
+    /// Sessions whose oldest request may be one that waits for nothing but its turn, or that is
+    /// held back.
     due: Vec<SessionId>,
 }
 
@@ -105,9 +123,8 @@ impl Forwarding {
 
     /// Takes up a request, to be sent with [`Waiting::packet`].
     pub fn push(&mut self, session: SessionId, waiting: Waiting) {
-        if matches!(waiting.kind, Kind::Sync { .. }) && waiting.sent.is_some() {
-            let client = waiting.client;
-            self.syncs.push_back(SyncOf::Client(session, client));
+        if waiting.sent.is_some() {
+            self.syncs.extend(waiting.sync(session));
         }
         self.sessions.entry(session).or_default().push_back(waiting);
         self.count += 1;
@@ -116,9 +133,52 @@ impl Forwarding {
 
     fn note_due(&mut self, session: SessionId) {
         let first = self.sessions.get(&session).and_then(VecDeque::front);
-        if first.is_some_and(Waiting::waits_for_nothing) {
+        if first.is_some_and(|first| first.waits_for_nothing() || first.is_held()) {
             self.due.push(session);
         }
+    }
+
+    /// Whether what the session asks for next must be held back, too.
+    pub fn holds(&self, session: SessionId) -> bool {
+        let queue = self.sessions.get(&session);
+        let mut newest = queue.into_iter().flat_map(|queue| queue.iter().rev());
+        let last = newest.find(|waiting| !waiting.waits_for_nothing());
+        last.is_some_and(Waiting::is_held)
+    }
+
+    /// If the turn of a request has come that was held back, settles whether its client may make
+    /// it by now: if so, it goes to the leader, and so does what was held back behind it, up to
+    /// the next that its client may not make. Otherwise it is refused. Returns what is to be sent,
+    /// in the epoch that begins with `epoch`.
+    pub fn release(
+        &mut self,
+        session: SessionId,
+        epoch: Zxid,
+        screen: impl Fn(OpCode, &[u8], &[Id]) -> Result<(), ErrorCode>,
+    ) -> Vec<Packet> {
+        let mut packets = Vec::new();
+        let Some(queue) = self.sessions.get_mut(&session) else {
+            return packets;
+        };
+        if !queue.front().is_some_and(Waiting::is_held) {
+            return packets;
+        }
+        for (at, waiting) in queue.iter_mut().enumerate() {
+            if let Kind::Write { record, ids, .. } = &waiting.kind
+                && let Err(code) = screen(waiting.op, record, ids)
+            {
+                if at == 0 {
+                    waiting.kind = Kind::Refusal(code);
+                }
+                break;
+            }
+            if let Some(packet) = waiting.packet(session) {
+                waiting.sent = Some(epoch);
+                self.syncs.extend(waiting.sync(session));
+                packets.push(packet);
+            }
+        }
+        packets
     }
 
     /// Whether [`Forwarding::take_due`] has something to say.
@@ -126,7 +186,7 @@ impl Forwarding {
         !self.due.is_empty()
     }
 
-    /// Sessions for which [`Forwarding::take_refusal`] may have something.
+    /// Sessions for which [`Forwarding::take_refusal`] or [`Forwarding::release`] may have something.
     pub fn take_due(&mut self) -> Vec<SessionId> {
         core::mem::take(&mut self.due)
     }
@@ -270,6 +330,64 @@ mod tests {
         (1..=3).for_each(|cxid| forwarding.push(S, write(cxid)));
         let (before, _) = forwarding.take_write(S, Xid(2)).unwrap();
         assert_eq!((before.len(), forwarding.len()), (1, 1));
+    }
+
+    fn held(cxid: i32) -> Waiting {
+        Waiting {
+            sent: None,
+            ..write(cxid)
+        }
+    }
+
+    fn sent(packets: &[Packet]) -> Vec<i32> {
+        let cxid = |packet: &Packet| match packet {
+            Packet::Request(request) => request.cxid.0,
+            other => panic!("{other:?}"),
+        };
+        packets.iter().map(cxid).collect()
+    }
+
+    #[test]
+    fn what_is_held_back_waits_for_its_turn() {
+        let may = |_: OpCode, _: &[u8], _: &[Id]| Ok(());
+        let mut forwarding = Forwarding::default();
+        forwarding.push(S, write(1));
+        assert!(!forwarding.holds(S));
+        forwarding.push(S, held(2));
+        let refusal = Waiting {
+            kind: Kind::Refusal(ErrorCode::MarshallingError),
+            ..held(3)
+        };
+        forwarding.push(S, refusal);
+        assert!(forwarding.holds(S));
+        forwarding.push(S, held(4));
+        assert!(forwarding.release(S, Zxid(0), may).is_empty());
+        forwarding.take_write(S, Xid(1)).unwrap();
+        assert_eq!(sent(&forwarding.release(S, Zxid(0), may)), [2, 4]);
+        assert!(!forwarding.holds(S));
+        assert!(forwarding.release(S, Zxid(0), may).is_empty());
+    }
+
+    #[test]
+    fn who_may_not_by_then_is_refused() {
+        let may_not = |_: OpCode, _: &[u8], _: &[Id]| Err(ErrorCode::NoAuth);
+        let mut forwarding = Forwarding::default();
+        forwarding.push(S, held(1));
+        let sync = Waiting {
+            op: OpCode::Sync,
+            kind: Kind::Sync { path: "/".into() },
+            ..held(0)
+        };
+        forwarding.push(S, sync);
+        forwarding.push(S, held(2));
+        assert_eq!(forwarding.take_due().first(), Some(&S));
+        assert!(forwarding.release(S, Zxid(0), may_not).is_empty());
+        let refused = forwarding.take_refusal(S).map(|waiting| waiting.kind);
+        assert!(matches!(refused, Some(Kind::Refusal(ErrorCode::NoAuth))));
+        assert_eq!(sent(&forwarding.release(S, Zxid(0), may_not)), [0]);
+        let expected = SyncOf::Client(S, ClientId(1));
+        assert_eq!(forwarding.sync_answered(), Some(expected));
+        assert!(forwarding.take_refusal(S).is_none());
     }
 
     #[test]

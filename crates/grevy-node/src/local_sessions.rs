@@ -280,7 +280,7 @@ impl Node {
                 kind,
                 sent: None,
             };
-            self.send_or_hold(now, session, waiting);
+            self.send_or_hold(tree, session, waiting);
         }
         Ok(())
     }

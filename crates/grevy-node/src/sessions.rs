@@ -78,7 +78,7 @@ impl Node {
             },
             sent: None,
         };
-        self.send_or_hold(now, session, waiting);
+        self.send_or_hold(tree, session, waiting);
     }
 
     fn resume(&mut self, now: Now, clients: &impl Clients, ask: Connect) {

@@ -70,12 +70,16 @@ impl Node {
         if op == OpCode::CloseSession && self.local.clock.knows(session) {
             return self.close_local(client, session);
         }
-        if let Err(code) = self.upgrade(now, tree, session, client, op, record) {
+        if let Err(code) = self.screen_here(tree, session, op, record, &ids) {
             return self.refuse(client, session, op, code);
+        }
+        if let Err(code) = self.upgrade(now, tree, session, client, op, record) {
+            let screened = self.screen(tree, op, record, &ids);
+            return self.refuse(client, session, op, screened.err().unwrap_or(code));
         }
         match self.peer.leads() && self.service == Service::Open {
             true => self.submit_here(now, tree, client, session, xid, op, record, &ids),
-            false => self.forward(now, client, session, xid, op, record, ids),
+            false => self.forward(tree, client, session, xid, op, record, ids),
         }
         self.follow_up(now);
     }
@@ -154,7 +158,7 @@ impl Node {
     #[expect(clippy::too_many_arguments, reason = "the parts of a request")]
     fn forward(
         &mut self,
-        now: Now,
+        tree: &Tree,
         client: ClientId,
         session: SessionId,
         cxid: Xid,
@@ -184,18 +188,84 @@ impl Node {
             kind,
             sent: None,
         };
-        self.send_or_hold(now, session, waiting);
+        self.send_or_hold(tree, session, waiting);
     }
 
-    pub(crate) fn send_or_hold(&mut self, _now: Now, session: SessionId, mut waiting: Waiting) {
+    /// Sends a request to the leader, if there is one; unless it, or one before it, is held back
+    /// because its client may not make it.
+    pub(crate) fn send_or_hold(&mut self, tree: &Tree, session: SessionId, mut waiting: Waiting) {
         if self.service == Service::Open
             && let Some(link) = self.peer.leader_link()
+            && !self.is_held(tree, session, &waiting)
             && let Some(packet) = waiting.packet(session)
         {
             waiting.sent = Some(self.peer.reached());
             self.peer.send(link, packet);
         }
         self.forwarding.push(session, waiting);
+    }
+
+    fn is_held(&self, tree: &Tree, session: SessionId, waiting: &Waiting) -> bool {
+        if !self.config.eager_acl_check {
+            return false;
+        }
+        let screened = match &waiting.kind {
+            Kind::Write { record, ids, .. } => self.screen(tree, waiting.op, record, ids),
+            _ => Ok(()),
+        };
+        screened.is_err() || self.forwarding.holds(session)
+    }
+
+    /// The session's oldest request is over: what it has held back may have its turn.
+    pub(crate) fn release_held(&mut self, now: Now, tree: &Tree, session: SessionId) {
+        if self.service != Service::Open || !self.config.eager_acl_check {
+            return;
+        }
+        let Some(link) = self.peer.leader_link() else {
+            return;
+        };
+        let (config, pending) = (&self.config.prepare, &self.pending);
+        let screen = |op, record: &[u8], ids: &[Id]| {
+            pending.screen(tree, &WriteRequest { op, record }, config, ids)
+        };
+        let epoch = self.peer.reached();
+        let packets = self.forwarding.release(session, epoch, screen);
+        if packets.is_empty() {
+            return;
+        }
+        for packet in packets {
+            self.peer.send(link, packet);
+        }
+        self.follow_up(now);
+    }
+
+    /// Whether the client may make a request, if that is looked at ahead of everything else.
+    fn screen(&self, tree: &Tree, op: OpCode, record: &[u8], ids: &[Id]) -> Result<(), ErrorCode> {
+        match self.config.eager_acl_check && self.peer.is_member() {
+            true => {
+                let request = WriteRequest { op, record };
+                self.pending
+                    .screen(tree, &request, &self.config.prepare, ids)
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// The same at the leader, where everything that was asked for before is decided already. What
+    /// a session may not ask for any more is refused for that.
+    pub(crate) fn screen_here(
+        &self,
+        tree: &Tree,
+        session: SessionId,
+        op: OpCode,
+        record: &[u8],
+        ids: &[Id],
+    ) -> Result<(), ErrorCode> {
+        let is_open = self.clock.is_open(session) || self.local.clock.is_open(session);
+        match is_open && self.peer.leads() && self.service == Service::Open {
+            true => self.screen(tree, op, record, ids),
+            false => Ok(()),
+        }
     }
 
     /// Decides a write and proposes what comes of it.

@@ -5,7 +5,8 @@ mod cluster;
 
 use cluster::{Cluster, create_record};
 use grevy_node::Status;
-use grevy_proto::{OpCode, SessionId};
+use grevy_proto::request::SetData;
+use grevy_proto::{Encode, OpCode, SessionId};
 use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(60);
@@ -16,6 +17,7 @@ fn started(seed: u64) -> Cluster {
     cluster.configure(|config| {
         config.local_sessions = seed % 4 < 2;
         config.upgrade_local_sessions = true;
+        config.eager_acl_check = seed % 3 < 2;
         config.read_only = true;
         config.leader_serves = !seed.is_multiple_of(5);
     });
@@ -70,6 +72,14 @@ fn servers_agree_in_the_end() {
                     let path = format!("/{n}-{}", client.0);
                     let flags = if n % 3 == 0 { EPHEMERAL } else { 0 };
                     let record = create_record(&path, flags);
+                    if n % 4 == 0 {
+                        let may_not = SetData {
+                            path: "/zookeeper/config".into(),
+                            data: None,
+                            version: -1,
+                        };
+                        cluster.request(at, client, OpCode::SetData, &may_not.to_bytes());
+                    }
                     cluster.request(at, client, OpCode::Create, &record);
                     cluster.sync(at, client);
                 }

@@ -37,6 +37,7 @@ pub fn node_config(config: &Config, seed: u64) -> NodeConfig {
         may_shrink_to_one: !config.quorum.standalone,
         several_addresses: config.quorum.multi_address,
         leader_serves: config.quorum.leader_serves,
+        eager_acl_check: config.access.eager_acl_check,
         read_only: config.quorum.read_only_mode,
         local_sessions: config.quorum.local_sessions,
         upgrade_local_sessions: config.quorum.local_sessions_upgrading,

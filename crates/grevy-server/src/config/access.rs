@@ -11,6 +11,8 @@ use super::value::quoted;
 pub struct Access {
     /// Whether everybody may do everything.
     pub skip_acl: bool,
+    /// Whether what a client may not do is refused before it is passed on.
+    pub eager_acl_check: bool,
     /// Whether the scheme `digest` is there.
     pub digest_enabled: bool,
     /// The `user:digest` that is the super user.
@@ -56,6 +58,7 @@ impl Access {
         let digest_enabled = reader.flag("DigestAuthenticationProvider.enabled");
         Access {
             skip_acl,
+            eager_acl_check: reader.flag("enableEagerACLCheck"),
             digest_enabled,
             super_digest: super_digest(reader),
             enforced_schemes: enforced_schemes(reader, digest_enabled),

@@ -142,6 +142,7 @@ fn the_least_configuration_and_its_defaults() {
         config.access,
         Access {
             skip_acl: false,
+            eager_acl_check: false,
             digest_enabled: true,
             super_digest: None,
             enforced_schemes: None,

@@ -85,7 +85,7 @@ impl Preparer<'_> {
 }
 
 /// The path of the parent, unless the znode is built in.
-fn deletable(path: &str) -> Result<&str, ErrorCode> {
+pub(super) fn deletable(path: &str) -> Result<&str, ErrorCode> {
     match path {
         "/" | "/zookeeper" | "/zookeeper/quota" | "/zookeeper/config" => {
             Err(ErrorCode::BadArguments)

@@ -11,6 +11,7 @@ mod delete;
 mod multi;
 mod pending;
 mod quota;
+mod screen;
 mod session;
 mod update;
 
@@ -23,7 +24,9 @@ use alloc::boxed::Box;
 use grevy_proto::multi::decode_multi;
 use grevy_proto::request::{self, Reconfig};
 use grevy_proto::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader};
-use grevy_proto::{Decode, ErrorCode, Id, OpCode, Reader, SessionId, StatPersisted, Xid, Zxid};
+use grevy_proto::{
+    Acl, Decode, ErrorCode, Id, OpCode, Reader, SessionId, StatPersisted, Xid, Zxid,
+};
 use pending::{Hashed, PendingZnode, View};
 
 /// What decisions depend on besides the tree; the same for all requests.
@@ -60,6 +63,13 @@ impl Default for PrepareConfig {
             request_bytes: 0xf_ffff,
             expansion_bytes: 512 * 1024,
         }
+    }
+}
+
+impl PrepareConfig {
+    /// Whether somebody with `ids` has one of the permissions `perm` by the list `acl`.
+    pub fn permits(&self, acl: &[Acl], perm: i32, ids: &[Id]) -> bool {
+        self.skip_acl || self.schemes.permits(acl, perm, ids)
     }
 }
 
@@ -256,7 +266,7 @@ impl Preparer<'_> {
 
     fn permit(&self, znode: &View<'_>, perm: i32) -> Result<(), ErrorCode> {
         let Context { config, ids, .. } = self.context;
-        match config.skip_acl || config.schemes.permits(znode.acl(), perm, ids) {
+        match config.permits(znode.acl(), perm, ids) {
             true => Ok(()),
             false => Err(ErrorCode::NoAuth),
         }

@@ -6,6 +6,7 @@ mod multi;
 mod pipelining;
 mod quota;
 mod random;
+mod screen;
 mod session;
 
 use super::*;
@@ -14,10 +15,10 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use grevy_proto::Encode;
 use grevy_proto::multi::{MultiOp, encode_multi};
 use grevy_proto::request::{Check, Create, CreateTtl, Delete, PathOnly, SetAcl, SetData};
 use grevy_proto::txn::CreateKind;
-use grevy_proto::{Acl, Encode};
 
 const TIME: i64 = 1_000_000;
 

@@ -4,7 +4,7 @@ use super::{Kind::*, Preset::*, Support::*, *};
 
 keys! {
     "skipACL" Property, YesNo, Value("no"), Supported, "`yes` lets everybody do everything.";
-    "enableEagerACLCheck" Property, Flag, Value("false"), Accepted("a server that runs alone checks every write at once"), "Whether a server checks a write's permission before it passes the write to the leader.";
+    "enableEagerACLCheck" Property, Flag, Value("false"), Supported, "Whether a member of an ensemble refuses a write that its client may not make before it passes the write on, so that no transaction comes of it.";
     "DigestAuthenticationProvider.enabled" Property, Flag, Value("true"), Supported, "Whether clients may authenticate with the scheme `digest`.";
     "DigestAuthenticationProvider.superDigest" Property, Secret, Unset, Supported, "Who is the super user: `super:` and the base64 of the SHA-1 of `super:<password>`.";
     "DigestAuthenticationProvider.digestAlg" Property, Text, Value("SHA1"), Refused(&["SHA1", "SHA-1", "SHA"], "digest algorithms other than SHA1"), "With which algorithm digests are made.";
