@@ -74,8 +74,7 @@ impl Node {
             return self.refuse(client, session, op, code);
         }
         if let Err(code) = self.upgrade(now, tree, session, client, op, record) {
-            let screened = self.screen(tree, op, record, &ids);
-            return self.refuse(client, session, op, screened.err().unwrap_or(code));
+            return self.refuse(client, session, op, code);
         }
         match self.peer.leads() && self.service == Service::Open {
             true => self.submit_here(now, tree, client, session, xid, op, record, &ids),

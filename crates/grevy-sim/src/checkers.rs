@@ -31,6 +31,7 @@ pub mod p29;
 pub mod p31;
 pub mod read_only;
 pub mod replay;
+pub mod screened;
 
 use crate::counts::Counts;
 use crate::history::{Conversation, History, Violation};
@@ -51,6 +52,8 @@ pub struct Case<'a> {
     pub requests: BTreeMap<(i64, i32), (usize, usize)>,
     /// Whether digests are on.
     pub digest: bool,
+    /// Requests that were refused, if all is well.
+    pub doubts: Vec<screened::Doubt>,
     /// What was compared.
     pub counts: &'a mut Counts,
     /// What was found.
@@ -103,6 +106,7 @@ pub fn check(history: &mut History, digest: bool, counts: &mut Counts) -> Vec<Vi
         entries,
         requests,
         digest,
+        doubts: Vec::new(),
         counts,
         violations,
     };

@@ -42,6 +42,8 @@ pub struct Ensemble {
     pub masters: bool,
     /// `readonlymode.enabled`, a bit for each server.
     pub read_only: u16,
+    /// `enableEagerACLCheck`.
+    pub eager_acl_check: bool,
 }
 
 impl Ensemble {
@@ -75,6 +77,7 @@ impl Ensemble {
                 2 => u16::MAX,
                 _ => own.any() as u16,
             },
+            eager_acl_check: own.percent(30),
         }
     }
 

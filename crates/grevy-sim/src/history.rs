@@ -30,6 +30,9 @@ pub struct History {
     pub membership: Option<Membership>,
     /// Sessions that a server in charge of their deadlines was told of.
     pub reported: Vec<Reported>,
+    /// Whether servers refuse what a client may not do before they pass it on, so that no
+    /// transaction comes of it.
+    pub screens: bool,
     /// Sessions that the ensemble did not know when they were opened, and in which run of which
     /// server that was.
     pub homes: BTreeMap<i64, u32>,
@@ -238,6 +241,7 @@ impl History {
             ledger: Ledger::new(options.servers(), 0),
             membership: options.ensemble.as_ref().map(Ensemble::membership),
             reported: Vec::new(),
+            screens: options.ensemble.as_ref().is_some_and(|e| e.eager_acl_check),
             homes: BTreeMap::new(),
             opening: BTreeSet::new(),
             reached: 0,

@@ -66,6 +66,7 @@ fn options(seed: u64, bug: Option<Bug>) -> Options {
             upgrades: false,
             masters: false,
             read_only: 0,
+            eager_acl_check: false,
         }),
         tick: Duration::from_millis(200),
         clients: 4,

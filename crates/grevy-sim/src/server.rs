@@ -192,6 +192,7 @@ impl Server {
             may_shrink_to_one: true,
             local_sessions: options.ensemble.as_ref().is_some_and(|e| e.local_sessions),
             upgrade_local_sessions: options.ensemble.as_ref().is_some_and(|e| e.upgrades),
+            eager_acl_check: options.ensemble.as_ref().is_some_and(|e| e.eager_acl_check),
             read_only: options
                 .ensemble
                 .as_ref()

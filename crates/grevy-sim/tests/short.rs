@@ -138,6 +138,21 @@ fn what_is_read_without_a_leader_holds() {
     assert!(total.checked.contains_key("P4 taken back"));
 }
 
+/// Ensembles whose servers refuse what a client may not do before they pass it on.
+#[test]
+fn what_is_refused_early_holds() {
+    let draw = |seed| {
+        let drawn = Options::ensemble(seed);
+        let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
+            eager_acl_check: true,
+            ..ensemble
+        });
+        Options { ensemble, ..drawn }
+    };
+    let total = worlds_hold(draw, 10);
+    assert!(total.checked.contains_key("P10 screened"));
+}
+
 #[test]
 fn a_seed_repeats_itself() {
     for seed in [3, 4, 5, 8] {
@@ -148,11 +163,12 @@ fn a_seed_repeats_itself() {
     assert_ne!(run(Options::draw(3)).hash, run(Options::draw(4)).hash);
 }
 
-/// What a seed was before there were quotas and read-only mode.
+/// What a seed was before there were quotas, read-only mode and eager checks.
 fn as_before(seed: u64) -> Options {
     let drawn = Options::ensemble(seed);
     let ensemble = drawn.ensemble.map(|ensemble| Ensemble {
         read_only: 0,
+        eager_acl_check: false,
         ..ensemble
     });
     Options {

@@ -1,7 +1,7 @@
 //! One pass over the committed history: at every zxid, what each connection was told there is
 //! held against the state there.
 
-use super::{Case, identities, local, p04, p09, p16, p29, read_only};
+use super::{Case, identities, local, p04, p09, p16, p29, read_only, screened};
 use crate::answer::Answer;
 use crate::history::{Conversation, Frame};
 use crate::model::acl::Identity;
@@ -83,6 +83,7 @@ pub fn check(case: &mut Case<'_>) {
                 }
             }
         }
+        screened::settle(case, &state);
         for &at in spells.get(&state.zxid).into_iter().flatten() {
             read_only::check_spell(case, &history.read_only[at], &state);
         }
@@ -103,6 +104,7 @@ pub fn check(case: &mut Case<'_>) {
         readers.retain(|reader| !reader.frames.is_empty());
     }
     case.entries = entries;
+    screened::end(case);
 }
 
 /// Judges what a connection was told by a server whose state stands still.
@@ -203,7 +205,14 @@ fn check_write(
                 zxid: reply.zxid,
                 time: 0,
             };
-            if reply.err == 0 || !p09::is_refused(reply.operation, caller, state, reply.err) {
+            if screened::is_refused(case, reply.err)
+                && state
+                    .screen(reply.operation, &ids)
+                    .is_some_and(|code| code.wire() == reply.err)
+            {
+                case.counts.check("P10 screened");
+            } else if reply.err == 0 || !p09::is_refused(reply.operation, caller, state, reply.err)
+            {
                 case.violate(
                     "P10",
                     format!("{at}: answered {answer:?}, but in no history"),

@@ -86,6 +86,37 @@ impl Model {
         }
     }
 
+    /// Why a request is refused before it is passed on, by a server in this state that does so;
+    /// `None`: it is passed on.
+    pub fn screen(&self, operation: &Operation, ids: &[Identity]) -> Option<ErrorCode> {
+        let (path, perm, list) = match operation {
+            Operation::Create(create)
+                if matches!(create.op, CreateCall::Create | CreateCall::Create2) =>
+            {
+                (&create.path, acl::CREATE, Some(&create.acl))
+            }
+            Operation::Delete { path, .. } => (path, acl::DELETE, None),
+            Operation::SetData { path, .. } => (path, acl::WRITE, None),
+            Operation::SetAcl { path, acl, .. } => (path, acl::ADMIN, Some(acl)),
+            _ => return None,
+        };
+        let path = match perm {
+            acl::CREATE | acl::DELETE => {
+                let has_parent = path.contains('/') && !path.contains('\0');
+                if !has_parent || BUILT_IN.contains(&&**path) {
+                    return None;
+                }
+                split(path).0
+            }
+            _ => path,
+        };
+        if list.is_some_and(|list| acl::fixed(list, ids).is_none()) {
+            return Some(ErrorCode::InvalidAcl);
+        }
+        let znode = self.get(path)?;
+        (!permits(&znode.acl, perm, ids)).then_some(ErrorCode::NoAuth)
+    }
+
     fn decide_create(&self, create: &CreateOp, caller: Caller<'_>, in_multi: bool) -> Decision {
         let flags = create.flags;
         if !(0..=6).contains(&flags) {
