@@ -178,6 +178,9 @@ impl Node {
         let applied = tree.apply(&header, txn, &mut |change| {
             events.note(change, &self.config, watches);
         });
+        for (kind, watchers) in events.watched() {
+            self.noted.watched(kind, watchers);
+        }
         self.applied = header.zxid;
         self.tally.apply(header.time, self.peer.leads());
         self.pending.applied(header.zxid);

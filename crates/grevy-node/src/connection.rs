@@ -237,6 +237,8 @@ pub struct ConnectionStats {
     pub received: u64,
     /// Frames sent.
     pub sent: u64,
+    /// Bytes of the events among them, without their lengths.
+    pub event_bytes: u64,
     /// The last operation.
     pub last_op: Option<OpCode>,
     /// The number of the last request that has one of its own, as pings have not.
@@ -262,6 +264,7 @@ impl ConnectionStats {
     pub fn add(&mut self, other: &Self) {
         self.received += other.received;
         self.sent += other.sent;
+        self.event_bytes += other.event_bytes;
         if other.replies > 0 {
             self.min_latency = match self.replies {
                 0 => other.min_latency,
@@ -271,6 +274,12 @@ impl ConnectionStats {
             self.total_latency += other.total_latency;
             self.replies += other.replies;
         }
+    }
+
+    /// An event is sent, as a frame of so many bytes.
+    pub(crate) fn count_event(&mut self, frame: usize) {
+        self.sent += 1;
+        self.event_bytes += (frame as u64).saturating_sub(4);
     }
 
     fn count_reply(&mut self, op: OpCode, xid: Xid, zxid: Zxid, received: Time, now: Time) {
@@ -539,7 +548,7 @@ impl Connection {
             session: self.session().unwrap_or(SessionId::NONE),
             ids: &self.ids,
             output: &mut self.output,
-            sent: &mut self.stats.sent,
+            stats: &mut self.stats,
         };
         reads::answer(&mut caller, op, xid, reader, view);
         self.stats.count_reply(op, xid, zxid, received, view.now);
@@ -718,7 +727,7 @@ impl Connection {
         }
         if self.is_output_within(limit) {
             self.output.extend_from_slice(frame);
-            self.stats.sent += 1;
+            self.stats.count_event(frame.len());
         }
     }
 

@@ -71,6 +71,11 @@ impl Events {
         });
     }
 
+    /// What has happened that somebody watches for, and how many do.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = (EventType, usize)> {
+        self.events.iter().map(|e| (e.kind, e.watchers.len()))
+    }
+
     /// Whether it takes long to tell them.
     pub(crate) fn are_many(&self) -> bool {
         self.events.iter().map(|e| e.watchers.len()).sum::<usize>() >= MANY

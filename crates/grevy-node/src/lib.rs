@@ -20,6 +20,7 @@ mod ensemble;
 mod events;
 mod forwarding;
 mod local_sessions;
+pub mod noted;
 mod output;
 mod reaper;
 mod relaying;

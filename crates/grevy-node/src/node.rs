@@ -19,6 +19,7 @@ use crate::digest_log::DigestLog;
 use crate::forwarding::Forwarding;
 use crate::forwarding::SyncOf;
 use crate::local_sessions::LocalSessions;
+use crate::noted::Noted;
 use crate::output::{Output, Service};
 use crate::read_only::ReadOnly;
 use crate::reaper::Reaper;
@@ -135,6 +136,7 @@ pub struct Node {
     pub(crate) snapshot_for_learners: ForLearners,
     pub(crate) digests: DigestLog,
     pub(crate) tally: Tally,
+    pub(crate) noted: Noted,
     /// When a state that differed from the leader's last made this learner ask for a snapshot.
     pub(crate) distrusted: Option<Time>,
     random: u64,
@@ -221,6 +223,7 @@ impl Node {
             snapshot_for_learners: ForLearners::No,
             digests: DigestLog::default(),
             tally: Tally::default(),
+            noted: Noted::default(),
             distrusted: None,
             random: config.seed | 1,
             configured: None,
@@ -280,6 +283,11 @@ impl Node {
     /// What it has counted.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// What it has noted since it was asked last.
+    pub fn take_noted(&mut self) -> Noted {
+        core::mem::take(&mut self.noted)
     }
 
     /// Requests that were taken up and not answered.

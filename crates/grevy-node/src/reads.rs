@@ -2,7 +2,7 @@
 //! `FinalRequestProcessor`.
 
 use crate::auth;
-use crate::connection::{ClientId, View};
+use crate::connection::{ClientId, ConnectionStats, View};
 use crate::watches::Watches;
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
@@ -82,7 +82,7 @@ pub struct Caller<'c> {
     /// Its output buffer.
     pub output: &'c mut Vec<u8>,
     /// Counts events sent from here.
-    pub sent: &'c mut u64,
+    pub stats: &'c mut ConnectionStats,
 }
 
 /// Appends the answer to a read: first the events that setWatches makes up for, then a frame
@@ -349,8 +349,9 @@ fn set_watches<W: Watches>(caller: &mut Caller<'_>, request: &SetWatches2<'_>, v
     };
     view.watches.with(|table| {
         table.set_again(watcher, request, &mut look, &mut |kind, path| {
+            let before = caller.output.len();
             encode_notification(Zxid(-1), kind, path, caller.output);
-            *caller.sent += 1;
+            caller.stats.count_event(caller.output.len() - before);
         });
     });
 }

@@ -323,6 +323,7 @@ impl Node {
                     }
                     _ => {}
                 }
+                self.noted.decided(ask.op, ask.record, &prepared.txn);
                 self.propose(now, header, &prepared.txn, prepared.digest, origin);
             }
             (Err(code), _) => match ask.client {

@@ -18,6 +18,7 @@ use crate::peers::quorum::{Link, Received, outbox};
 use crate::snapshot_board::SnapshotBoard;
 use crate::stats::Stats;
 use crate::timer::Alarm;
+use grevy_node::noted::Noted;
 use grevy_node::{CloseReason, Node, NodeConfig, Output, Part, Service, Status, Watches};
 use grevy_storage::Store;
 use grevy_tree::Tree;
@@ -108,6 +109,10 @@ impl Shared {
             let leads = node.peer().leads();
             self.metrics
                 .count(&before, node.tally(), leads, now.wall_ms);
+        }
+        let noted = node.take_noted();
+        if noted != Noted::default() {
+            self.metrics.note(&noted);
         }
         let mut after = After::default();
         while let Some(output) = node.poll() {

@@ -15,6 +15,7 @@ struct Counters {
     sent: Counter,
     bytes_received: Counter,
     bytes_sent: Counter,
+    event_bytes: Counter,
     reads: Times,
     updates: Times,
 }
@@ -26,6 +27,7 @@ impl Default for Counters {
             sent: Counter::default(),
             bytes_received: Counter::default(),
             bytes_sent: Counter::default(),
+            event_bytes: Counter::default(),
             reads: Times::advanced(),
             updates: Times::advanced(),
         }
@@ -81,6 +83,10 @@ impl Stats {
         }
         counters.sent.add(sent);
         counters.bytes_sent.add(output as u64);
+        let events = after.event_bytes.saturating_sub(before.event_bytes);
+        if events > 0 {
+            counters.event_bytes.add(events);
+        }
         let replies = after.replies.saturating_sub(before.replies);
         if replies == 0 {
             return;
@@ -107,11 +113,12 @@ impl Stats {
     }
 
     /// The values of [`OF_REQUESTS`](crate::metrics::OF_REQUESTS).
-    pub fn metrics(&self) -> [Value; 4] {
+    pub fn metrics(&self) -> [Value; 5] {
         let integer = |count: u64| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
         [
             integer(self.sum(|counters| &counters.bytes_received)),
             integer(self.sum(|counters| &counters.bytes_sent)),
+            integer(self.sum(|counters| &counters.event_bytes)),
             Value::Distribution(self.merge(|counters| &counters.reads)),
             Value::Distribution(self.merge(|counters| &counters.updates)),
         ]
@@ -136,6 +143,7 @@ impl Stats {
             counters.sent.reset();
             counters.bytes_received.reset();
             counters.bytes_sent.reset();
+            counters.event_bytes.reset();
             counters.reads.reset();
             counters.updates.reset();
         }
@@ -153,6 +161,7 @@ mod tests {
         let read = ConnectionStats {
             received: 4,
             sent: 3,
+            event_bytes: 10,
             replies: 3,
             total_latency: 6_000,
             last_latency: 2_000,
@@ -161,6 +170,7 @@ mod tests {
         stats.count(Batch::Received { bytes: 100 }, &before, &read, 60);
         let written = ConnectionStats {
             sent: 5,
+            event_bytes: 30,
             replies: 4,
             total_latency: 16_000,
             last_latency: 10_000,
@@ -177,8 +187,9 @@ mod tests {
             max_latency_ms: 10,
         };
         assert_eq!(stats.snapshot(), expected);
-        let [received, sent, reads, updates] = stats.metrics();
-        assert_eq!((received, sent), (Value::Integer(100), Value::Integer(100)));
+        let [received, sent, events, reads, updates] = stats.metrics();
+        let expected = [100, 100, 30].map(Value::Integer);
+        assert_eq!([received, sent, events], expected);
         for (value, count) in [(reads, 3), (updates, 1)] {
             assert!(matches!(value, Value::Distribution(d) if d.count() == count));
         }

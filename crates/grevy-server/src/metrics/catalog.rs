@@ -2,7 +2,7 @@
 
 use super::counter::Counter;
 use super::info::{Info, Kind};
-use super::keyed::TimesByServer;
+use super::keyed::{CountsByZnode, TimesByServer};
 use super::reading::Value;
 use super::summary::{Sizes, Times};
 
@@ -19,6 +19,9 @@ macro_rules! metric {
     (type times_by_server) => {
         TimesByServer
     };
+    (type counts_by_znode) => {
+        CountsByZnode
+    };
     (type sizes) => {
         Sizes
     };
@@ -33,6 +36,9 @@ macro_rules! metric {
     };
     (new times_by_server) => {
         TimesByServer::default()
+    };
+    (new counts_by_znode) => {
+        CountsByZnode::default()
     };
     (new sizes) => {
         Sizes::basic()
@@ -49,11 +55,17 @@ macro_rules! metric {
     (kind times_by_server) => {
         Kind::SummarySet
     };
+    (kind counts_by_znode) => {
+        Kind::CounterSet
+    };
     (kind sizes) => {
         Kind::Summary
     };
     (read counter $metric:expr) => {
         Value::Integer(i64::try_from($metric.get()).unwrap_or(i64::MAX))
+    };
+    (read counts_by_znode $metric:expr) => {
+        Value::Set($metric.read())
     };
     (read times_by_server $metric:expr) => {
         Value::Distributions($metric.read())
@@ -179,6 +191,16 @@ catalog! {
     counter proposals_received = "learner_proposal_received_count";
     /// Commits that came to this learner.
     counter commits_received = "learner_commit_received_count";
+    /// How many clients watched a znode that was created, if any did.
+    sizes created_watchers = "node_created_watch_count";
+    /// How many watched one that was deleted, likewise.
+    sizes deleted_watchers = "node_deleted_watch_count";
+    /// How many watched one whose data were set, likewise.
+    sizes changed_watchers = "node_changed_watch_count";
+    /// How many watched one whose children were created or deleted, likewise.
+    sizes children_watchers = "node_children_watch_count";
+    /// Requests that this server refused, alone or as a leader, for the hard limit of a quota.
+    counts_by_znode over_quota = "quota_exceeded_error_per_namespace";
     /// Errors after which the server cannot serve until it is restarted.
     counter unrecoverable_errors = "unrecoverable_error_count";
 }

@@ -1,10 +1,11 @@
-//! Durations for each of several servers. Source: `AvgMinMaxPercentileCounterSet`.
+//! Durations for each of several servers, and counts for each of several znodes. Source:
+//! `AvgMinMaxPercentileCounterSet`, `SimpleCounterSet`.
 
 use super::summary::{Distribution, Times};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
-/// See the module's text. For what happens once a batch, not once a request.
+/// Durations by server. For what happens once a batch, not once a request.
 #[derive(Debug, Default)]
 pub struct TimesByServer(Mutex<BTreeMap<i64, Times>>);
 
@@ -30,9 +31,45 @@ impl TimesByServer {
     }
 }
 
+/// Counts by topmost znode. For what is rare.
+#[derive(Debug, Default)]
+pub struct CountsByZnode(Mutex<BTreeMap<String, u64>>);
+
+impl CountsByZnode {
+    /// Adds to that of a znode.
+    pub fn add(&self, topmost: &str, count: u64) {
+        *self.0.lock().entry(topmost.to_owned()).or_default() += count;
+    }
+
+    /// What they have come to.
+    pub fn read(&self) -> Vec<(String, i64)> {
+        let all = self.0.lock();
+        let each = all.iter();
+        each.map(|(key, count)| (key.clone(), i64::try_from(*count).unwrap_or(i64::MAX)))
+            .collect()
+    }
+
+    /// Counts anew.
+    pub fn reset(&self) {
+        self.0.lock().clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_znode_has_its_own() {
+        let counts = CountsByZnode::default();
+        for (topmost, count) in [("b", 1), ("a", 2), ("b", 3)] {
+            counts.add(topmost, count);
+        }
+        let expected = [("a".to_owned(), 2), ("b".to_owned(), 4)];
+        assert_eq!(counts.read(), expected);
+        counts.reset();
+        assert!(counts.read().is_empty());
+    }
 
     #[test]
     fn each_server_has_its_own() {

@@ -28,7 +28,7 @@ pub use catalog::{COUNTED, ServerMetrics};
 pub use counter::Counter;
 pub use gauges::{ENSEMBLE_GAUGES, GAUGE_SETS, GAUGES};
 pub use info::{Info, Kind};
-pub use keyed::TimesByServer;
+pub use keyed::{CountsByZnode, TimesByServer};
 pub use per_thread::PerThread;
 pub use reading::{Number, OF_REQUESTS, Value, catalog, numbers, read};
 pub use summary::{Distribution, Sizes, Times};

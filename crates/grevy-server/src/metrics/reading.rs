@@ -54,6 +54,11 @@ pub const OF_REQUESTS: &[Info] = &[
         about: "Bytes of replies and events for clients.",
     },
     Info {
+        name: "watch_bytes",
+        kind: Kind::Counter,
+        about: "Bytes of events for clients.",
+    },
+    Info {
         name: "readlatency",
         kind: Kind::AdvancedSummary,
         about: "How long answering a read or a ping took, in ms.",

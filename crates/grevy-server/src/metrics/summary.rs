@@ -2,6 +2,7 @@
 //! `AvgMinMaxPercentileCounter`.
 
 use super::histogram::{Buckets, Histogram};
+use grevy_node::noted::Spread;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -58,6 +59,15 @@ impl Sizes {
         self.0.add(1, size, size);
     }
 
+    /// Adds some.
+    pub fn add_all(&self, sizes: Spread) {
+        if sizes.count == 0 {
+            return;
+        }
+        self.0.note_extremes(sizes.least, sizes.greatest);
+        self.0.add(sizes.count, sizes.sum, sizes.least);
+    }
+
     /// What it has come to.
     pub fn read(&self) -> Distribution {
         self.0.read(1)
@@ -95,15 +105,19 @@ impl Values {
         // Some value of a batch is at most its average, and some at least that.
         let values = count.max(1);
         let (least, greatest) = (sample.min(sum / values), sample.max(sum.div_ceil(values)));
+        self.note_extremes(least, greatest);
+        if let Some(histogram) = &self.histogram {
+            histogram.add(sample, count);
+        }
+    }
+
+    fn note_extremes(&self, least: u64, greatest: u64) {
         // Mostly nothing new, and then nothing is written.
         if least < self.min.load(Relaxed) {
             self.min.fetch_min(least, Relaxed);
         }
         if greatest > self.max.load(Relaxed) {
             self.max.fetch_max(greatest, Relaxed);
-        }
-        if let Some(histogram) = &self.histogram {
-            histogram.add(sample, count);
         }
     }
 

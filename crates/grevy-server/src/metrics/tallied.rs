@@ -2,6 +2,7 @@
 
 use super::catalog::ServerMetrics;
 use grevy_node::Tally;
+use grevy_node::noted::Noted;
 
 impl ServerMetrics {
     /// Adds what the node has done from `before` to `after`. `leads`: it runs alone, or leads.
@@ -40,11 +41,46 @@ impl ServerMetrics {
             }
         }
     }
+
+    /// Adds what the node has noted.
+    pub fn note(&self, noted: &Noted) {
+        self.created_watchers.add_all(noted.created);
+        self.deleted_watchers.add_all(noted.deleted);
+        self.changed_watchers.add_all(noted.changed);
+        self.children_watchers.add_all(noted.children);
+        for (topmost, count) in &noted.over_quota {
+            self.over_quota.add(topmost, *count);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use grevy_node::noted::Spread;
+
+    #[test]
+    fn what_was_noted_is_added() {
+        let metrics = ServerMetrics::default();
+        let spread = |count, sum, least, greatest| Spread {
+            count,
+            sum,
+            least,
+            greatest,
+        };
+        for changed in [spread(2, 10, 1, 9), spread(0, 0, 0, 0), spread(1, 4, 4, 4)] {
+            let noted = Noted {
+                changed,
+                over_quota: [("a".into(), 2)].into(),
+                ..Noted::default()
+            };
+            metrics.note(&noted);
+        }
+        let read = metrics.changed_watchers.read();
+        let told = (read.count(), read.sum(), read.min(), read.max());
+        assert_eq!(told, (3, 14, 1, 9));
+        assert_eq!(metrics.over_quota.read(), [("a".to_owned(), 6)]);
+    }
 
     #[test]
     fn what_was_done_since_is_added() {

@@ -138,14 +138,8 @@ pub const UNCOUNTED: &[Group] = &[
         metrics: &[
             summary_set("write_per_namespace"),
             summary_set("read_per_namespace"),
-            summary("node_created_watch_count"),
-            summary("node_deleted_watch_count"),
-            summary("node_changed_watch_count"),
-            summary("node_children_watch_count"),
-            counter("watch_bytes"),
             counter("ensemble_auth_success"),
             counter("ensemble_auth_skip"),
-            info("quota_exceeded_error_per_namespace", Kind::CounterSet),
         ],
     },
 ];

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::place::Place;
 use crate::template::assert_fits;
-use grevy_proto::OpCode;
+use grevy_proto::{ErrorCode, OpCode};
 use grevy_server::config::FourLetterWords;
 
 const ALL: &str = "4lw.commands.whitelist=*\n";
@@ -183,6 +183,43 @@ fn mntr_tells_what_was_counted() {
         text.contains("zk_commit_count\t0\n") && text.contains("zk_znode_count\t7\n"),
         "{text}"
     );
+}
+
+#[test]
+fn mntr_tells_how_many_watch_and_what_quotas_refuse() {
+    let place = Place::new("watching", &format!("{ALL}enforceQuota=true\n"));
+    let mut client = busy_client(&place);
+    let mut other = Client::connect(place.address);
+    other.watch(OpCode::GetData, "/a");
+    for (path, data) in [
+        ("/zookeeper/quota/a", ""),
+        (
+            "/zookeeper/quota/a/zookeeper_limits",
+            "count=-1,bytes=-1=;byteHardLimit=3;countHardLimit=-1",
+        ),
+        ("/zookeeper/quota/a/zookeeper_stats", "count=0,bytes=0"),
+    ] {
+        client.create(path, data.as_bytes(), 0);
+    }
+    for _ in 0..2 {
+        assert_eq!(other.set("/a", b"long"), ErrorCode::QuotaExceeded);
+    }
+    assert_eq!(client.set("/a/e", b"y"), ErrorCode::Ok);
+    other.create("/nope", b"", 0);
+    assert_eq!(client.event(), "/nope");
+    let text = place.word(b"mntr");
+    for line in [
+        "zk_cnt_node_created_watch_count\t1",
+        "zk_max_node_created_watch_count\t1",
+        "zk_cnt_node_changed_watch_count\t0",
+        "zk_a_quota_exceeded_error_per_namespace\t2",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    // The header, the event's kind and state, and its path.
+    let bytes = 16 + 4 + 4 + 4 + "/nope".len();
+    let line = format!("zk_watch_bytes\t{bytes}\n");
+    assert!(text.contains(&line), "{text}");
 }
 
 #[test]
