@@ -70,9 +70,7 @@ impl Node {
         loop {
             if serves {
                 self.complete_syncs(now, tree, watches, clients);
-                for session in self.forwarding.take_due() {
-                    self.refuse_due(session, now, tree, watches, clients);
-                }
+                self.refuse_all_due(now, tree, watches, clients);
             }
             let has_more = serves || self.applied < self.peer.committed();
             if !has_more || !self.has_applicable() {
@@ -135,6 +133,7 @@ impl Node {
         }
         if self.starting {
             self.start_service(now, tree, clients);
+            self.refuse_all_due(now, tree, watches, clients);
         }
         if self.owes_snapshot() {
             self.take_snapshot(tree);
@@ -312,6 +311,18 @@ impl Node {
                 c.close(CloseReason::SessionClosed(*session));
             }
         });
+    }
+
+    fn refuse_all_due(
+        &mut self,
+        now: Now,
+        tree: &Tree,
+        watches: &impl Watches,
+        clients: &impl Clients,
+    ) {
+        for session in self.forwarding.take_due() {
+            self.refuse_due(session, now, tree, watches, clients);
+        }
     }
 
     /// Answers the session's requests that had to wait for nothing but those before them, and sends

@@ -260,8 +260,9 @@ impl Node {
         record: &[u8],
         ids: &[Id],
     ) -> Result<(), ErrorCode> {
-        let is_open = self.clock.is_open(session) || self.local.clock.is_open(session);
-        match is_open && self.peer.leads() && self.service == Service::Open {
+        let is_open = || self.clock.is_open(session) || self.local.clock.is_open(session);
+        let leads = self.peer.leads() && self.service == Service::Open;
+        match self.config.eager_acl_check && leads && is_open() {
             true => self.screen(tree, op, record, ids),
             false => Ok(()),
         }
