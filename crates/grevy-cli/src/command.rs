@@ -1,8 +1,8 @@
 //! The commands, typed, and their usage lines.
 
-use crate::client::{WatchMode, WatcherType};
 use grevy_proto::Acl;
 use grevy_proto::request::CreateMode;
+use grevy_proto::watch::{AddWatchMode, WatcherType};
 
 /// Name and arguments of every command, in the order of the usage text.
 pub const USAGE: &[(&str, &str)] = &[
@@ -67,7 +67,7 @@ pub fn usage_of_all() -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Leaves a persistent watch.
-    AddWatch { path: String, mode: WatchMode },
+    AddWatch { path: String, mode: AddWatchMode },
     /// Adds an identity.
     AddAuth {
         scheme: String,

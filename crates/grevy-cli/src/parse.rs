@@ -1,7 +1,6 @@
 //! From words to a command. Source: the `parse` methods in `org.apache.zookeeper.cli`.
 
 use crate::acl;
-use crate::client::{WatchMode, WatcherType};
 use crate::command::{Command, DataFormat, Limit, usage};
 use crate::error::CliError;
 use crate::flags::{Parsed, Spec};
@@ -10,6 +9,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use grevy_proto::request::CreateMode;
+use grevy_proto::watch::{AddWatchMode, WatcherType};
 use std::str::FromStr;
 
 mod spec;
@@ -91,8 +91,8 @@ fn add_watch(input: &Input, _: &mut Said) -> Result<Command, CliError> {
     };
     let mode = input.parsed.value("m").map(str::to_uppercase);
     let mode = match mode.as_deref() {
-        None | Some("PERSISTENT_RECURSIVE") => WatchMode::PersistentRecursive,
-        Some("PERSISTENT") => WatchMode::Persistent,
+        None | Some("PERSISTENT_RECURSIVE") => AddWatchMode::PersistentRecursive,
+        Some("PERSISTENT") => AddWatchMode::Persistent,
         Some(_) => return Err(input.misuse()),
     };
     Ok(Command::AddWatch {

@@ -21,10 +21,10 @@ mod watch;
 
 pub use address::{AddressError, ConnectString, HostPort};
 pub use answer::Answer;
-pub use client::{AddWatchMode, Client, ConnectError, CreateOptions, Created, Identity, Task};
+pub use client::{Client, ConnectError, CreateOptions, Created, Identity, Task};
 pub use connector::Connector;
 pub use error::{Error, Operation};
-pub use machine::{NodeEvent, SessionState, Ticket, WatcherType};
+pub use machine::{NodeEvent, SessionState, Ticket};
 pub use retry::RetryPolicy;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
@@ -35,4 +35,5 @@ pub use watch::{Notice, OneshotWatch, Watch};
 pub use grevy_proto::acl::perms;
 pub use grevy_proto::event::EventType;
 pub use grevy_proto::path::PathError;
+pub use grevy_proto::watch::{AddWatchMode, WatcherType};
 pub use grevy_proto::{Acl, ErrorCode, Id, OpCode, SessionId, Stat, Zxid};

@@ -18,6 +18,19 @@ pub enum EventType {
     NodeChildrenChanged = 4,
 }
 
+impl EventType {
+    /// The type with this wire value; `None` for those that tell of no znode.
+    pub fn from_wire(value: i32) -> Option<Self> {
+        Some(match value {
+            1 => Self::NodeCreated,
+            2 => Self::NodeDeleted,
+            3 => Self::NodeDataChanged,
+            4 => Self::NodeChildrenChanged,
+            _ => return None,
+        })
+    }
+}
+
 /// The only connection state that servers send: connected.
 const SYNC_CONNECTED: i32 = 3;
 

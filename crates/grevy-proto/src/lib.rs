@@ -21,6 +21,7 @@ pub mod reply;
 pub mod request;
 pub mod stat;
 pub mod txn;
+pub mod watch;
 
 pub use acl::{Acl, Id};
 pub use address::HostPort;

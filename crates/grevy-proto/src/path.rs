@@ -89,6 +89,11 @@ pub fn split(path: &str) -> Option<(&str, &str)> {
     }
 }
 
+/// A valid path and those above it, up to the root.
+pub fn upwards(path: &str) -> impl Iterator<Item = &str> {
+    core::iter::successors(Some(path), |path| split(path).map(|(parent, _)| parent))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +135,7 @@ mod tests {
         ] {
             assert_eq!(split(path), expected);
         }
+        assert!(upwards("/a/b").eq(["/a/b", "/a", "/"]));
+        assert!(upwards("/").eq(["/"]));
     }
 }

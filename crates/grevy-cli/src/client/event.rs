@@ -1,5 +1,7 @@
 //! What a watcher is told. Source: `WatchedEvent`, `Watcher.Event`.
 
+use grevy_proto::event::EventType;
+use grevy_proto::watch::WatchKind;
 use std::fmt;
 
 /// The state of the connection, as events tell it (`Watcher.Event.KeeperState`).
@@ -41,15 +43,24 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The kinds that servers send.
-    pub fn from_wire(value: i32) -> Option<Self> {
-        Some(match value {
-            1 => Self::NodeCreated,
-            2 => Self::NodeDeleted,
-            3 => Self::NodeDataChanged,
-            4 => Self::NodeChildrenChanged,
-            _ => return None,
-        })
+    /// That a watch of this kind was removed.
+    pub fn of_removed(watch: WatchKind) -> Self {
+        match watch {
+            WatchKind::Data | WatchKind::Exists => Self::DataWatchRemoved,
+            WatchKind::Child => Self::ChildWatchRemoved,
+            WatchKind::Persistent | WatchKind::PersistentRecursive => Self::PersistentWatchRemoved,
+        }
+    }
+}
+
+impl From<EventType> for EventKind {
+    fn from(event: EventType) -> Self {
+        match event {
+            EventType::NodeCreated => Self::NodeCreated,
+            EventType::NodeDeleted => Self::NodeDeleted,
+            EventType::NodeDataChanged => Self::NodeDataChanged,
+            EventType::NodeChildrenChanged => Self::NodeChildrenChanged,
+        }
     }
 }
 

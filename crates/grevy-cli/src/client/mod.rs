@@ -19,14 +19,13 @@ mod shared;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-pub mod watches;
+mod watches;
 
 pub use address::ConnectString;
 pub use error::ClientError;
 pub use event::{EventKind, KeeperState, WatchedEvent};
-pub use ops::{Node, WatchMode, multi_outcome};
+pub use ops::{Node, multi_outcome};
 pub use pipelined::{Pending, Write};
-pub use watches::WatcherType;
 
 use grevy_proto::SessionId;
 use shared::{Core, Shared};

@@ -1,7 +1,6 @@
 //! Requests, one method each. Paths are the client's, below the chroot.
 
 use super::shared::Effect;
-use super::watches::{WatchKind, WatcherType};
 use super::{Client, ClientError, Reply, path};
 use grevy_proto::multi::{MultiHeader, MultiOp, encode_multi};
 use grevy_proto::reply::{Create2Response, GetDataResponse};
@@ -9,6 +8,7 @@ use grevy_proto::request::{
     Create, CreateMode, CreateTtl, Delete, Nullable, PathOnly, Read, Reconfig, SetAcl, SetData,
     WatchOf,
 };
+use grevy_proto::watch::{AddWatchMode, WatchKind, WatcherType};
 use grevy_proto::{Acl, Decode, DecodeError, Encode, ErrorCode, OpCode, Reader, Stat};
 use std::borrow::Cow;
 
@@ -26,16 +26,6 @@ pub struct Node {
     pub mode: CreateMode,
     /// Its time to live in ms, for the modes that have one.
     pub ttl: i64,
-}
-
-/// What addWatch watches (`AddWatchMode`), by its wire value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(i32)]
-pub enum WatchMode {
-    /// The znode and the names of its children.
-    Persistent = 0,
-    /// The znode and all below it.
-    PersistentRecursive = 1,
 }
 
 /// What a request asks for when nothing is left of the reply's record.
@@ -160,17 +150,13 @@ impl Client {
     }
 
     /// Leaves a watch that stays.
-    pub fn add_watch(&self, path: &str, mode: WatchMode) -> Done {
-        let kind = match mode {
-            WatchMode::Persistent => WatchKind::Persistent,
-            WatchMode::PersistentRecursive => WatchKind::PersistentRecursive,
-        };
+    pub fn add_watch(&self, path: &str, mode: AddWatchMode) -> Done {
         let path = self.server_path(path);
         let watch = WatchOf {
             path: path.as_str().into(),
             kind: mode as i32,
         };
-        let effect = Effect::Register(kind, path.clone());
+        let effect = Effect::Register(mode.kind(), path.clone());
         self.send(OpCode::AddWatch, &watch, effect).wait()?;
         Ok(())
     }

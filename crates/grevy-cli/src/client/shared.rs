@@ -1,12 +1,14 @@
 //! What callers and the connection's thread share.
 
 use super::event::{EventKind, KeeperState, WatchedEvent};
-use super::watches::{WatchKind, WatcherType, Watches};
+use super::watches::Watches;
 use super::{ClientError, Config, Reply, State, path};
 use grevy_proto::connect::ConnectResponse;
+use grevy_proto::event::EventType;
 use grevy_proto::jute::frame;
 use grevy_proto::reply::ReplyHeader;
 use grevy_proto::request::{Auth, RequestHeader};
+use grevy_proto::watch::{WatchKind, WatcherType};
 use grevy_proto::{Decode, Encode, ErrorCode, OpCode, Reader, SessionId, Xid, Zxid};
 use std::collections::VecDeque;
 use std::io::Write;
@@ -308,13 +310,13 @@ impl Shared {
         let kind = reader.int()?;
         reader.int()?;
         let server_path = reader.string()?.unwrap_or_default();
-        let Some(kind) = EventKind::from_wire(kind) else {
+        let Some(event) = EventType::from_wire(kind) else {
             return Ok(());
         };
-        let is_watched = self.lock().watches.fire(kind, &server_path);
+        let is_watched = self.lock().watches.fire(event, &server_path);
         if is_watched {
             let path = path::strip(&self.config.connect.chroot, &server_path);
-            self.tell(kind, path, zxid.0);
+            self.tell(event.into(), path, zxid.0);
         }
         Ok(())
     }
@@ -422,19 +424,7 @@ impl Core {
             self.send_identity(&scheme, auth.as_deref());
             self.identities.push((scheme, auth));
         }
-        let set_again: Vec<_> = self
-            .watches
-            .set_again(self.last_zxid)
-            .iter()
-            // Servers before 3.6 know the old request only.
-            .map(|batch| {
-                match batch.persistent.is_empty() && batch.persistent_recursive.is_empty() {
-                    true => (OpCode::SetWatches, batch.standard.to_bytes()),
-                    false => (OpCode::SetWatches2, batch.to_bytes()),
-                }
-            })
-            .collect();
-        for (op, body) in set_again {
+        for (op, body) in self.watches.set_again(self.last_zxid) {
             self.write(Xid::SET_WATCHES, op, &body);
         }
         for request in std::mem::take(&mut self.waiting) {

@@ -2,6 +2,7 @@
 
 use super::testing::{PASSWORD, PATIENCE, Peer, buffer, int, long, text};
 use super::*;
+use grevy_proto::watch::{AddWatchMode, WatcherType};
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
@@ -139,7 +140,7 @@ fn a_lost_connection_is_resumed_with_identities_and_watches() {
     client.add_auth("digest", Some(b"u:p"));
     assert_eq!(client.exists("/w", true), Ok(None));
     client
-        .add_watch("/p", WatchMode::PersistentRecursive)
+        .add_watch("/p", AddWatchMode::PersistentRecursive)
         .unwrap();
     let error = client.set_data("/d", b"v", -1).unwrap_err();
     assert!(matches!(error, ClientError::OutcomeUnknown(_)), "{error}");

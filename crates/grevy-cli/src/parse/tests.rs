@@ -89,14 +89,14 @@ fn every_command_and_flag() {
     };
     use DataFormat::{Base64, HexDump, Plain};
     for (line, expected) in [
-        ("addWatch /a", add_watch(WatchMode::PersistentRecursive)),
+        ("addWatch /a", add_watch(AddWatchMode::PersistentRecursive)),
         (
             "addWatch -m persistent /a",
-            add_watch(WatchMode::Persistent),
+            add_watch(AddWatchMode::Persistent),
         ),
         (
             "addWatch /a -m PERSISTENT_RECURSIVE",
-            add_watch(WatchMode::PersistentRecursive),
+            add_watch(AddWatchMode::PersistentRecursive),
         ),
         ("addauth digest", auth(None)),
         ("addauth digest u:p", auth(Some("u:p"))),

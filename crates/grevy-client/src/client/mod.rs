@@ -9,7 +9,6 @@ mod write;
 
 pub use create::{CreateOptions, Created};
 pub use ensemble::Identity;
-pub use watches::AddWatchMode;
 pub(crate) use weak::WeakClient;
 
 use crate::address::AddressError;

@@ -3,37 +3,11 @@
 use super::Client;
 use crate::answer::{Answer, finish};
 use crate::error::Operation;
-use crate::machine::{Effect, Request, WatchKind, WatcherType};
+use crate::machine::{Effect, Request};
 use crate::watch::Watch;
 use grevy_proto::request::WatchOf;
+use grevy_proto::watch::{AddWatchMode, WatcherType};
 use grevy_proto::{Encode, OpCode};
-
-/// What a persistent watch covers. Source: `AddWatchMode`.
-///
-/// ```
-/// # grevy_testing::run(async |client| {
-/// use grevy_client::{AddWatchMode, CreateOptions, EventType, Notice};
-///
-/// let persistent = CreateOptions::persistent();
-/// client.create("/app", b"", &persistent).await?;
-/// let mut node = client.add_watch("/app", AddWatchMode::Persistent).await?;
-/// let mut tree = client.add_watch("/app", AddWatchMode::PersistentRecursive).await?;
-/// client.create("/app/x", b"", &persistent).await?;
-/// let Notice::Event(event) = node.next().await? else { panic!("there was no reconnect") };
-/// assert_eq!((event.kind, &event.path[..]), (EventType::NodeChildrenChanged, "/app"));
-/// let Notice::Event(event) = tree.next().await? else { panic!("there was no reconnect") };
-/// assert_eq!((event.kind, &event.path[..]), (EventType::NodeCreated, "/app/x"));
-/// # Ok(())
-/// # });
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddWatchMode {
-    /// The znode, and the creation and deletion of its children.
-    Persistent,
-    /// The znode and everything below it. A change of children shows as the creation or deletion
-    /// of the child.
-    PersistentRecursive,
-}
 
 impl Client {
     /// Watches a znode, which need not exist, until the watch is dropped.
@@ -47,30 +21,30 @@ impl Client {
     ///
     /// ```
     /// # grevy_testing::run(async |client| {
-    /// use grevy_client::{AddWatchMode, Notice};
+    /// use grevy_client::{AddWatchMode, CreateOptions, EventType, Notice};
     ///
-    /// let mut watch = client.add_watch("/app", AddWatchMode::PersistentRecursive).await?;
-    /// # client.create("/app", b"", &grevy_client::CreateOptions::persistent()).await?;
-    /// if let Notice::Event(event) = watch.next().await? {
-    ///     println!("{:?} {}", event.kind, event.path);
-    /// }
+    /// let persistent = CreateOptions::persistent();
+    /// client.create("/app", b"", &persistent).await?;
+    /// let mut node = client.add_watch("/app", AddWatchMode::Persistent).await?;
+    /// let mut tree = client.add_watch("/app", AddWatchMode::PersistentRecursive).await?;
+    /// client.create("/app/x", b"", &persistent).await?;
+    /// let Notice::Event(event) = node.next().await? else { panic!("there was no reconnect") };
+    /// assert_eq!((event.kind, &event.path[..]), (EventType::NodeChildrenChanged, "/app"));
+    /// let Notice::Event(event) = tree.next().await? else { panic!("there was no reconnect") };
+    /// assert_eq!((event.kind, &event.path[..]), (EventType::NodeCreated, "/app/x"));
     /// # Ok(())
     /// # });
     /// ```
     pub fn add_watch(&self, path: &str, mode: AddWatchMode) -> Answer<Watch> {
         let operation = Operation::new(OpCode::AddWatch, path);
-        let (kind, wire) = match mode {
-            AddWatchMode::Persistent => (WatchKind::Persistent, 0),
-            AddWatchMode::PersistentRecursive => (WatchKind::PersistentRecursive, 1),
-        };
         match self.server_path(path) {
             Ok(path) => {
                 let record = WatchOf {
                     path: path.as_str().into(),
-                    kind: wire,
+                    kind: mode as i32,
                 };
                 let body = record.to_bytes();
-                let (receiver, inbox) = self.ask_and_watch(&operation, body, kind, path);
+                let (receiver, inbox) = self.ask_and_watch(&operation, body, mode.kind(), path);
                 Answer::new(receiver, finish(operation, |_| Ok(Watch::new(inbox))))
             }
             Err(error) => Answer::refused(error),

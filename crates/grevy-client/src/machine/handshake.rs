@@ -75,22 +75,10 @@ impl<T> Session<T> {
                 auth.encode(out)
             });
         }
-        for batch in self.watches.set_again(self.last_zxid) {
-            let is_standard = batch.persistent.is_empty() && batch.persistent_recursive.is_empty();
-            // Servers before 3.6 know the old request only.
-            let op = match is_standard {
-                true => OpCode::SetWatches,
-                false => OpCode::SetWatches2,
-            };
-            write(
-                &mut self.output,
-                Xid::SET_WATCHES,
-                op,
-                |out| match is_standard {
-                    true => batch.standard.encode(out),
-                    false => batch.encode(out),
-                },
-            );
+        for (op, record) in self.watches.set_again(self.last_zxid) {
+            write(&mut self.output, Xid::SET_WATCHES, op, |out| {
+                out.extend_from_slice(&record);
+            });
         }
         // Told now, whoever looks for what he missed does so behind the watches.
         let resumed = self.watches.persistent().map(Action::Resumed);

@@ -30,7 +30,9 @@ pub use action::{Action, Failure, NodeEvent, SessionState};
 pub use backoff::Backoff;
 pub use chance::Chance;
 pub use options::{Options, Ticket};
-pub use request::{Effect, Request, WatchKind, WatcherType};
+pub use request::{Effect, Request};
 pub use session::Session;
 pub use time::Time;
 pub use watches::WatcherId;
+
+pub use grevy_proto::watch::{WatchKind, WatcherType};

@@ -55,13 +55,7 @@ impl<T> Session<T> {
         // The state: always "connected".
         reader.int()?;
         let path = reader.string()?.unwrap_or_default();
-        let kind = match kind {
-            1 => EventType::NodeCreated,
-            2 => EventType::NodeDeleted,
-            3 => EventType::NodeDataChanged,
-            4 => EventType::NodeChildrenChanged,
-            other => return Err(DecodeError::UnknownValue(other)),
-        };
+        let kind = EventType::from_wire(kind).ok_or(DecodeError::UnknownValue(kind))?;
         for (watcher, is_used_up) in self.watches.fire(kind, &path) {
             let event = NodeEvent {
                 kind,

@@ -1,11 +1,12 @@
 //! What callers ask of a session: requests, identities, watches given up, the end.
 
 use super::action::{Action, Failure, SessionState};
-use super::request::{Effect, Request, WatcherType};
+use super::request::{Effect, Request};
 use super::session::{Phase, Session, write};
 use super::time::Time;
 use super::watches::WatcherId;
 use grevy_proto::request::WatchOf;
+use grevy_proto::watch::WatcherType;
 use grevy_proto::{Encode, OpCode, Xid};
 
 impl<T> Session<T> {

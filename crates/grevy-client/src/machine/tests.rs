@@ -1,6 +1,6 @@
 //! A session against a scripted server: what goes over the wire, and what comes out.
 
-use super::request::{Effect, WatchKind};
+use super::request::Effect;
 use super::*;
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
 use grevy_proto::event::{EventType, encode_notification};

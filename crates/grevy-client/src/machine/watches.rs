@@ -4,16 +4,10 @@
 //! Paths are the server's. A server keeps one watch per path and kind, however many watchers
 //! there are here.
 
-use super::request::{WatchKind, WatcherType};
 use grevy_proto::event::EventType;
-use grevy_proto::request::{SetWatches, SetWatches2};
-use grevy_proto::{ErrorCode, Zxid};
-use std::borrow::Cow;
+use grevy_proto::watch::{self, WatchKind, WatcherType};
+use grevy_proto::{OpCode, Zxid, path};
 use std::collections::{BTreeMap, HashMap};
-
-/// Paths of a setWatches request add up to at most about this many bytes, so that it stays well
-/// below the server's limit of a frame.
-const BATCH_BYTES: usize = 128 << 10;
 
 /// A watcher. The driver gives out the numbers, and no number twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,14 +24,8 @@ pub struct Watches {
 impl Watches {
     /// Registers a watcher if a request with the result `code` left a watch; tells whether.
     pub fn register(&mut self, watcher: WatcherId, kind: WatchKind, path: &str, code: i32) -> bool {
-        let found = code == ErrorCode::Ok.wire();
-        let missing = code == ErrorCode::NoNode.wire();
-        let kind = match kind {
-            // A server keeps a watch on what exists as a data watch, whichever request left it.
-            WatchKind::Exists if found => WatchKind::Data,
-            WatchKind::Exists if missing => WatchKind::Exists,
-            _ if found => kind,
-            _ => return false,
+        let Some(kind) = kind.kept(code) else {
+            return false;
         };
         let watchers = self.tables[kind as usize].entry(path.to_owned());
         watchers.or_default().push(watcher);
@@ -47,15 +35,8 @@ impl Watches {
 
     /// Whom an event concerns, and whether it used up their watch.
     pub fn fire(&mut self, event: EventType, path: &str) -> Vec<(WatcherId, bool)> {
-        let once: &[WatchKind] = match event {
-            EventType::NodeCreated | EventType::NodeDataChanged => {
-                &[WatchKind::Data, WatchKind::Exists]
-            }
-            EventType::NodeChildrenChanged => &[WatchKind::Child],
-            EventType::NodeDeleted => &[WatchKind::Data, WatchKind::Exists, WatchKind::Child],
-        };
         let mut fired = Vec::new();
-        for kind in once {
+        for kind in WatchKind::used_up_by(event) {
             for watcher in self.tables[*kind as usize].remove(path).unwrap_or_default() {
                 self.places.remove(&watcher);
                 fired.push((watcher, true));
@@ -72,10 +53,8 @@ impl Watches {
         };
         stays(WatchKind::Persistent, path);
         if event != EventType::NodeChildrenChanged {
-            let mut ancestor = Some(path);
-            while let Some(path) = ancestor {
+            for path in path::upwards(path) {
                 stays(WatchKind::PersistentRecursive, path);
-                ancestor = grevy_proto::path::split(path).map(|(parent, _)| parent);
             }
         }
         fired
@@ -133,47 +112,15 @@ impl Watches {
         tables.flat_map(BTreeMap::values).flatten().copied()
     }
 
-    /// The requests that set all watches again on a new connection, for a client that has seen
-    /// everything up to `last_zxid`.
-    pub fn set_again(&self, last_zxid: Zxid) -> Vec<SetWatches2<'_>> {
-        let mut batches = Vec::new();
-        let mut bytes = BATCH_BYTES;
-        for kind in WatchKind::ALL {
-            for path in self.tables[kind as usize].keys() {
-                if bytes >= BATCH_BYTES {
-                    batches.push(empty(last_zxid));
-                    bytes = 0;
-                }
-                bytes += path.len();
-                if let Some(batch) = batches.last_mut() {
-                    list(batch, kind).push(Cow::Borrowed(path.as_str()));
-                }
-            }
-        }
-        batches
-    }
-}
-
-fn list<'b, 'a>(batch: &'b mut SetWatches2<'a>, kind: WatchKind) -> &'b mut Vec<Cow<'a, str>> {
-    match kind {
-        WatchKind::Data => &mut batch.standard.data,
-        WatchKind::Exists => &mut batch.standard.exist,
-        WatchKind::Child => &mut batch.standard.child,
-        WatchKind::Persistent => &mut batch.persistent,
-        WatchKind::PersistentRecursive => &mut batch.persistent_recursive,
-    }
-}
-
-fn empty<'a>(relative_zxid: Zxid) -> SetWatches2<'a> {
-    SetWatches2 {
-        standard: SetWatches {
-            relative_zxid,
-            data: Vec::new(),
-            exist: Vec::new(),
-            child: Vec::new(),
-        },
-        persistent: Vec::new(),
-        persistent_recursive: Vec::new(),
+    /// The requests that set all watches again on a new connection, each with its record, for a
+    /// client that has seen everything up to `last_zxid`.
+    pub fn set_again(&self, last_zxid: Zxid) -> Vec<(OpCode, Vec<u8>)> {
+        let kinds = WatchKind::ALL.into_iter();
+        let watches = kinds.flat_map(|kind| {
+            let paths = self.tables[kind as usize].keys();
+            paths.map(move |path| (kind, path.as_str()))
+        });
+        watch::set_again(watches, last_zxid)
     }
 }
 
@@ -248,21 +195,5 @@ mod tests {
         assert!(!watches.is_watched("/a", WatcherType::Data));
         assert_eq!(watches.remove_all(WatcherType::Any, "/a"), [WatcherId(3)]);
         assert!(watches.set_again(Zxid(1)).is_empty());
-    }
-
-    #[test]
-    fn watches_are_set_again_in_batches() {
-        let long = "x".repeat(BATCH_BYTES);
-        let mut watches = Watches::default();
-        for n in 0..3 {
-            watches.register(WatcherId(n), Data, &format!("/{n}{long}"), 0);
-        }
-        watches.register(WatcherId(9), Persistent, "/p", 0);
-        let batches = watches.set_again(Zxid(7));
-        let sizes: Vec<_> = batches
-            .iter()
-            .map(|batch| (batch.standard.data.len(), batch.persistent.len()))
-            .collect();
-        assert_eq!(sizes, [(1, 0), (1, 0), (1, 0), (0, 1)]);
     }
 }

@@ -6,8 +6,9 @@ use crate::exit::{At, Exit, Failure};
 use crate::output;
 use crate::znodes::connection::{Target, znode_path};
 use clap::Args;
-use grevy_cli::client::{EventKind, KeeperState, WatchMode, WatchedEvent};
+use grevy_cli::client::{EventKind, KeeperState, WatchedEvent};
 use grevy_proto::Zxid;
+use grevy_proto::watch::AddWatchMode;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::io::Write;
@@ -113,8 +114,8 @@ fn watch(
         }
     };
     let mode = match arguments.recursive {
-        true => WatchMode::PersistentRecursive,
-        false => WatchMode::Persistent,
+        true => AddWatchMode::PersistentRecursive,
+        false => AddWatchMode::Persistent,
     };
     connection.client.add_watch(path, mode).at(path)?;
     let mut changes = Changes::new(path);
