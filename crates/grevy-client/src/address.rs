@@ -1,11 +1,9 @@
 //! Connection strings: `host:port[,host:port…][/chroot]`. Source: `ConnectStringParser`.
 
+use grevy_proto::address::{Bracketed, NotServer, split_connect_string, split_server};
 use grevy_proto::path::{self, PathError};
 use std::fmt;
 use std::str::FromStr;
-
-/// The port where none is given.
-const DEFAULT_PORT: u16 = 2181;
 
 /// Where to connect, and below which znode.
 ///
@@ -92,10 +90,7 @@ impl std::error::Error for AddressError {}
 
 impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
+        write!(f, "{}:{}", Bracketed(&self.host), self.port)
     }
 }
 
@@ -103,24 +98,12 @@ impl FromStr for ConnectString {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let (hosts, chroot) = match text.find('/') {
-            Some(at) => text.split_at(at),
-            None => (text, ""),
-        };
-        let chroot = match chroot {
-            "" | "/" => "",
-            chroot => {
-                let bad = |error| AddressError::Chroot(chroot.to_owned(), error);
-                path::validate(chroot).map_err(bad)?;
-                chroot
-            }
-        };
-        let servers = hosts
-            .split(',')
-            .map(str::trim)
-            .filter(|host| !host.is_empty())
-            .map(HostPort::from_str)
-            .collect::<Result<Vec<_>, _>>()?;
+        let (servers, chroot) = split_connect_string(text);
+        if !chroot.is_empty() {
+            let bad = |error| AddressError::Chroot(chroot.to_owned(), error);
+            path::validate(chroot).map_err(bad)?;
+        }
+        let servers: Vec<_> = servers.map(HostPort::from_str).collect::<Result<_, _>>()?;
         if servers.is_empty() {
             return Err(AddressError::NoServer(text.to_owned()));
         }
@@ -135,35 +118,21 @@ impl FromStr for HostPort {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let (host, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (host, rest) = rest
-                    .rsplit_once(']')
-                    .ok_or_else(|| AddressError::Bracket(text.to_owned()))?;
-                match (rest, rest.strip_prefix(':')) {
-                    ("", _) => (host, ""),
-                    (_, Some(port)) => (host, port),
-                    (_, None) => return Err(AddressError::Port(text.to_owned())),
-                }
-            }
-            None => text.rsplit_once(':').unwrap_or((text, "")),
-        };
-        if host.contains(':') && !text.starts_with('[') {
+        if text.matches(':').count() > 1 && !text.starts_with('[') {
             return Err(AddressError::NoBrackets(text.to_owned()));
         }
-        let port = match port {
-            "" => DEFAULT_PORT,
-            port => port
-                .parse()
-                .map_err(|_| AddressError::Port(text.to_owned()))?,
-        };
-        match host {
-            "" => Err(AddressError::NoHost(text.to_owned())),
-            host => Ok(Self {
-                host: host.to_owned(),
-                port,
-            }),
-        }
+        let (host, port) = split_server(text).map_err(|error| {
+            let text = text.to_owned();
+            match error {
+                NotServer::Bracket => AddressError::Bracket(text),
+                NotServer::Port(_) => AddressError::Port(text),
+                NotServer::NoHost => AddressError::NoHost(text),
+            }
+        })?;
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
     }
 }
 

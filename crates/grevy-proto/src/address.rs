@@ -1,4 +1,5 @@
-//! Hosts and ports as servers tell them to each other. Source: `ConfigUtils.getHostAndPort`.
+//! Hosts and ports, as servers tell them to each other and as clients are told them. Source:
+//! `ConfigUtils.getHostAndPort`, `ConnectStringParser`.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -75,6 +76,51 @@ pub fn split_host(text: &str) -> Option<Vec<&str>> {
     }
 }
 
+/// The port where a connection string has none.
+const DEFAULT_PORT: u16 = 2181;
+
+/// Why a text is no server of a connection string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotServer<'a> {
+    /// A bracket is not closed.
+    Bracket,
+    /// This stands where the port should, and is none.
+    Port(&'a str),
+    /// There is no host before the port.
+    NoHost,
+}
+
+/// Takes a connection string apart, `host[:port][,host[:port]…][/path]`: the texts of its servers,
+/// for [`split_server`], and the path that everything is below of, empty for the root. The path is
+/// not checked, and there may be no server.
+pub fn split_connect_string(text: &str) -> (impl Iterator<Item = &str>, &str) {
+    let (servers, chroot) = text.split_at(text.find('/').unwrap_or(text.len()));
+    let servers = servers.split(',').map(str::trim);
+    let chroot = match chroot {
+        "/" => "",
+        chroot => chroot,
+    };
+    (servers.filter(|server| !server.is_empty()), chroot)
+}
+
+/// The host, without its brackets, and the port of one server of a connection string: what stands
+/// behind the last colon, or 2181.
+pub fn split_server(text: &str) -> Result<(&str, u16), NotServer<'_>> {
+    let (host, rest) = match text.strip_prefix('[') {
+        Some(bracketed) => bracketed.rsplit_once(']').ok_or(NotServer::Bracket)?,
+        None => text.split_at(text.rfind(':').unwrap_or(text.len())),
+    };
+    let port = match (rest, rest.strip_prefix(':')) {
+        ("" | ":", _) => DEFAULT_PORT,
+        (_, Some(port)) => port.parse().map_err(|_| NotServer::Port(port))?,
+        (_, None) => return Err(NotServer::Port(rest)),
+    };
+    match host {
+        "" => Err(NotServer::NoHost),
+        host => Ok((host, port)),
+    }
+}
+
 /// Whether `text` can be a host: neither empty, nor with a character that means something where
 /// hosts are written.
 pub fn is_host(text: &str) -> bool {
@@ -105,6 +151,41 @@ mod tests {
             "[::1]", "a b:1", "a|b:1", "[[]:1", "\\:1",
         ] {
             assert_eq!(text.parse::<HostPort>(), Err(NotHostPort), "{text}");
+        }
+    }
+
+    #[test]
+    fn connection_strings() {
+        for (text, servers, chroot) in [
+            ("a", &["a"][..], ""),
+            ("a:1/", &["a:1"], ""),
+            (" a:1,,b, [::1]:2/x/y,z", &["a:1", "b", "[::1]:2"], "/x/y,z"),
+            ("/x//", &[], "/x//"),
+            ("", &[], ""),
+        ] {
+            let (found, below) = split_connect_string(text);
+            assert_eq!((&found.collect::<Vec<_>>()[..], below), (servers, chroot));
+        }
+    }
+
+    #[test]
+    fn servers_of_connection_strings() {
+        use NotServer::*;
+        for (text, expected) in [
+            ("a", Ok(("a", 2181))),
+            ("a:", Ok(("a", 2181))),
+            ("a:5", Ok(("a", 5))),
+            ("[::1]", Ok(("::1", 2181))),
+            ("[::1]:5", Ok(("::1", 5))),
+            ("fe80::2:5", Ok(("fe80::2", 5))),
+            ("a:x", Err(Port("x"))),
+            ("a:65536", Err(Port("65536"))),
+            ("[::1]5", Err(Port("5"))),
+            ("[::1", Err(Bracket)),
+            (":1", Err(NoHost)),
+            ("[]:1", Err(NoHost)),
+        ] {
+            assert_eq!(split_server(text), expected, "{text}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! The connection's thread: finds a server, opens or resumes the session, reads, pings. Source:
 //! `ClientCnxn.SendThread`.
 
-use super::address::HostPort;
 use super::frames::Frames;
 use super::shared::{End, Shared};
+use grevy_proto::HostPort;
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
 use grevy_proto::jute::frame;
 use grevy_proto::{Decode, Encode, Reader, SessionId};
@@ -111,7 +111,7 @@ fn connect(shared: &Shared, servers: &mut Servers, last_heard: Instant) -> Resul
 
 fn connect_to(shared: &Shared, server: &HostPort, timeout: Duration) -> Result<Link, End> {
     let timeout = timeout.max(Duration::from_millis(1));
-    let addresses = (server.host.as_str(), server.port)
+    let addresses = (&*server.host, server.port)
         .to_socket_addrs()
         .map_err(|error| {
             End::Lost(format!(
@@ -263,7 +263,7 @@ impl Link {
 /// Asks a server with the four-letter word `isro`.
 fn is_read_write(server: &HostPort) -> bool {
     let ask = || -> io::Result<bool> {
-        let address = (server.host.as_str(), server.port)
+        let address = (&*server.host, server.port)
             .to_socket_addrs()?
             .next()
             .ok_or(ErrorKind::NotFound)?;

@@ -3,9 +3,9 @@
 
 use crate::exit::{Exit, Failure};
 use crate::znodes::connection::Target;
-use grevy_cli::client::address::HostPort;
 use grevy_cli::client::{ClientError, ConnectString};
 use grevy_cli::membership::client_addresses;
+use grevy_proto::HostPort;
 
 /// A server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -228,7 +228,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use grevy_cli::client::address::HostPort;
+    use grevy_proto::HostPort;
 
     const SRVR: &str = "Zookeeper version: 3.9.2-abc, built on 2024-01-01 00:00 UTC\n\
         Latency min/avg/max: 0/1.25/17\nReceived: 10\nSent: 11\nConnections: 2\nOutstanding: 3\n\
@@ -279,7 +279,7 @@ mod tests {
             member: Member {
                 id: None,
                 address: HostPort {
-                    host: "h".to_owned(),
+                    host: "h".into(),
                     port: 1,
                 },
             },

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::ensemble::members::Member;
     use crate::ensemble::server::NoReport;
-    use grevy_cli::client::address::HostPort;
+    use grevy_proto::HostPort;
     use grevy_proto::Zxid;
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
             member: Member {
                 id: Some(1),
                 address: HostPort {
-                    host: host.to_owned(),
+                    host: host.into(),
                     port: 2181,
                 },
             },

@@ -1,7 +1,7 @@
 //! Four-letter words, from the side that asks.
 
 use super::server::NoReport;
-use grevy_cli::client::address::HostPort;
+use grevy_proto::HostPort;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
@@ -12,7 +12,7 @@ const MAX_ANSWER: u64 = 4 << 20;
 /// What a server answers to a word; the error says why it does not.
 pub fn ask(server: &HostPort, word: &str, timeout: Duration) -> Result<String, NoReport> {
     let down = |error: io::Error| NoReport::Down(reason(&error));
-    let addresses = (server.host.as_str(), server.port)
+    let addresses = (&*server.host, server.port)
         .to_socket_addrs()
         .map_err(|error| NoReport::Down(format!("cannot look up {}: {error}", server.host)))?;
     let mut failure = NoReport::Down(format!("{} has no address", server.host));

@@ -1,7 +1,7 @@
 //! Says what changes in an ensemble: who leads, who follows, who does not answer.
 
 use super::layout::Place;
-use grevy_cli::client::address::HostPort;
+use grevy_proto::HostPort;
 use grevy_tools::ensemble::words::ask;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Watcher {
     pub fn new(places: &[Place]) -> Self {
         let server = |place: &Place| {
             let address = HostPort {
-                host: "127.0.0.1".to_owned(),
+                host: "127.0.0.1".into(),
                 port: place.client_port,
             };
             (place.id, address, String::new())
