@@ -2,10 +2,10 @@
 //! znodes, and each watches only the one that it waits for.
 
 use crate::hold::Hold;
-use crate::parents::{child, ensure, name};
-use crate::patience::{endless, patient};
+use crate::parents::{child, name};
+use crate::patience::{names_below, until_changed};
 use crate::sequence::{Contender, contenders};
-use grevy_client::{Client, CreateOptions, Error, ErrorCode};
+use grevy_client::{Client, CreateOptions, Error};
 
 /// One queue of contenders.
 #[derive(Debug, Clone)]
@@ -29,22 +29,8 @@ pub(crate) enum Turn {
 impl Contest {
     /// Queues up.
     pub async fn enter(&self, name: &str, data: &[u8]) -> Result<Hold, Error> {
-        let path = child(&self.path, name);
         let options = CreateOptions::ephemeral().sequential();
-        let policy = endless();
-        loop {
-            let create = self.client.create_protected(&path, data, &options, &policy);
-            match create.await {
-                Ok(created) => {
-                    return Ok(Hold::new(&self.client, created.path, created.stat.czxid));
-                }
-                // Also if the servers have just removed the container.
-                Err(error) if error.is(ErrorCode::NoNode) => {
-                    ensure(&self.client, &self.path).await?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        Hold::create(&self.client, &self.path, name, data, &options).await
     }
 
     /// How a contender stands. `blocks` says which of those before it, in their order, it must
@@ -81,7 +67,9 @@ impl Contest {
             loop {
                 match self.turn(&hold, &blocks).await? {
                     Turn::Now => return Ok(hold),
-                    Turn::Behind(name) => self.wait_for_change(&name).await?,
+                    Turn::Behind(name) => {
+                        until_changed(&self.client, &child(&self.path, &name)).await?;
+                    }
                     // Somebody deleted it: back to the end of the queue.
                     Turn::Gone => continue 'enter,
                 }
@@ -103,23 +91,9 @@ impl Contest {
         }
     }
 
-    /// Waits until a znode changes or is gone.
-    pub async fn wait_for_change(&self, name: &str) -> Result<(), Error> {
-        let path = child(&self.path, name);
-        // Not exists: that would leave a watch on what is gone already.
-        match patient(&self.client, || self.client.get_data_and_watch(&path)).await {
-            Ok((_, _, watch)) => watch.changed().await.map(drop),
-            Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// All contenders, in their order.
     pub async fn contenders(&self) -> Result<Vec<Contender>, Error> {
-        match patient(&self.client, || self.client.get_children(&self.path)).await {
-            Ok((names, _)) => Ok(contenders(names, self.markers)),
-            Err(error) if error.is(ErrorCode::NoNode) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let names = names_below(&self.client, &self.path).await?;
+        Ok(contenders(names, self.markers))
     }
 }

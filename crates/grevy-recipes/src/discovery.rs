@@ -15,9 +15,9 @@
 use crate::group::{Group, Membership};
 use crate::node_cache::NodeData;
 use crate::parents::{child, name, parent};
-use crate::patience::patient;
+use crate::patience::names_below;
 use crate::tree_cache::{Change, TreeCache};
-use grevy_client::{Client, Error, ErrorCode};
+use grevy_client::{Client, Error};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -150,14 +150,9 @@ impl Discovery {
     /// # });
     /// ```
     pub async fn services(&self) -> Result<Vec<String>, Error> {
-        match patient(&self.client, || self.client.get_children(&self.base)).await {
-            Ok((mut names, _)) => {
-                names.sort();
-                Ok(names)
-            }
-            Err(error) if error.is(ErrorCode::NoNode) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let mut names = names_below(&self.client, &self.base).await?;
+        names.sort();
+        Ok(names)
     }
 
     /// Follows the instances of a service.

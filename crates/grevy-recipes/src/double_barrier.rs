@@ -26,8 +26,8 @@
 //! at once, leaving wakes everybody twice.
 
 use crate::hold::Hold;
-use crate::parents::{child, ensure, name};
-use crate::patience::{endless, patient};
+use crate::parents::{child, name};
+use crate::patience::{names_below, patient, until_changed};
 use grevy_client::{Client, CreateOptions, Error, ErrorCode, EventType, Zxid};
 
 const READY: &str = "ready";
@@ -95,7 +95,8 @@ impl DoubleBarrier {
     /// # });
     /// ```
     pub async fn enter(&self) -> Result<Inside, Error> {
-        let hold = self.come().await?;
+        let options = CreateOptions::ephemeral();
+        let hold = Hold::create(&self.client, &self.path, "member", b"", &options).await?;
         let ready = child(&self.path, READY);
         loop {
             let watch = || self.client.exists_and_watch(&ready);
@@ -112,23 +113,6 @@ impl DoubleBarrier {
                 barrier: self.clone(),
                 hold,
             });
-        }
-    }
-
-    async fn come(&self) -> Result<Hold, Error> {
-        let path = child(&self.path, "member");
-        let (options, policy) = (CreateOptions::ephemeral(), endless());
-        loop {
-            let create = self.client.create_protected(&path, b"", &options, &policy);
-            match create.await {
-                Ok(created) => {
-                    return Ok(Hold::new(&self.client, created.path, created.stat.czxid));
-                }
-                Err(error) if error.is(ErrorCode::NoNode) => {
-                    ensure(&self.client, &self.path).await?;
-                }
-                Err(error) => return Err(error),
-            }
         }
     }
 
@@ -153,25 +137,15 @@ impl DoubleBarrier {
 
     /// The members' names, in their order.
     async fn present(&self) -> Result<Vec<String>, Error> {
-        match patient(&self.client, || self.client.get_children(&self.path)).await {
-            Ok((mut names, _)) => {
-                names.retain(|name| name != READY);
-                names.sort();
-                Ok(names)
-            }
-            Err(error) if error.is(ErrorCode::NoNode) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let mut names = names_below(&self.client, &self.path).await?;
+        names.retain(|name| name != READY);
+        names.sort();
+        Ok(names)
     }
 
     /// Waits until a member changes or is gone.
     async fn wait_for(&self, name: &str) -> Result<(), Error> {
-        let path = child(&self.path, name);
-        match patient(&self.client, || self.client.get_data_and_watch(&path)).await {
-            Ok((_, _, watch)) => watch.changed().await.map(drop),
-            Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
-            Err(error) => Err(error),
-        }
+        until_changed(&self.client, &child(&self.path, name)).await
     }
 }
 

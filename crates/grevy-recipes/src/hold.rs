@@ -1,8 +1,8 @@
 //! Something that this session holds as long as an ephemeral znode of it exists.
 
-use crate::parents::parent;
-use crate::patience::patient;
-use grevy_client::{Client, Error, ErrorCode, EventType, SessionState, Stat, Zxid};
+use crate::parents::{child, ensure, parent};
+use crate::patience::{endless, patient};
+use grevy_client::{Client, CreateOptions, Error, ErrorCode, EventType, SessionState, Stat, Zxid};
 
 /// What asks a holder to give up, as a znode's data. Source: Curator's `Revoker`.
 pub(crate) const REVOKE: &[u8] = b"__REVOKE__";
@@ -48,6 +48,27 @@ pub enum Doubt {
 }
 
 impl Hold {
+    /// Creates an ephemeral znode named `name`, with what `options` add to that, below `parent`,
+    /// which is created if it is missing. A lost answer never leaves a second znode behind.
+    pub(crate) async fn create(
+        client: &Client,
+        parent: &str,
+        name: &str,
+        data: &[u8],
+        options: &CreateOptions,
+    ) -> Result<Self, Error> {
+        let path = child(parent, name);
+        let policy = endless();
+        loop {
+            match client.create_protected(&path, data, options, &policy).await {
+                Ok(created) => return Ok(Self::new(client, created.path, created.stat.czxid)),
+                // Also if the servers have just removed the container.
+                Err(error) if error.is(ErrorCode::NoNode) => ensure(client, parent).await?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     pub(crate) fn new(client: &Client, path: String, token: Zxid) -> Self {
         Self {
             client: client.clone(),

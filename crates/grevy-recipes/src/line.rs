@@ -1,7 +1,7 @@
 //! What queues share: elements are persistent sequential znodes, taken in the order of names.
 
 use crate::parents::{child, ensure};
-use crate::patience::{look, patient};
+use crate::patience::{look, names_below, patient};
 use grevy_client::{Client, CreateOptions, Error, ErrorCode};
 
 /// A queue whose elements' names start with `prefix`.
@@ -115,11 +115,7 @@ impl Line {
     }
 
     async fn names(&self) -> Result<Vec<String>, Error> {
-        match patient(&self.client, || self.client.get_children(&self.path)).await {
-            Ok((names, _)) => Ok(names),
-            Err(error) if error.is(ErrorCode::NoNode) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        names_below(&self.client, &self.path).await
     }
 
     fn in_order(&self, mut names: Vec<String>) -> Vec<String> {

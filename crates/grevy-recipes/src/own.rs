@@ -2,7 +2,7 @@
 
 use crate::hold::Hold;
 use crate::parents::{ensure, parent};
-use crate::patience::{endless, patient};
+use crate::patience::{endless, until_changed};
 use grevy_client::{Client, Error, ErrorCode};
 
 /// Creates an ephemeral znode, and waits as long as somebody else has it.
@@ -11,19 +11,11 @@ pub(crate) async fn own(client: &Client, path: &str, data: &[u8]) -> Result<Hold
     loop {
         match client.create_owned(path, data, &policy).await {
             Ok(created) => return Ok(Hold::new(client, created.path, created.stat.czxid)),
-            Err(error) if error.is(ErrorCode::NodeExists) => wait_for_end(client, path).await?,
+            Err(error) if error.is(ErrorCode::NodeExists) => until_changed(client, path).await?,
             Err(error) if error.is(ErrorCode::NoNode) => {
                 ensure(client, parent(path).unwrap_or("/")).await?;
             }
             Err(error) => return Err(error),
         }
-    }
-}
-
-async fn wait_for_end(client: &Client, path: &str) -> Result<(), Error> {
-    match patient(client, || client.get_data_and_watch(path)).await {
-        Ok((_, _, watch)) => watch.changed().await.map(drop),
-        Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
-        Err(error) => Err(error),
     }
 }

@@ -1,6 +1,6 @@
 //! Going on as long as the session does.
 
-use grevy_client::{Client, Error, RetryPolicy, Stat};
+use grevy_client::{Client, Error, ErrorCode, RetryPolicy, Stat};
 use std::time::Duration;
 
 /// Does an operation again as long as it certainly did not happen and the session is not over:
@@ -36,6 +36,25 @@ pub(crate) async fn look(client: &Client, path: &str) -> Result<Option<Stat>, Er
         }
     };
     patient(client, look).await
+}
+
+/// Names of a znode's children, in no particular order; none if it does not exist.
+pub(crate) async fn names_below(client: &Client, path: &str) -> Result<Vec<String>, Error> {
+    match patient(client, || client.get_children(path)).await {
+        Ok((names, _)) => Ok(names),
+        Err(error) if error.is(ErrorCode::NoNode) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until a znode changes or is gone.
+pub(crate) async fn until_changed(client: &Client, path: &str) -> Result<(), Error> {
+    // Not exists: that would leave a watch on what is gone already.
+    match patient(client, || client.get_data_and_watch(path)).await {
+        Ok((_, _, watch)) => watch.changed().await.map(drop),
+        Err(error) if error.is(ErrorCode::NoNode) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 const PAUSE: Duration = Duration::from_millis(10);
