@@ -41,6 +41,17 @@ impl Name {
     }
 }
 
+/// The logs among these files, by the zxids in their names, ascending.
+pub fn logs(files: &[String]) -> Vec<Zxid> {
+    let logs = files.iter().filter_map(|name| match Name::parse(name) {
+        Name::Log(zxid) => Some(zxid),
+        _ => None,
+    });
+    let mut logs: Vec<Zxid> = logs.collect();
+    logs.sort_unstable();
+    logs
+}
+
 /// The name of the log whose first record is `zxid`.
 pub fn log(zxid: Zxid) -> String {
     format!("log.{:x}", zxid.0)
@@ -89,6 +100,8 @@ mod tests {
         ] {
             assert_eq!(Name::parse(name), expected, "{name}");
         }
+        let files = ["log.b", "log.2", "log.2.bak", "snapshot.1", "log.10"].map(str::to_owned);
+        assert_eq!(logs(&files), [Zxid(2), Zxid(0xb), Zxid(0x10)]);
         assert_eq!(log(Zxid(0x2_0000_000a)), "log.20000000a");
         assert_eq!(snapshot(Zxid(0), Compression::Snappy), "snapshot.0.snappy");
     }

@@ -1,10 +1,9 @@
 //! Removes what no recovery needs any more. Source: `PurgeTxnLog`.
 
 use crate::disk::{Disk, DiskError};
-use crate::names::{self, Name};
+use crate::names;
 use crate::snapshot;
 use crate::store::Dirs;
-use grevy_proto::Zxid;
 use std::path::{Path, PathBuf};
 
 /// The fewest snapshots that are kept.
@@ -50,15 +49,7 @@ pub fn purge(
         }
     }
     disk.sync_dir(&snapshots)?;
-    let names = disk.list(&logs)?;
-    let mut files: Vec<Zxid> = names
-        .iter()
-        .filter_map(|name| match Name::parse(name) {
-            Name::Log(zxid) => Some(zxid),
-            _ => None,
-        })
-        .collect();
-    files.sort_unstable();
+    let files = names::logs(&disk.list(&logs)?);
     // The newest log that starts at or below the snapshot may hold what follows it.
     let needed = files.iter().rposition(|&file| file <= oldest).unwrap_or(0);
     for &file in files.iter().take(needed) {

@@ -3,7 +3,7 @@
 use super::writer::follows;
 use super::{LogReader, Step};
 use crate::disk::{Disk, DiskError};
-use crate::names::{self, Name};
+use crate::names;
 use grevy_proto::Zxid;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,15 +47,7 @@ fn walk(
     range: Range,
 ) -> Result<Option<Entries>, DiskError> {
     let Range { after, until, .. } = range;
-    let mut files: Vec<Zxid> = disk
-        .list(dir)?
-        .iter()
-        .filter_map(|name| match Name::parse(name) {
-            Name::Log(zxid) => Some(zxid),
-            _ => None,
-        })
-        .collect();
-    files.sort_unstable();
+    let files = names::logs(&disk.list(dir)?);
     let start = files.iter().rposition(|&file| file <= after).unwrap_or(0);
     let mut anchored = range.anchored || after == Zxid::ZERO;
     let mut last = after;

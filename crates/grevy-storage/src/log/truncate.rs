@@ -4,7 +4,7 @@ use super::writer::follows;
 use super::{Log, LogError, LogReader, Step};
 use crate::disk::DiskError;
 use crate::mark::{self, End, MarkFound};
-use crate::names::{self, Name};
+use crate::names;
 use grevy_proto::Zxid;
 use std::fmt;
 
@@ -156,14 +156,7 @@ impl Log {
 
     /// The logs in the directory, oldest first.
     fn files(&self) -> Result<Vec<Zxid>, DiskError> {
-        let names = self.disk.list(&self.dir)?;
-        let logs = names.iter().filter_map(|name| match Name::parse(name) {
-            Name::Log(zxid) => Some(zxid),
-            _ => None,
-        });
-        let mut files: Vec<Zxid> = logs.collect();
-        files.sort_unstable();
-        Ok(files)
+        Ok(names::logs(&self.disk.list(&self.dir)?))
     }
 
     /// Where the file being written ends; nothing behind that counts.
