@@ -10,8 +10,8 @@ use crate::peers::quorum::outbox;
 use crate::shared::Shared;
 use crate::stats::Batch;
 use bytes::Buf as _;
-use grevy_node::connection::CloseReason;
-use grevy_node::{Action, ClientId, Connection, View};
+use grevy_node::connection::{CloseReason, Connect, Request};
+use grevy_node::{Action, ClientId, Connection, Now, View};
 use grevy_proto::{Id, SessionId};
 use parking_lot::{Mutex, MutexGuard};
 use socket2::SockRef;
@@ -158,6 +158,60 @@ impl Client {
         Ok(Sent::All)
     }
 
+    /// Has the connection handle the whole frames at the start of `bytes`, for as long as it takes
+    /// any.
+    fn handle_frames<'b>(&self, bytes: &'b [u8], now: Now) -> Asked<'b> {
+        let shared = &*self.shared;
+        let mut asked = Asked {
+            handled: 0,
+            requests: Vec::new(),
+            connect: None,
+        };
+        // The order of locks: node, tree, connection, watches.
+        let tree = shared.tree.read();
+        let mut wire = self.wire();
+        lend(wire.conn.output());
+        let before = *wire.conn.stats();
+        let output_before = wire.conn.output().len();
+        let view = View {
+            now: now.time,
+            tree: &tree,
+            watches: &shared.watches,
+            config: &shared.node_config,
+        };
+        while takes_frames(shared, &wire.conn) {
+            let max_buffer = shared.config.limits.max_buffer as usize;
+            let limit = match wire.conn.session() {
+                Some(_) => max_buffer,
+                None => max_buffer.min(CONNECT_LIMIT),
+            };
+            let frame = match first_frame(&bytes[asked.handled..], limit) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(len) => {
+                    // What came before it still counts.
+                    wire.conn.close(CloseReason::FrameLength { len, limit });
+                    break;
+                }
+            };
+            asked.handled += PREFIX + frame.len();
+            match wire.conn.handle_frame(frame, view) {
+                Action::None => {}
+                Action::Submit(request) => asked.requests.push(request),
+                Action::Connect(ask) => asked.connect = Some(ask),
+                Action::Close(reason) => wire.conn.close(reason),
+            }
+        }
+        let output = wire.conn.output().len().saturating_sub(output_before);
+        let batch = Batch::Received {
+            bytes: asked.handled,
+        };
+        shared
+            .stats
+            .count(batch, &before, wire.conn.stats(), output);
+        asked
+    }
+
     fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.socket.poll_read_ready(cx))?;
@@ -180,6 +234,15 @@ impl Client {
             }
         }
     }
+}
+
+/// What frames asked of the node.
+struct Asked<'b> {
+    /// How many bytes they were, with their lengths.
+    handled: usize,
+    requests: Vec<Request<'b>>,
+    /// The handshake.
+    connect: Option<Connect>,
 }
 
 /// The task of one connection. Ends when the connection does.
@@ -368,13 +431,7 @@ impl Serve {
             match four_letter::Word::parse(bytes, |word| words.allows(word)) {
                 four_letter::Parsed::NotYet => return Ok(0),
                 four_letter::Parsed::Word(word) => {
-                    let text = four_letter::answer(&self.client.shared, word, self.client.peer);
-                    self.client
-                        .wire()
-                        .conn
-                        .output()
-                        .extend_from_slice(text.as_bytes());
-                    self.state = State::Answered;
+                    self.answer(word);
                     return Ok(bytes.len());
                 }
                 four_letter::Parsed::None => self.state = State::Serving,
@@ -384,54 +441,11 @@ impl Serve {
         let client = &*self.client;
         let shared = &*client.shared;
         let now = shared.clock.now();
-        let mut requests = Vec::new();
-        let mut connect = None;
-        let mut rest = bytes;
-        let before;
-        {
-            // The order of locks: node, tree, connection, watches.
-            let tree = shared.tree.read();
-            let mut wire = client.wire();
-            lend(wire.conn.output());
-            before = *wire.conn.stats();
-            let output_before = wire.conn.output().len();
-            let view = View {
-                now: now.time,
-                tree: &tree,
-                watches: &shared.watches,
-                config: &shared.node_config,
-            };
-            while takes_frames(shared, &wire.conn) {
-                let max_buffer = shared.config.limits.max_buffer as usize;
-                let limit = match wire.conn.session() {
-                    Some(_) => max_buffer,
-                    None => max_buffer.min(CONNECT_LIMIT),
-                };
-                let frame = match first_frame(rest, limit) {
-                    Ok(Some(frame)) => frame,
-                    Ok(None) => break,
-                    Err(len) => {
-                        // What came before it still counts.
-                        wire.conn.close(CloseReason::FrameLength { len, limit });
-                        break;
-                    }
-                };
-                rest = &rest[PREFIX + frame.len()..];
-                match wire.conn.handle_frame(frame, view) {
-                    Action::None => {}
-                    Action::Submit(request) => requests.push(request),
-                    Action::Connect(ask) => connect = Some(ask),
-                    Action::Close(reason) => wire.conn.close(reason),
-                }
-            }
-            let output = wire.conn.output().len().saturating_sub(output_before);
-            let batch = Batch::Received {
-                bytes: bytes.len() - rest.len(),
-            };
-            shared
-                .stats
-                .count(batch, &before, wire.conn.stats(), output);
-        }
+        let Asked {
+            handled,
+            requests,
+            connect,
+        } = client.handle_frames(bytes, now);
         if let Some(ask) = connect {
             shared.metrics.connection_requests.add(1);
             if ask.session != SessionId::NONE {
@@ -446,7 +460,15 @@ impl Serve {
                 node.submit_all(now, &shared.tree.read(), requests);
             });
         }
-        Ok(bytes.len() - rest.len())
+        Ok(handled)
+    }
+
+    fn answer(&mut self, word: four_letter::Word) {
+        let text = four_letter::answer(&self.client.shared, word, self.client.peer);
+        let mut wire = self.client.wire();
+        wire.conn.output().extend_from_slice(text.as_bytes());
+        drop(wire);
+        self.state = State::Answered;
     }
 }
 
