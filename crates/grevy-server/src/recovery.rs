@@ -139,10 +139,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
             (Tree::new(tree_config), None, Standing::Abstaining)
         }
         Start::Empty => {
-            let mut tree = Tree::new(tree_config);
-            let path = write_first_snapshot(config, &store, &mut tree)
-                .map_err(RecoverError::FirstSnapshot)?;
-            let first = written(path, tree.last_zxid());
+            let (tree, first) = begin(config, &store, tree_config)?;
             (tree, Some(first), Standing::Empty)
         }
         Start::History { snapshot, zxid } => {
@@ -150,12 +147,7 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
                 Some((path, zxid, _)) => written(path, zxid),
                 // The log was trusted. What it begins with is put beside it, so that the next start
                 // needs no trust. A snapshot of the end might have what is taken back.
-                None => {
-                    let mut beginning = Tree::new(tree_config.clone());
-                    let path = write_first_snapshot(config, &store, &mut beginning)
-                        .map_err(RecoverError::FirstSnapshot)?;
-                    written(path, beginning.last_zxid())
-                }
+                None => begin(config, &store, tree_config.clone())?.1,
             };
             let standing = standing(zxid, epochs.accepted());
             let mut tree;
@@ -196,6 +188,19 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         standing,
         startup,
     })
+}
+
+/// An empty tree, and the snapshot of it that is written beside the log.
+fn begin(
+    config: &Config,
+    store: &Store,
+    tree_config: TreeConfig,
+) -> Result<(Tree, Written), RecoverError> {
+    let mut tree = Tree::new(tree_config);
+    let path =
+        write_first_snapshot(config, store, &mut tree).map_err(RecoverError::FirstSnapshot)?;
+    let first = written(path, tree.last_zxid());
+    Ok((tree, first))
 }
 
 /// Whether a member whose history ends at `last` may vote.

@@ -1,40 +1,36 @@
 //! A whole server: recovered, listening, and stopped again.
 
+mod error;
+mod place;
+
+pub use error::StartError;
+
 use crate::admin::Endpoints;
 use crate::client::Client;
 use crate::client_port::{self, ClientPort, Door};
 use crate::clock::Clock;
-use crate::config::{Config, Listen, Loaded, Membership};
+use crate::config::{Config, Listen, Loaded};
 use crate::listener;
 use crate::log_queue::LogItem;
-use crate::log_thread::{self, Helpers};
-use crate::peers::Settings;
-use crate::peers::config_files::ConfigFiles;
-use crate::peers::listening::Sockets;
+use crate::log_thread::{self, Files, Helpers};
 use crate::peers::node::Peers;
-use crate::peers::ports::{Command, Ports};
-use crate::peers::roster::Roster;
-use crate::recovery::{self, RecoverError};
+use crate::recovery;
 use crate::run_number;
 use crate::setup;
 use crate::shared::{Parts, Shared};
 use crate::snapshot_thread::{self, Snapshotter};
 use crate::timer;
 use crate::workers::Workers;
-use grevy_node::Node;
-use grevy_proto::HostPort;
+use grevy_node::{Node, NodeConfig};
 use grevy_storage::{Disk, RealDisk};
-use grevy_tree::TreeConfig;
-use grevy_zab::membership::MembershipError;
-use grevy_zab::{Memberships, PeerConfig, Recovered};
-use std::fmt;
+use grevy_zab::Recovered;
+use place::Place;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
@@ -50,159 +46,6 @@ pub struct Server {
     /// The thread of the ports for other servers.
     ports: Option<JoinHandle<()>>,
     endpoints: Endpoints,
-}
-
-/// A member's place in its ensemble.
-struct Place {
-    peer: PeerConfig,
-    members: Memberships,
-    settings: Settings,
-    roster: Roster,
-    sockets: Sockets,
-    /// What is to be kept up to date; `None`: nothing (`reconfigEnabled=false`).
-    files: Option<ConfigFiles>,
-}
-
-impl Place {
-    /// Listens, so that nobody else can.
-    fn take(config: &Config, membership: &Membership) -> Result<Self, StartError> {
-        let members = setup::memberships(membership).map_err(StartError::Membership)?;
-        let proposed = members.proposed().map(|proposed| &**proposed);
-        let roster = Roster::of(members.committed(), proposed);
-        let settings = setup::peer_settings(config, membership);
-        let me = roster.get(settings.me).cloned().unwrap_or_default();
-        let tries = config.quorum.election_bind_tries;
-        let sockets = Sockets::bind(&settings.places(&me), tries).map_err(|(address, error)| {
-            StartError::PeerPort {
-                address,
-                everywhere: settings.listen_everywhere,
-                error,
-            }
-        })?;
-        let files = match config.quorum.reconfig {
-            true => ConfigFiles::new(membership),
-            false => None,
-        };
-        if let Some(files) = &files {
-            files.back_up(membership);
-        }
-        Ok(Self {
-            files,
-            peer: setup::peer_config(config, membership, random()),
-            members,
-            settings,
-            roster,
-            sockets,
-        })
-    }
-
-    /// Where the configuration of the ensemble says that clients connect.
-    fn client_address(&self) -> Option<HostPort> {
-        let me = self.members.committed().members.get(&self.settings.me)?;
-        me.client.clone()
-    }
-
-    /// Begins to talk with other servers.
-    fn start(
-        self,
-        shared: &Arc<Shared>,
-        tree: TreeConfig,
-        orders: UnboundedReceiver<Command>,
-    ) -> io::Result<JoinHandle<()>> {
-        let mut links = Arc::default();
-        shared.with_peers(|peers| links = peers.links().clone());
-        let ports = Ports {
-            settings: self.settings,
-            events: shared.clone(),
-            links,
-            depot: setup::depot(&shared.config, &shared.store, tree),
-            roster: self.roster,
-            sockets: self.sockets,
-        };
-        let thread = ports.start(orders)?;
-        // What the node has wanted since it was made.
-        shared.with_node(|_, _| ());
-        Ok(thread)
-    }
-}
-
-/// Why a server could not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// The members of the ensemble cannot be understood.
-    Membership(MembershipError),
-    /// An address that this server has in its ensemble cannot be listened on.
-    PeerPort {
-        /// The address.
-        address: HostPort,
-        /// Whether its port was wanted on every address of the machine.
-        everywhere: bool,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// An address to listen on has no meaning here.
-    Address {
-        /// What was to be listened on.
-        listen: Listen,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// An address cannot be listened on.
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The data cannot be used.
-    Data(RecoverError),
-    /// A thread or file could not be made.
-    System(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Membership(error) => write!(f, "the ensemble's configuration: {error}"),
-            Self::PeerPort {
-                address,
-                everywhere: true,
-                error,
-            } => write!(
-                f,
-                "cannot listen on port {} of every address for other servers: {error}; is the \
-                 port of this server's server.N line free?",
-                address.port
-            ),
-            Self::PeerPort { address, error, .. } => write!(
-                f,
-                "cannot listen on {address} for other servers: {error}; does the server.N line of \
-                 this server's myid name this machine, and is the port free? \
-                 quorumListenOnAllIPs=true listens whatever the name resolves to"
-            ),
-            Self::Address { listen, error } => write!(
-                f,
-                "cannot listen on {listen}: {error}; is clientPortAddress an address or name of \
-                 this machine?"
-            ),
-            Self::Bind { address, error } if error.kind() == io::ErrorKind::AddrInUse => write!(
-                f,
-                "cannot listen on {address}: the port is taken; is a ZooKeeper or Grevy server \
-                 running already? Stop it, or set another clientPort"
-            ),
-            Self::Bind { address, error } => write!(f, "cannot listen on {address}: {error}"),
-            Self::Data(error) => error.fmt(f),
-            Self::System(error) => write!(f, "cannot start: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<io::Error> for StartError {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
 }
 
 impl Server {
@@ -235,12 +78,7 @@ impl Server {
         let recovered = recovery::recover(&config, disk, random()).map_err(StartError::Data)?;
         // The directory is this server's from here on. A killed one may have left its port there.
         let _ = std::fs::remove_file(config.storage.data_dir.join(client_port::PORT_FILE));
-        let mut node_config = setup::node_config(&config, random());
-        let quorum = &config.quorum;
-        if place.is_some() && (quorum.local_sessions || quorum.read_only_mode) {
-            let dir = &config.storage.data_dir;
-            node_config.run = run_number::take(dir, SystemTime::now())?;
-        }
+        let node_config = node_config(&config, place.is_some())?;
         let tree_config = recovered.tree.config().clone();
         let files = recovered.files;
         let (node, peers, orders) = match &place {
@@ -258,16 +96,9 @@ impl Server {
                     recent: recovered.recent,
                     standing: recovered.standing,
                 };
-                let node = Node::member(
-                    node_config.clone(),
-                    place.peer.clone(),
-                    place.members.clone(),
-                    found,
-                    &recovered.tree,
-                    clock.now(),
-                );
-                let (commands, orders) = unbounded_channel();
-                (node, Some(Peers::new(commands)), Some(orders))
+                let config = node_config.clone();
+                let (node, peers, orders) = place.node(config, found, &recovered.tree, clock.now());
+                (node, Some(peers), Some(orders))
             }
         };
         let client_address = place.as_ref().and_then(Place::client_address);
@@ -285,23 +116,11 @@ impl Server {
         }));
         recovered.startup.report(&shared.metrics, &shared.snapshots);
         log_thread::announce(&shared);
-        let mut helpers = Helpers {
+        let helpers = Helpers {
             snapshotter: Snapshotter::start_thread(shared.clone())?,
             config_files: place.as_mut().and_then(|place| place.files.take()),
         };
-        let (ended, log_ended) = oneshot::channel();
-        let log_thread = {
-            let shared = shared.clone();
-            std::thread::Builder::new()
-                .name("log".to_owned())
-                .spawn(move || {
-                    let durable = log_thread::run(&shared, files, &mut helpers);
-                    helpers.snapshotter.stop();
-                    // An error means that nobody waits for it any more.
-                    let _ = ended.send(());
-                    durable
-                })?
-        };
+        let (log_thread, log_ended) = start_log_thread(&shared, files, helpers)?;
         let ports = match place.zip(orders) {
             Some((place, orders)) => Some(place.start(&shared, tree_config, orders)?),
             None => None,
@@ -405,6 +224,36 @@ impl Server {
         self.workers.stop();
         Ok(durable)
     }
+}
+
+/// What the machine is to know. A number for the run is taken only where something is made of it.
+fn node_config(config: &Config, is_member: bool) -> io::Result<NodeConfig> {
+    let mut node = setup::node_config(config, random());
+    let quorum = &config.quorum;
+    if is_member && (quorum.local_sessions || quorum.read_only_mode) {
+        node.run = run_number::take(&config.storage.data_dir, SystemTime::now())?;
+    }
+    Ok(node)
+}
+
+/// The thread returns whether everything is durable; the receiver tells when it is about to.
+fn start_log_thread(
+    shared: &Arc<Shared>,
+    files: Files,
+    mut helpers: Helpers,
+) -> io::Result<(JoinHandle<bool>, oneshot::Receiver<()>)> {
+    let (ended, log_ended) = oneshot::channel();
+    let shared = shared.clone();
+    let thread = std::thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || {
+            let durable = log_thread::run(&shared, files, &mut helpers);
+            helpers.snapshotter.stop();
+            // An error means that nobody waits for it any more.
+            let _ = ended.send(());
+            durable
+        })?;
+    Ok((thread, log_ended))
 }
 
 fn resolve(listen: &Listen) -> Result<SocketAddr, StartError> {
