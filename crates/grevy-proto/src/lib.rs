@@ -12,6 +12,7 @@ pub mod code;
 pub mod connect;
 pub mod election;
 pub mod event;
+pub mod frames;
 pub mod ids;
 pub mod multi;
 pub mod op;

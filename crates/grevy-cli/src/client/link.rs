@@ -1,7 +1,7 @@
 //! The connection's thread: finds a server, opens or resumes the session, reads, pings. Source:
 //! `ClientCnxn.SendThread`.
 
-use super::frames::Frames;
+use super::frames::FrameReader;
 use super::shared::{End, Shared};
 use grevy_proto::HostPort;
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
@@ -79,7 +79,7 @@ impl Servers {
 
 /// One open connection.
 struct Link {
-    frames: Frames,
+    frames: FrameReader,
     peer: SocketAddr,
     read_only: bool,
 }
@@ -155,11 +155,11 @@ fn handshake(
         })
     };
     let request = connect_request(shared);
-    let exchange = |stream: &mut TcpStream| -> io::Result<(Frames, Vec<u8>)> {
+    let exchange = |stream: &mut TcpStream| -> io::Result<(FrameReader, Vec<u8>)> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(timeout))?;
         stream.write_all(&request)?;
-        let mut frames = Frames::new(stream.try_clone()?);
+        let mut frames = FrameReader::new(stream.try_clone()?);
         match frames.next(Instant::now() + timeout)? {
             Some(response) => Ok((frames, response)),
             None => Err(ErrorKind::TimedOut.into()),

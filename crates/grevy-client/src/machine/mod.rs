@@ -12,7 +12,6 @@
 mod action;
 mod backoff;
 mod chance;
-mod frames;
 mod handshake;
 mod identities;
 mod options;

@@ -19,7 +19,7 @@ impl<T> Session<T> {
                     serving.last_heard = now;
                     self.message(&frame, now)
                 }
-                (Phase::Opening { .. } | Phase::Serving(_), Err(reason)) => Err(reason),
+                (Phase::Opening { .. } | Phase::Serving(_), Err(error)) => Err(error.to_string()),
                 _ => return,
             };
             if let Err(reason) = result {

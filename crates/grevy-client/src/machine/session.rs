@@ -3,7 +3,6 @@
 use super::action::{Action, Failure, SessionState};
 use super::backoff::Backoff;
 use super::chance::Chance;
-use super::frames::Frames;
 use super::identities::Identities;
 use super::options::{Options, Ticket};
 use super::request::Request;
@@ -11,6 +10,7 @@ use super::servers::Servers;
 use super::time::Time;
 use super::watches::{WatcherId, Watches};
 use crate::address::HostPort;
+use grevy_proto::frames::Frames;
 use grevy_proto::jute::frame;
 use grevy_proto::request::RequestHeader;
 use grevy_proto::{Encode, OpCode, SessionId, Xid, Zxid};

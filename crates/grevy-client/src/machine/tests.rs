@@ -4,6 +4,7 @@ use super::request::Effect;
 use super::*;
 use grevy_proto::connect::{ConnectRequest, ConnectResponse};
 use grevy_proto::event::{EventType, encode_notification};
+use grevy_proto::frames::Frames;
 use grevy_proto::jute::frame;
 use grevy_proto::reply::{ReplyHeader, encode_reply};
 use grevy_proto::request::{PathOnly, RequestHeader, SetWatches2, WatchOf};
@@ -95,7 +96,7 @@ impl Driver {
     /// The payloads of the frames to send.
     fn sent(&mut self) -> Vec<Vec<u8>> {
         let bytes = self.session.poll_transmit().unwrap_or_default();
-        let mut frames = frames::Frames::default();
+        let mut frames = Frames::default();
         frames.push(&bytes);
         std::iter::from_fn(|| frames.next(usize::MAX).expect("whole frames")).collect()
     }

@@ -1,7 +1,31 @@
-//! From a stream of bytes to frames.
+//! From a stream of bytes to frames, for clients.
+
+use alloc::vec::Vec;
+use core::fmt;
 
 /// How much consumed input is kept before it is moved out of the way.
 const SLACK: usize = 64 << 10;
+
+/// A frame that is too long, or of less than nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadLength {
+    /// The length in bytes that stands before it.
+    pub claimed: i32,
+    /// The longest that is taken.
+    pub max: usize,
+}
+
+impl fmt::Display for BadLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { claimed, max } = self;
+        write!(
+            f,
+            "a frame claims {claimed} bytes, the limit is {max}; is this a ZooKeeper server?"
+        )
+    }
+}
+
+impl core::error::Error for BadLength {}
 
 /// What was received and not yet read.
 #[derive(Debug, Default)]
@@ -21,8 +45,11 @@ impl Frames {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole frame without its length. The error says what is wrong with the length.
-    pub fn next(&mut self, max: usize) -> Result<Option<Vec<u8>>, String> {
+    /// The next whole frame without its length, of at most `max` bytes; `None` until it is there.
+    ///
+    /// # Errors
+    /// Its length is negative or above `max`. Then nothing more can be read.
+    pub fn next(&mut self, max: usize) -> Result<Option<Vec<u8>>, BadLength> {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         let Some((prefix, rest)) = rest.split_first_chunk::<4>() else {
             return Ok(None);
@@ -31,9 +58,7 @@ impl Frames {
         let len = usize::try_from(claimed)
             .ok()
             .filter(|len| *len <= max)
-            .ok_or_else(|| {
-                format!("a frame claims {claimed} bytes, the limit is {max}; is this a ZooKeeper server?")
-            })?;
+            .ok_or(BadLength { claimed, max })?;
         let Some(frame) = rest.get(..len) else {
             return Ok(None);
         };
@@ -52,6 +77,7 @@ impl Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn frames_come_out_however_they_were_cut() {
@@ -74,7 +100,8 @@ mod tests {
         for length in [[0xff; 4], [0, 0, 0, 3]] {
             let mut frames = Frames::default();
             frames.push(&length);
-            assert!(frames.next(2).is_err());
+            let claimed = i32::from_be_bytes(length);
+            assert_eq!(frames.next(2), Err(BadLength { claimed, max: 2 }));
         }
     }
 }
