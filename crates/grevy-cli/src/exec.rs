@@ -10,7 +10,7 @@ use crate::membership;
 use crate::quota;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use grevy_proto::{Acl, ErrorCode};
+use grevy_proto::{Acl, ErrorCode, Stat};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -27,6 +27,11 @@ const BATCHES_IN_FLIGHT: usize = 10;
 /// Runs a command.
 pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<(), CliError> {
     let out = |text: &str| console.out(text);
+    let show = |wanted: bool, stat: &Stat| {
+        if wanted {
+            out(&format::stat(stat));
+        }
+    };
     match command {
         Command::AddWatch { path, mode } => {
             check(path)?;
@@ -47,13 +52,12 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
         } => {
             let (data, config_stat) = client.get_config(*watch).at("/zookeeper/config")?;
             let text = text_of(data);
-            match as_client {
-                true => out(&format!("{}\n", membership::client_string(&text))),
-                false => out(&format!("{text}\n")),
-            }
-            if *stat {
-                out(&format::stat(&config_stat));
-            }
+            let text = match as_client {
+                true => membership::client_string(&text),
+                false => text,
+            };
+            out(&format!("{text}\n"));
+            show(*stat, &config_stat);
             Ok(())
         }
         Command::Create {
@@ -85,15 +89,8 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
         } => {
             check(path)?;
             let (data, node_stat) = client.get_data(path, *watch).at(path)?;
-            let data = data.unwrap_or_else(|| b"null".to_vec());
-            match format {
-                DataFormat::Plain => out(&format!("{}\n", String::from_utf8_lossy(&data))),
-                DataFormat::Base64 => out(&format!("{}\n", BASE64.encode(&data))),
-                DataFormat::HexDump => out(&format::hex_dump(&data)),
-            }
-            if *stat {
-                out(&format::stat(&node_stat));
-            }
+            out(&data_as(*format, &data.unwrap_or_else(|| b"null".to_vec())));
+            show(*stat, &node_stat);
             Ok(())
         }
         Command::GetAcl { path, stat } => {
@@ -102,9 +99,7 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
             for entry in &list {
                 out(&format!("{}\n", acl::show(entry)));
             }
-            if *stat {
-                out(&format::stat(&node_stat));
-            }
+            show(*stat, &node_stat);
             Ok(())
         }
         Command::GetAllChildrenNumber { path } => {
@@ -127,18 +122,12 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
         } => {
             check(path)?;
             if *recursive {
-                let print = &mut |path: &str| {
-                    out(&format!("{path}\n"));
-                    ControlFlow::Continue(())
-                };
-                return visit(client, path, *watch, print);
+                return list_below(client, console, path, *watch);
             }
             let (mut children, node_stat) = client.get_children(path, *watch).at(path)?;
             children.sort_unstable();
             out(&format::list(&children));
-            if *stat {
-                out(&format::stat(&node_stat));
-            }
+            show(*stat, &node_stat);
             Ok(())
         }
         Command::Reconfig {
@@ -156,9 +145,7 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
                 "Committed new configuration:\n{}\n",
                 text_of(data)
             ));
-            if *stat {
-                out(&format::stat(&config_stat));
-            }
+            show(*stat, &config_stat);
             Ok(())
         }
         Command::RemoveWatches { path, which, local } => {
@@ -173,9 +160,7 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
         } => {
             check(path)?;
             let node_stat = client.set_data(path, data, *version).at(path)?;
-            if *stat {
-                out(&format::stat(&node_stat));
-            }
+            show(*stat, &node_stat);
             Ok(())
         }
         Command::SetAcl {
@@ -190,9 +175,7 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
                 return set_acl_below(client, console, path, acl, *version);
             }
             let node_stat = set_acl(client, path, acl, *version)?;
-            if *stat {
-                out(&format::stat(&node_stat));
-            }
+            show(*stat, &node_stat);
             Ok(())
         }
         Command::SetQuota { path, limit, value } => {
@@ -222,6 +205,26 @@ pub fn run(command: &Command, client: &Client, console: &dyn Console) -> Result<
             Ok(())
         }
     }
+}
+
+fn data_as(format: DataFormat, data: &[u8]) -> String {
+    match format {
+        DataFormat::Plain => format!("{}\n", String::from_utf8_lossy(data)),
+        DataFormat::Base64 => format!("{}\n", BASE64.encode(data)),
+        DataFormat::HexDump => format::hex_dump(data),
+    }
+}
+
+fn list_below(
+    client: &Client,
+    console: &dyn Console,
+    path: &str,
+    watch: bool,
+) -> Result<(), CliError> {
+    visit(client, path, watch, &mut |path| {
+        console.out(&format!("{path}\n"));
+        ControlFlow::Continue(())
+    })
 }
 
 fn create(client: &Client, console: &dyn Console, path: &str, node: &Node) -> Result<(), CliError> {
@@ -298,12 +301,7 @@ fn delete_all(client: &Client, path: &str, batch: i32) -> Result<(), CliError> {
     }
 }
 
-fn set_acl(
-    client: &Client,
-    path: &str,
-    acl: &[Acl],
-    version: i32,
-) -> Result<grevy_proto::Stat, CliError> {
+fn set_acl(client: &Client, path: &str, acl: &[Acl], version: i32) -> Result<Stat, CliError> {
     match acl {
         [] => Err(CliError::empty_acl()),
         acl => client.set_acl(path, acl, version).at(path),
