@@ -36,6 +36,18 @@ pub enum Write<'a> {
     Check(&'a str, i32),
 }
 
+impl<'a> Write<'a> {
+    /// Which znode it is about.
+    pub fn path(&self) -> &'a str {
+        match self {
+            Self::Create(path, _)
+            | Self::Delete(path, _)
+            | Self::SetData(path, ..)
+            | Self::Check(path, _) => path,
+        }
+    }
+}
+
 impl Client {
     /// Asks for data and Stat.
     pub fn submit_get_data(&self, path: &str) -> Pending<(Option<Vec<u8>>, Stat)> {

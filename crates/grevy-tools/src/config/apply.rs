@@ -157,15 +157,7 @@ fn apply(
     });
     let operations: Vec<_> = deletions.chain(creations).chain(settings).collect();
     client.multi(&operations).map_err(|(at, error)| {
-        let path = match operations.get(at) {
-            Some(
-                Operation::Create(path, _)
-                | Operation::Delete(path, _)
-                | Operation::SetData(path, ..)
-                | Operation::Check(path, _),
-            ) => *path,
-            None => top,
-        };
+        let path = operations.get(at).map_or(top, Operation::path);
         let failure = Failure::request(&error, path);
         match failure.exit {
             Exit::Conflict => Failure::new(

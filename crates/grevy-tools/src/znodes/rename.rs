@@ -82,10 +82,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Exit, Failure> 
         .map(|(_, _, found)| Operation::Delete(&found.path, found.stat.version));
     let operations: Vec<_> = creations.chain(deletions).collect();
     client.multi(&operations).map_err(|(at, error)| {
-        let path = match operations.get(at) {
-            Some(Operation::Create(path, _) | Operation::Delete(path, _)) => *path,
-            _ => from,
-        };
+        let path = operations.get(at).map_or(&**from, Operation::path);
         if at < all.len() && error.is(ErrorCode::NoNode) {
             return Failure::no_parent(path, ADD_PARENTS);
         }
