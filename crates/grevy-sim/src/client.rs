@@ -1,16 +1,22 @@
 //! A client: connects, opens a session, asks and watches, loses its connection and comes back;
 //! written anew from the protocol, without a line of the client library.
 
+mod frames;
+mod watches;
+
+pub use frames::{read_frame, take_frame};
+
 use crate::history::{Asked, Conversation, Frame, Sent};
 use crate::net::{End, LinkId, Received};
-use crate::operation::{Operation, ReadKind, Watched};
+use crate::operation::Operation;
 use crate::random::Random;
 use crate::workload;
 use crate::world::{Context, Event};
+use frames::handshake;
 use grevy_node::Time;
-use grevy_proto::connect::{ConnectRequest, ConnectResponse};
-use grevy_proto::{Decode, Encode, ErrorCode, Reader, SessionId, Xid, Zxid};
-use std::collections::{BTreeSet, VecDeque};
+use grevy_proto::{ErrorCode, SessionId, Xid};
+use std::collections::VecDeque;
+use watches::ClientWatches;
 
 /// A client's state.
 pub struct Client {
@@ -57,16 +63,6 @@ struct Live {
     outstanding: VecDeque<(i32, Operation)>,
     last_sent: Time,
     last_heard: Time,
-}
-
-/// What a client library remembers of watches, to set them again.
-#[derive(Debug, Default)]
-struct ClientWatches {
-    data: BTreeSet<String>,
-    exist: BTreeSet<String>,
-    child: BTreeSet<String>,
-    persistent: BTreeSet<String>,
-    recursive: BTreeSet<String>,
 }
 
 impl Client {
@@ -466,28 +462,7 @@ impl Client {
                 read_only,
             } => {
                 live.connected = true;
-                self.failures = 0;
-                if self.is_read_only && !read_only {
-                    ctx.counts.did("read-only clients back");
-                }
-                self.is_read_only = read_only;
-                ctx.counts.did(match self.session {
-                    0 => "sessions opened",
-                    _ => "sessions resumed",
-                });
-                if self.session != session {
-                    self.password = SessionId(session).password().to_vec();
-                }
-                self.session = session;
-                self.timeout_ms = timeout;
-                for user in self.users.clone() {
-                    self.send(ctx, Operation::Auth(user));
-                }
-                let old = self.random.one_in(2);
-                let watched = self.watches.to_set(self.last_zxid, old);
-                if !watched.is_empty() {
-                    self.send(ctx, Operation::SetWatches(watched));
-                }
+                self.connected(ctx, session, timeout, read_only);
             }
             Frame::Reply { xid, zxid, err, .. } => {
                 ctx.counts
@@ -507,6 +482,32 @@ impl Client {
                 self.watches.fired(kind, &path);
             }
             Frame::Unreadable(_) => {}
+        }
+    }
+
+    /// A server opened or resumed its session.
+    fn connected(&mut self, ctx: &mut Context, session: i64, timeout: i32, read_only: bool) {
+        self.failures = 0;
+        if self.is_read_only && !read_only {
+            ctx.counts.did("read-only clients back");
+        }
+        self.is_read_only = read_only;
+        ctx.counts.did(match self.session {
+            0 => "sessions opened",
+            _ => "sessions resumed",
+        });
+        if self.session != session {
+            self.password = SessionId(session).password().to_vec();
+        }
+        self.session = session;
+        self.timeout_ms = timeout;
+        for user in self.users.clone() {
+            self.send(ctx, Operation::Auth(user));
+        }
+        let old = self.random.one_in(2);
+        let watched = self.watches.to_set(self.last_zxid, old);
+        if !watched.is_empty() {
+            self.send(ctx, Operation::SetWatches(watched));
         }
     }
 
@@ -555,118 +556,6 @@ impl Client {
                 }
                 ctx.network.close(live.link, End::Client);
             }
-        }
-    }
-}
-
-/// Takes a whole frame from the front, without its length.
-pub fn take_frame(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
-    let len = u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-    let frame = bytes.get(4..4 + len)?.to_vec();
-    bytes.drain(..4 + len);
-    Some(frame)
-}
-
-/// What a frame says.
-pub fn read_frame(bytes: &[u8], connected: bool) -> Frame {
-    let mut reader = Reader::new(bytes);
-    let read = |reader: &mut Reader<'_>| {
-        if !connected {
-            let response = ConnectResponse::decode(reader)?;
-            return Ok(Frame::Connected {
-                session: response.session.0,
-                timeout: response.timeout,
-                read_only: !reader.is_empty() && reader.bool()?,
-            });
-        }
-        let (xid, zxid, err) = (reader.int()?, reader.long()?, reader.int()?);
-        if xid != -1 {
-            let body = reader.rest().to_vec();
-            return Ok(Frame::Reply {
-                xid,
-                zxid,
-                err,
-                body,
-            });
-        }
-        let kind = reader.int()?;
-        reader.int()?;
-        let path = reader.string()?.unwrap_or_default().into_owned();
-        reader.finish()?;
-        Ok::<Frame, grevy_proto::DecodeError>(Frame::Event { zxid, kind, path })
-    };
-    read(&mut reader).unwrap_or_else(|_| Frame::Unreadable(bytes.to_vec()))
-}
-
-fn handshake(asked: Asked, password: &[u8]) -> Vec<u8> {
-    let request = ConnectRequest {
-        protocol_version: 0,
-        last_zxid_seen: Zxid(asked.last_zxid),
-        timeout: asked.timeout,
-        session: SessionId(asked.session),
-        password: Some(password),
-        read_only: Some(asked.read_only),
-    };
-    let mut out = Vec::new();
-    grevy_proto::jute::frame(&mut out, |out| request.encode(out));
-    out
-}
-
-impl ClientWatches {
-    fn to_set(&self, since: i64, old: bool) -> Watched {
-        let is_old_form = old && self.persistent.is_empty() && self.recursive.is_empty();
-        let list = |set: &BTreeSet<String>| set.iter().cloned().collect();
-        Watched {
-            since,
-            is_old_form,
-            data: list(&self.data),
-            exist: list(&self.exist),
-            child: list(&self.child),
-            persistent: list(&self.persistent),
-            recursive: list(&self.recursive),
-        }
-    }
-
-    fn read(&mut self, kind: ReadKind, path: &str, err: i32) {
-        let set = match (kind, err) {
-            (ReadKind::Exists, -101) => &mut self.exist,
-            (ReadKind::Exists | ReadKind::Data, 0) => &mut self.data,
-            (ReadKind::Children | ReadKind::Children2, 0) => &mut self.child,
-            _ => return,
-        };
-        set.insert(path.to_owned());
-    }
-
-    fn added(&mut self, path: &str, mode: i32) {
-        match mode {
-            0 => self.persistent.insert(path.to_owned()),
-            _ => self.recursive.insert(path.to_owned()),
-        };
-    }
-
-    fn removed(&mut self, path: &str, kind: i32) {
-        let numbers = [1, 2, 2, 4, 5];
-        let sets = [
-            &mut self.child,
-            &mut self.data,
-            &mut self.exist,
-            &mut self.persistent,
-            &mut self.recursive,
-        ];
-        for (number, set) in numbers.into_iter().zip(sets) {
-            if kind == 3 || kind == number {
-                set.remove(path);
-            }
-        }
-    }
-
-    fn fired(&mut self, kind: i32, path: &str) {
-        if kind <= 3 {
-            self.data.remove(path);
-            self.exist.remove(path);
-        }
-        if kind == 4 || kind == 2 {
-            self.child.remove(path);
         }
     }
 }

@@ -7,8 +7,10 @@
 //! from another server. Between any two of these the others may come.
 
 mod connections;
+mod fate;
 mod log_thread;
 mod members;
+mod planted;
 mod quorum;
 mod receive;
 mod snapshots;
@@ -19,7 +21,6 @@ pub(crate) use start::StartError;
 
 use crate::checkers::{p23, p24, read_only};
 use crate::clock::Clock;
-use crate::election;
 use crate::history::Dump;
 use crate::model::dump::dump_tree;
 use crate::net::LinkId;
@@ -31,8 +32,7 @@ use crate::workload::OPERATOR_DIGEST;
 use crate::world::{Context, Event};
 use connections::Socket;
 use grevy_node::{ClientId, Connection, Node, Now, Output, Service, Status, Time};
-use grevy_proto::txn::{CreateKind, CreateTxn, DeleteTxn, Txn, TxnHeader};
-use grevy_proto::{Acl, ServerId, SessionId, Xid};
+use grevy_proto::ServerId;
 use grevy_storage::testing::MemDisk;
 use grevy_storage::{Dirs, Epochs, Log, OpenOptions, Store};
 use grevy_tree::watch::WatchTable;
@@ -565,199 +565,13 @@ impl Server {
         })
     }
 
-    fn plant_in_tree(&mut self, ctx: &mut Context) {
-        let Some(bug @ (Bug::LosesEphemeral | Bug::KeepsEphemeral)) = ctx.options.bug else {
-            return;
-        };
-        if !self.random.one_in(10) {
-            return;
-        }
-        let Some(run) = &mut self.run else {
-            return;
-        };
-        let header = |session| TxnHeader {
-            session,
-            cxid: Xid(0),
-            zxid: run.tree.last_zxid(),
-            time: 0,
-            op: 0,
-        };
-        let owner = run.tree.ephemeral_owners().next();
-        match bug {
-            Bug::LosesEphemeral => {
-                let Some(owner) = owner else { return };
-                let Some(path) = run.tree.ephemerals(owner).next() else {
-                    return;
-                };
-                let txn = Txn::Delete(DeleteTxn {
-                    path: path.into(),
-                    container: false,
-                });
-                let header = header(owner);
-                run.tree.apply(&header, &txn, &mut |_| {});
-            }
-            _ => {
-                let gone = ctx.history.expired.last().map(|e| SessionId(e.session));
-                let Some(gone) = gone.filter(|s| !run.tree.sessions().contains(*s)) else {
-                    return;
-                };
-                let txn = Txn::Create(CreateTxn {
-                    path: "/left-behind".into(),
-                    data: None,
-                    acl: vec![Acl::OPEN],
-                    kind: CreateKind::Plain { ephemeral: true },
-                    parent_cversion: 0,
-                });
-                let header = header(gone);
-                run.tree.apply(&header, &txn, &mut |_| {});
-            }
-        }
-    }
-
-    fn expire_early(&mut self, ctx: &mut Context) {
-        // The node is told a time far ahead.
-        let now = self.now_of(ctx);
-        let Some(run) = &mut self.run else {
-            return;
-        };
-        let ahead = Now {
-            time: now.time + ctx.options.tick * 10,
-            ..now
-        };
-        let Run {
-            node,
-            tree,
-            connections,
-            ..
-        } = run;
-        node.handle_timeout(ahead, tree, &*connections);
-        self.with_node(ctx, |_, _, _| {});
-    }
-
     fn now_of(&self, ctx: &Context) -> Now {
         self.now(ctx.schedule.now())
-    }
-
-    /// The process is gone; what it had open is, too. `silently`: nobody is told.
-    pub fn stop(&mut self, ctx: &mut Context, silently: bool) {
-        let Some(run) = self.run.take() else {
-            return;
-        };
-        ctx.up[self.index] = 0;
-        self.paused_until = None;
-        let links = run.by_link.into_keys().chain(run.quorum.into_keys());
-        for link in links {
-            match silently {
-                true => ctx.network.kill(link),
-                false => ctx.reset(link),
-            }
-        }
-        election::stopped(ctx, self.index, silently);
-    }
-
-    /// A write or sync failed: nobody is served any more.
-    fn storage_failed(&mut self, ctx: &mut Context, why: String) {
-        if self.power_is_off(ctx) {
-            return;
-        }
-        let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "s{} storage failed: {why}", self.index);
-        if !self.faulted {
-            ctx.history
-                .violate("P27", format!("the storage failed without a fault: {why}"));
-        }
-        ctx.counts.did("storage failures");
-        self.is_marked = false;
-        let now = self.now(ctx.schedule.now());
-        self.with_node(ctx, |node, _, _| node.storage_failed(now, why));
-        let clients: Vec<LinkId> = match &self.run {
-            Some(run) => run.by_link.keys().copied().collect(),
-            None => return,
-        };
-        for link in clients {
-            ctx.reset(link);
-            self.schedule(ctx, 1, Task::Socket(link));
-        }
-        // Somebody looks after it some day.
-        ctx.schedule.after_micros(
-            self.random.between(100_000, 2_000_000),
-            Event::Replace(self.index),
-        );
-    }
-
-    /// If an arranged power cut has come, carries it out.
-    fn power_is_off(&mut self, ctx: &mut Context) -> bool {
-        match self.crash_at {
-            Some(at) if self.disk.ops() >= at => {
-                ctx.counts.fault("power cut at a disk operation");
-                self.cut_power(ctx);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Faults of the disk that were arranged do not come. A pause lasts as long as it was to: what
-    /// the server was to do meanwhile waits for its end, and nothing may come before that.
-    pub fn heal(&mut self) {
-        self.crash_at = None;
-        self.clock.stopped_at = None;
-        self.disk.heal();
-    }
-
-    /// The disk has room again.
-    pub fn relieve(&mut self) {
-        self.disk.set_capacity(None);
     }
 
     /// The end of a run: what it holds.
     pub fn last_look(&mut self, ctx: &mut Context) {
         self.dump(ctx, "end");
-    }
-
-    /// The disk is replaced by an empty one, with nobody there to put a history on it.
-    pub fn empty_disk(&mut self, ctx: &mut Context) {
-        let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "s{} disk emptied", self.index);
-        ctx.counts.fault("emptied disk");
-        for (path, _) in self.disk.files() {
-            self.disk.lose(&path);
-        }
-        self.rot = None;
-        ctx.history.ledger.emptied(self.index);
-    }
-
-    /// A file of its disk has been damaged.
-    pub fn mark_rotten(&mut self, kind: &'static str, path: std::path::PathBuf) {
-        self.rot = Some(Rot::new(kind, path));
-        self.faulted = true;
-    }
-
-    /// The machine loses power.
-    pub fn cut_power(&mut self, ctx: &mut Context) {
-        let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "s{} power cut", self.index);
-        self.crash_at = None;
-        self.is_marked = false;
-        self.stop(ctx, true);
-        self.disk.crash(self.random.any());
-        ctx.schedule.after_micros(
-            self.random.between(1_000, 500_000),
-            Event::Start(self.index),
-        );
-    }
-
-    /// The process is killed; the machine lives on.
-    pub fn kill(&mut self, ctx: &mut Context) {
-        let at = ctx.schedule.now();
-        trace!(ctx.trace, at, "s{} kill", self.index);
-        self.crash_at = None;
-        self.stop(ctx, false);
-        self.disk.kill();
-        ctx.schedule.after_micros(
-            self.random.between(1_000, 500_000),
-            Event::Start(self.index),
-        );
     }
 }
 
