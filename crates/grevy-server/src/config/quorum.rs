@@ -373,20 +373,26 @@ fn read_ensemble(
             Ensemble::default()
         }
     };
+    let last_seen = read_last_seen(reader, context);
+    (Some(PathBuf::from(dynamic)), ensemble, last_seen)
+}
+
+/// The configuration that was proposed last, if it was not in force yet.
+fn read_last_seen(reader: &mut Reader<'_>, context: &Context<'_>) -> Option<Ensemble> {
     let next = format!("{}.dynamic.next", context.file);
-    let last_seen = match context.files.read(Path::new(&next)) {
+    match context.files.read(Path::new(&next)) {
         Ok(bytes) => bytes.map(|bytes| {
             let text = properties::decode(&bytes);
+            let multi_address = context.quorum.multi_address;
             ensemble::read_dynamic(&next, &text, None, multi_address, reader.report)
         }),
         Err(error) => {
-            reader
-                .report
-                .warn(&Origin::File(next), "", format!("cannot be read: {error}"));
+            let origin = Origin::File(next);
+            let text = format!("cannot be read: {error}");
+            reader.report.warn(&origin, "", text);
             None
         }
-    };
-    (Some(PathBuf::from(dynamic)), ensemble, last_seen)
+    }
 }
 
 /// `QuorumPeerConfig.parseDynamicConfig`: one server line with `standaloneEnabled` is a standalone
