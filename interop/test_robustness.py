@@ -89,7 +89,7 @@ CROWD = {"grevy": 10_000, "java": 2000}
 def test_a_crowd_comes_and_goes(new_server):
     server = new_server(config={"tickTime": "1000", "clientPortListenBacklog": "4096"})
     count = CROWD[server.kind]
-    raise_file_limit(count + 200)
+    raise_file_limit(count + 300)
     server.start()
     crowd = Crowd(server.port)
     for number in range(count):
@@ -123,6 +123,28 @@ def test_a_crowd_comes_and_goes(new_server):
         wait_until(lambda: left() <= count + 1 - half, "those who said good-bye are gone", seconds=60)
         wait_until(lambda: left() == 1, "the sessions of the others have expired", seconds=60)
     wait_until(lambda: connections(server) == 1, "no connection is left")
+
+
+def test_a_crowd_leaves_files_for_the_log(new_server):
+    server = new_server(properties={"zookeeper.snapCount": "10"})
+    server.preexec = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+    if server.kind == "java":
+        pytest.skip("a Java server has more files than that open, and lets clients have the rest")
+    server.start()
+    with Wire(server.port) as wire:
+        wire.connect()
+        crowd = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(150)]
+        # The log begins several files meanwhile.
+        for number in range(50):
+            wire.ok(Op.CREATE, records.create(f"/a{number}"))
+        # Whoever is too many is told, and can try elsewhere.
+        assert crowd[-1].recv(1) == b""
+        for sock in crowd:
+            sock.close()
+        wait_until(lambda: connections(server) == 2, "the others are gone")
+        wire.ok(Op.CREATE, records.create("/b"))
+    with Wire(server.port) as wire:
+        wire.connect()
 
 
 def connections(server) -> int:

@@ -16,6 +16,9 @@ use tracing::{info, warn};
 const SOCKETS: usize = 4;
 /// Connections that may wait to be accepted where clients do not connect.
 const BACKLOG: i32 = 128;
+/// Files that clients leave to the rest of the server: the log, snapshots, other servers, the admin
+/// server. A log that cannot begin its next file has failed, and the server with it.
+const NOT_FOR_CLIENTS: u64 = 256;
 
 /// Takes a port without listening yet: until then, clients are refused and try elsewhere.
 pub fn bind(address: SocketAddr) -> Result<Vec<Socket>, (SocketAddr, io::Error)> {
@@ -93,6 +96,15 @@ pub fn raise_file_limit() {
     }
 }
 
+/// How many clients there may be for all the files that a process may open.
+fn room_for_clients(files: Option<u64>) -> usize {
+    let Some(files) = files else {
+        return usize::MAX;
+    };
+    let room = files - NOT_FOR_CLIENTS.min(files / 2);
+    usize::try_from(room).unwrap_or(usize::MAX)
+}
+
 /// Accepts until the task is dropped, handing connections to workers in turn. What it takes to
 /// serve one is left to them: a burst must not overflow the queue of those who wait, or clients
 /// have to try again.
@@ -102,13 +114,14 @@ pub async fn run(
     workers: Vec<UnboundedSender<Accepted>>,
 ) {
     let mut turn = 0;
+    let room = room_for_clients(getrlimit(Resource::Nofile).current);
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let peer = canonical(peer);
                 let worker = &workers[turn % workers.len()];
                 turn = turn.wrapping_add(1);
-                if let Err(error) = admit(&shared, stream, peer, worker) {
+                if let Err(error) = admit(&shared, stream, peer, worker, room) {
                     shared.metrics.connections_rejected.add(1);
                     info!(%peer, "connection refused: {error}");
                 }
@@ -128,6 +141,7 @@ fn admit(
     stream: TcpStream,
     peer: SocketAddr,
     worker: &UnboundedSender<Accepted>,
+    room: usize,
 ) -> io::Result<()> {
     let limits = &shared.config.clients;
     let here = shared.clients.from_address(peer.ip());
@@ -144,6 +158,11 @@ fn admit(
     if let Some(limit) = limits.total_limit.filter(|&limit| total >= limit as usize) {
         return Err(io::Error::other(format!(
             "there are {limit} connections, as many as maxCnxns allows"
+        )));
+    }
+    if total >= room {
+        return Err(io::Error::other(format!(
+            "there are {total} connections, as many as the limit of open files has room for; raise it"
         )));
     }
     stream.set_nodelay(true)?;
@@ -165,4 +184,16 @@ pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_leave_files_to_the_rest_of_the_server() {
+        assert_eq!(room_for_clients(None), usize::MAX);
+        assert_eq!(room_for_clients(Some(4096)), 4096 - 256);
+        assert_eq!(room_for_clients(Some(100)), 50);
+    }
 }

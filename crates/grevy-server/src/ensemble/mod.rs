@@ -106,7 +106,7 @@ impl EnsembleWatch {
         }
         if !peer.leads() {
             if roles.unavailable_since.is_some() {
-                roles.remind(peer, now).into_iter().for_each(tell);
+                roles.remind(node, now).into_iter().for_each(tell);
             }
             return;
         }

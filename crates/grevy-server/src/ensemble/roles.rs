@@ -4,7 +4,7 @@
 use super::learners::Learners;
 use super::outlook::{members, names, without_leader};
 use crate::metrics::{ServerMetrics, Times};
-use grevy_node::{Output, Part, Peer, Time};
+use grevy_node::{Node, Output, Part, Peer, Status, Time};
 use grevy_proto::ServerId;
 use grevy_proto::quorum::Packet;
 use std::time::Duration;
@@ -187,15 +187,16 @@ impl Roles {
         without
     }
 
-    /// Says now and then that there is no leader, and whom this server waits for.
-    pub fn remind(&mut self, peer: &Peer, now: Time) -> Option<Line> {
+    /// Says now and then that there is no leader, and whom this server waits for. One that cannot
+    /// serve until it is restarted waits for nobody, and has said so.
+    pub fn remind(&mut self, node: &Node, now: Time) -> Option<Line> {
         let since = self.unavailable_since?;
-        if now < self.reminder {
+        if now < self.reminder || matches!(node.status(), Status::StorageFailed(_)) {
             return None;
         }
         let without = now - since;
         self.reminder = now + without.clamp(FIRST_REMINDER, LONGEST_SILENCE);
-        let (seconds, why) = (without.as_secs(), without_leader(peer));
+        let (seconds, why) = (without.as_secs(), without_leader(node.peer()));
         Some(Line::warn(format!("{seconds} s without a leader: {why}")))
     }
 }

@@ -267,7 +267,7 @@ fn who_loses_its_quorum_says_so_now_and_then() {
     let mut reminders = 0;
     for _ in 0..300 {
         member.pass(Duration::from_secs(1));
-        let line = member.roles.remind(member.node.peer(), member.now.time);
+        let line = member.roles.remind(&member.node, member.now.time);
         reminders += line.into_iter().count();
     }
     assert_eq!(reminders, 8, "after 5, 10, 20, 40, 80, 140, 200 and 260 s");
@@ -351,9 +351,20 @@ fn a_reminder_says_once_that_there_is_no_leader() {
         member.connected(1, false);
         member.connected(2, false);
         member.pass(Duration::from_secs(6));
-        let line = member.roles.remind(member.node.peer(), member.now.time);
+        let line = member.roles.remind(&member.node, member.now.time);
         assert_eq!(line.map(|line| line.text).as_deref(), Some(expected));
     }
+}
+
+#[test]
+fn whoever_cannot_serve_until_it_is_restarted_waits_for_nobody() {
+    let mut member = Member::new();
+    member.connected(1, true);
+    member.connected(2, true);
+    member.node.storage_failed(member.now, "full".to_owned());
+    member.pass(Duration::from_secs(6));
+    let line = member.roles.remind(&member.node, member.now.time);
+    assert_eq!(line.map(|line| line.text), None);
 }
 
 #[test]

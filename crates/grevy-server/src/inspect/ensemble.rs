@@ -4,7 +4,7 @@
 use super::sessions;
 use crate::ensemble::{ProposalSizes, outlook};
 use crate::shared::Shared;
-use grevy_node::{LearnerReport, Membership, Part, Peer, Phase, VoterReport};
+use grevy_node::{LearnerReport, Membership, Node, Part, Peer, Phase, Status, VoterReport};
 use grevy_proto::{Epoch, ServerId, Zxid};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -160,7 +160,7 @@ pub fn report(shared: &Shared) -> Option<EnsembleReport> {
             proposed: peer.members().proposed().cloned(),
             quorum_size: peer.members().committed().quorum.voters().len(),
             voters: peer.voter_reports(),
-            waits: (!node.part().serves()).then(|| outlook(peer)),
+            waits: waits(node),
             in_part_ms: millis(since.in_part),
             why: since.why,
             learners: learners(shared, peer, now),
@@ -168,6 +168,12 @@ pub fn report(shared: &Shared) -> Option<EnsembleReport> {
             leader,
         })
     })
+}
+
+/// What a server that does not serve waits for, unless it has to be restarted.
+fn waits(node: &Node) -> Option<String> {
+    let waits = !node.part().serves() && !matches!(node.status(), Status::StorageFailed(_));
+    waits.then(|| outlook(node.peer()))
 }
 
 fn learners(shared: &Shared, peer: &Peer, now: grevy_node::Now) -> Vec<LearnerView> {
