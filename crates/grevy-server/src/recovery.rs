@@ -110,8 +110,9 @@ pub fn recover(config: &Config, disk: Arc<dyn Disk>, seed: u64) -> Result<Recove
         create_dirs: config.storage.create_directories,
         create_db: config.storage.create_database,
         trust_empty: config.storage.trust_empty_snapshot,
+        cut_unmarked_tail: config.storage.cut_unmarked_tail,
         member: config.membership.is_some(),
-        ..OpenOptions::default()
+        accept_lost_mark: config.storage.accept_lost_mark,
     };
     let dirs = setup::dirs(config);
     let tree_config = setup::tree_config(config, seed);

@@ -28,6 +28,11 @@ pub struct Storage {
     pub compression: SnapshotCompression,
     /// Whether a log without any snapshot is trusted.
     pub trust_empty_snapshot: bool,
+    /// Whether the log counts as complete though the mark beside it is lost.
+    pub accept_lost_mark: bool,
+    /// Whether a log that another server wrote is cut at a damaged record though intact ones stand
+    /// behind that.
+    pub cut_unmarked_tail: bool,
     /// Whether missing directories are created.
     pub create_directories: bool,
     /// Whether a server without data begins with an empty tree. Without this it does so only if
@@ -108,6 +113,8 @@ impl Storage {
             slow_sync: reader.duration("fsync.warningthresholdms"),
             compression: SnapshotCompression::read(reader),
             trust_empty_snapshot: reader.flag("snapshot.trust.empty"),
+            accept_lost_mark: reader.flag("grevy.acceptLostMark"),
+            cut_unmarked_tail: reader.flag("grevy.cutUnmarkedTail"),
             create_directories: reader.flag("datadir.autocreate"),
             create_database: reader.flag("db.autocreate"),
             digest: reader.flag("digest.enabled"),

@@ -111,6 +111,8 @@ fn the_least_configuration_and_its_defaults() {
             slow_sync: seconds(1),
             compression: SnapshotCompression::None,
             trust_empty_snapshot: false,
+            accept_lost_mark: false,
+            cut_unmarked_tail: false,
             create_directories: true,
             create_database: true,
             digest: true,

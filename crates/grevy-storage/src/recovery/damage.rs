@@ -189,8 +189,8 @@ impl fmt::Display for RecoveryError {
                 match what {
                     Damage::IntactBehind(..) => write!(
                         f,
-                        "if the server that wrote it had lost power, allow the file to be cut \
-                         there, otherwise {REMEDY}"
+                        "if the server that wrote it had lost power, start once with \
+                         grevy.cutUnmarkedTail=true, which cuts the file there, otherwise {REMEDY}"
                     ),
                     _ => f.write_str(REMEDY),
                 }
@@ -239,7 +239,8 @@ impl fmt::Display for RecoveryError {
             Self::Mark { path, missing } => write!(
                 f,
                 "{} is {}, so that nothing tells whether the log is complete; check dataLogDir, \
-                 and {REMEDY}, or allow the start without it",
+                 and {REMEDY}, or, if the log is known to be complete, start once with \
+                 grevy.acceptLostMark=true",
                 path.display(),
                 if *missing { "missing" } else { "damaged" }
             ),

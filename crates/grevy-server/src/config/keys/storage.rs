@@ -15,6 +15,8 @@ keys! {
     "fsync.warningthresholdms" Property, ms(0), Value("1000"), Supported, "After how long a sync of the log is reported as slow.";
     "snapshot.compression.method" Property, Choice(&["", "gz", "snappy"]), Value(""), Supported, "How new snapshots are compressed.";
     "snapshot.trust.empty" Property, Flag, Value("false"), Supported, "Whether a log without any snapshot is trusted, as after an upgrade from 3.4.";
+    "grevy.acceptLostMark" Property, Flag, Value("false"), Supported, "Grevy's own, for one start: takes the log for complete though `grevy.durable`, which would tell, is missing or damaged.";
+    "grevy.cutUnmarkedTail" Property, Flag, Value("false"), Supported, "Grevy's own, for one start: cuts a log of a Java server that lost power at its first damaged record, though intact ones stand behind that.";
     "datadir.autocreate" Property, Flag, Value("true"), Supported, "Whether missing data directories are created.";
     "db.autocreate" Property, Flag, Value("true"), Supported, "Whether a server without data begins with an empty tree; else only beside a file `initialize`.";
     "digest.enabled" Property, Flag, Value("true"), Supported, "Whether the tree's digest is kept, logged with each transaction and compared.";
