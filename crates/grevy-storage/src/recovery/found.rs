@@ -59,7 +59,8 @@ pub enum Note {
         /// Why.
         why: String,
     },
-    /// The end of the last log, never acknowledged, was torn by a crash and has been cut off.
+    /// The end of the last log was torn by a crash and has been cut off. If the mark says how far
+    /// the log was durable, it was never acknowledged.
     TailCut {
         /// The log.
         path: PathBuf,
@@ -125,7 +126,7 @@ impl fmt::Display for Note {
                 bytes,
             } => write!(
                 f,
-                "cut {bytes} bytes that were never acknowledged off {} at offset {offset}: {flaw}",
+                "cut {bytes} bytes off the end of {} at offset {offset}, where a write was torn: {flaw}",
                 path.display()
             ),
             Self::LogRemoved { path } => {
