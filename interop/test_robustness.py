@@ -1,16 +1,20 @@
 """What a server must bear: kill -9 in the middle of work, thousands of clients at once, clients that vanish."""
 
+import os
 import random
 import resource
 import selectors
 import socket
+import subprocess
 import threading
 import time
+import urllib.request
 
 import pytest
 
 from harness import records
 from harness.jute import int32
+from harness.ports import free_port
 from harness.waiting import wait_until
 from harness.wire import Closed, Op, Wire, frame, read_header, read_session
 
@@ -81,6 +85,11 @@ def test_acknowledged_writes_survive_kill_under_load(new_server, seed):
                     assert data == writer.data(number)
 
 
+OTHER_USER = 64321
+"""Nobody's id."""
+
+THREADS = 40
+
 CROWD = {"grevy": 10_000, "java": 2000}
 """How many clients; with 10,000 the Java server takes minutes, and their sessions expire meanwhile."""
 
@@ -145,6 +154,38 @@ def test_a_crowd_leaves_files_for_the_log(new_server):
         wire.ok(Op.CREATE, records.create("/b"))
     with Wire(server.port) as wire:
         wire.connect()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes another user, who has no other threads")
+def test_no_thread_is_left(new_server):
+    server = new_server(config={"admin.enableServer": "true", "admin.serverPort": str(free_port())})
+    if server.kind == "java":
+        pytest.skip("a Java server has many more threads")
+    server.data.mkdir(parents=True)
+    for path in (server.folder, server.data):
+        os.chown(path, OTHER_USER, -1)
+
+    def become():
+        resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
+        os.setuid(OTHER_USER)
+
+    server.preexec = become
+    server.start()
+    url = f"http://127.0.0.1:{server.config['admin.serverPort']}/commands/monitor"
+    # Longer than an idle thread is usually kept.
+    time.sleep(11)
+    used = len(os.listdir(f"/proc/{server.process.pid}/task"))
+    others = [subprocess.Popen(["sleep", "60"], preexec_fn=become) for _ in range(THREADS - used)]
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            assert answer.status == 200
+        with Wire(server.port) as wire:
+            wire.connect()
+            wire.ok(Op.CREATE, records.create("/a"))
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def connections(server) -> int:

@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod peers;
 pub mod recovery;
 mod run_number;
+pub mod runtime;
 pub mod server;
 pub mod setup;
 pub mod shared;

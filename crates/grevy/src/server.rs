@@ -70,10 +70,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(code_of(&error), &error),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match grevy_server::runtime::with_helpers() {
         Ok(runtime) => runtime,
         Err(error) => return fail(UNEXPECTED, &error),
     };

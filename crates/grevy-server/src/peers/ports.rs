@@ -5,6 +5,7 @@ use super::listening::{Listening, Port, Sockets};
 use super::quorum::{Depot, Dial, Links, Quorum};
 use super::roster::Roster;
 use super::{Door, Events, Settings};
+use crate::runtime;
 use grevy_proto::ServerId;
 use grevy_proto::election::Notification;
 use grevy_zab::Membership;
@@ -14,7 +15,6 @@ use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tokio::runtime::Builder;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// What the ports are to do.
@@ -64,7 +64,7 @@ impl Ports {
     /// # Errors
     /// If there can be no thread.
     pub fn start(self, commands: UnboundedReceiver<Command>) -> io::Result<JoinHandle<()>> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = runtime::with_helpers()?;
         std::thread::Builder::new()
             .name("peers".to_owned())
             .spawn(move || {
