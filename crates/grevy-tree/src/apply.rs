@@ -194,11 +194,10 @@ impl Tree {
         };
         if new.wrapping_sub(old) > 0 {
             self.preserve(parent);
-            self.update_stat(parent, |stat| {
+            self.update_stat(parent, path, |stat| {
                 stat.cversion = new;
                 stat.pzxid = zxid;
             });
-            self.update_digest(parent, path);
         }
     }
 
@@ -209,8 +208,7 @@ impl Tree {
         let parent = self.find_at(parent_path, zxid).ok_or(ErrorCode::NoNode)?;
         if zxid > self.arena.node(parent).stat().pzxid {
             self.preserve(parent);
-            self.update_stat(parent, |stat| stat.pzxid = zxid);
-            self.update_digest(parent, parent_path);
+            self.update_stat(parent, parent_path, |stat| stat.pzxid = zxid);
         }
         let id = self.find_at(path, zxid).ok_or(ErrorCode::NoNode)?;
         if self.arena.node(id).children().is_empty() {
@@ -256,7 +254,7 @@ impl Tree {
         node.mtime = header.time;
         node.mzxid = header.zxid;
         node.version = set.version;
-        self.update_digest_of(id, path, data);
+        self.update_digest(id, path, data);
         self.add_usage(path, longer, 0);
         let node = self.arena.node(id);
         let parent = if id == ROOT { ROOT } else { node.parent };
@@ -269,8 +267,7 @@ impl Tree {
         let id = self.find_at(path, zxid).ok_or(ErrorCode::NoNode)?;
         self.preserve(id);
         self.replace_acl(id, &set.acl);
-        self.update_stat(id, |stat| stat.aversion = set.version);
-        self.update_digest(id, path);
+        self.update_stat(id, path, |stat| stat.aversion = set.version);
         Ok(Znode::new(self, id).stat())
     }
 

@@ -6,7 +6,7 @@ use grevy_proto::StatPersisted;
 /// What a znode adds: CRC-32 of path (empty for the root), data and metadata. 0 below
 /// `/zookeeper`, where servers may differ.
 pub(crate) fn node_digest(path: &str, data: Option<&[u8]>, stat: &StatPersisted) -> u32 {
-    if path.starts_with("/zookeeper/") {
+    if !counts(path) {
         return 0;
     }
     let mut meta = [0; META];
@@ -47,6 +47,18 @@ pub(crate) fn node_digest(path: &str, data: Option<&[u8]>, stat: &StatPersisted)
     }
 }
 
+/// Whether the znode at `path` adds anything.
+pub(crate) fn counts(path: &str) -> bool {
+    !path.starts_with("/zookeeper/")
+}
+
+/// In which bits what a znode adds changes with its metadata alone, however long its data are: CRCs
+/// of equally long texts with the same beginning differ as those of their ends do. For those that
+/// add something.
+pub(crate) fn metadata_change(before: &StatPersisted, after: &StatPersisted) -> u32 {
+    node_digest("", None, before) ^ node_digest("", None, after)
+}
+
 /// The metadata's bytes.
 const META: usize = 60;
 /// Most znodes are smaller: path, data and metadata.
@@ -66,6 +78,25 @@ mod tests {
         ] {
             assert_eq!(node_digest(path, Some(b""), &zero), expected, "{path}");
             assert_eq!(node_digest(path, None, &zero), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn metadata_changes_alone() {
+        let before = StatPersisted {
+            cversion: 5,
+            ..StatPersisted::default()
+        };
+        let after = StatPersisted {
+            cversion: 6,
+            pzxid: grevy_proto::Zxid(77),
+            ..before
+        };
+        for len in [0, 1, 100, 100_000] {
+            let data = alloc::vec![7; len];
+            let digest = |stat| node_digest("/a/b", Some(&data), stat);
+            let expected = digest(&before) ^ digest(&after);
+            assert_eq!(metadata_change(&before, &after), expected, "{len}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::acl_table::{self, AclTable};
 use crate::arena::{Arena, NO_PARENT, ROOT};
-use crate::digest::node_digest;
+use crate::digest::{self, metadata_change, node_digest};
 use crate::ephemeral_type::EphemeralType;
 use crate::index::{Index, PathHasher};
 use crate::quota::Quotas;
@@ -332,12 +332,21 @@ impl Tree {
         longer
     }
 
-    /// Sets a znode's metadata, but not its owner.
-    pub(crate) fn update_stat(&mut self, id: u32, update: impl FnOnce(&mut StatPersisted)) {
+    /// Changes the metadata of the znode `id`, which is at `path`, but not its owner.
+    pub(crate) fn update_stat(
+        &mut self,
+        id: u32,
+        path: &str,
+        update: impl FnOnce(&mut StatPersisted),
+    ) {
         let node = self.arena.node_mut(id);
-        let mut stat = node.stat();
+        let (before, digest) = (node.stat(), node.digest);
+        let mut stat = before;
         update(&mut stat);
         node.set_stat(&stat);
+        if self.config.digest && digest::counts(path) {
+            self.set_digest(id, digest ^ metadata_change(&before, &stat));
+        }
     }
 
     /// Gives a znode another access control list.
@@ -347,18 +356,9 @@ impl Tree {
         self.acls.release(old);
     }
 
-    /// Brings the digest up to date after a change of the znode `id`, which is at `path`.
-    pub(crate) fn update_digest(&mut self, id: u32, path: &str) {
-        if !self.config.digest {
-            return;
-        }
-        let data = self.arena.data(id);
-        let new = node_digest(path, data, &self.arena.node(id).stat());
-        self.set_digest(id, new);
-    }
-
-    /// Likewise, if its data are at hand.
-    pub(crate) fn update_digest_of(&mut self, id: u32, path: &str, data: Option<&[u8]>) {
+    /// Brings the digest up to date after a change of the data of the znode `id`, which is at
+    /// `path`.
+    pub(crate) fn update_digest(&mut self, id: u32, path: &str, data: Option<&[u8]>) {
         if !self.config.digest {
             return;
         }

@@ -11,7 +11,7 @@ use super::ensemble::{self, Ensemble, Line};
 use super::finding::Origin;
 use super::properties;
 use super::reader::Reader;
-use super::server_line::Role;
+use super::server_line::{PeerAddress, Role};
 use super::value::quoted;
 
 /// A server's place in its ensemble.
@@ -178,6 +178,14 @@ impl Membership {
                 reader.warn("peerType", text);
             }
         }
+        if context.quorum.reconfig && mine.addresses.iter().any(is_anywhere) {
+            reader.warn(
+                &format!("server.{my_id}"),
+                "says that this server listens at every address; when it leads, the others take \
+                 that over with the configuration (reconfigEnabled=true) and reach it no more. \
+                 Write the address that they reach, and quorumListenOnAllIPs=true",
+            );
+        }
         Some(Membership {
             file: (!context.file.is_empty()).then(|| context.file.into()),
             my_id,
@@ -190,6 +198,12 @@ impl Membership {
             ensemble,
         })
     }
+}
+
+/// Whether an address is no place where others could reach a server.
+fn is_anywhere(address: &PeerAddress) -> bool {
+    let ip: Result<IpAddr, _> = address.host.parse();
+    ip.is_ok_and(|ip| ip.is_unspecified())
 }
 
 /// Says that a limit is missing, or is none.

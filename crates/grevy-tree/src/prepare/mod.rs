@@ -17,7 +17,7 @@ mod update;
 
 pub use pending::Pending;
 
-use crate::digest::node_digest;
+use crate::digest::{self, node_digest};
 use crate::permission::Schemes;
 use crate::tree::Tree;
 use alloc::boxed::Box;
@@ -282,7 +282,7 @@ impl Preparer<'_> {
 
     /// Whether the tree's digest covers the znode.
     fn counts(&self, path: &str) -> bool {
-        self.tree.config().digest && !path.starts_with("/zookeeper/")
+        self.tree.config().digest && digest::counts(path)
     }
 
     /// What a znode adds to the tree's digest.

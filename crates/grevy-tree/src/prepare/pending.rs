@@ -6,7 +6,7 @@
 
 mod records;
 
-use crate::digest::node_digest;
+use crate::digest::metadata_change;
 use crate::ephemeral_type::EphemeralType;
 use crate::tree::{Tree, TreeConfig};
 use crate::znode::{AclId, Znode};
@@ -456,14 +456,11 @@ impl PendingAcl {
 
 impl PendingZnode {
     /// Changes metadata and nothing else. `counts`: the tree's digest covers this znode.
-    ///
-    /// The checksum of path, data and metadata need not be computed anew from the first two:
-    /// CRCs of equally long texts with the same beginning differ as those of their ends do.
     pub(super) fn update_stat(&mut self, counts: bool, update: impl FnOnce(&mut StatPersisted)) {
         let before = self.stat;
         update(&mut self.stat);
         if counts {
-            self.digest ^= node_digest("", None, &before) ^ node_digest("", None, &self.stat);
+            self.digest ^= metadata_change(&before, &self.stat);
         }
     }
 }

@@ -256,6 +256,17 @@ fn warnings_of_an_ensemble() {
         let loaded = load_with(&text, &[("/data/myid", "1")], &[]).expect("good");
         assert_eq!(lines(&loaded.warnings), [expected]);
     }
+    let anywhere = THREE.replace("=a:", "=0.0.0.0:");
+    for (my_id, reconfig, warnings) in [("1", true, 1), ("1", false, 0), ("2", true, 0)] {
+        let text = format!("{anywhere}reconfigEnabled={reconfig}\n");
+        let loaded = load_with(&text, &[("/data/myid", my_id)], &[]).expect("good");
+        let told = lines(&loaded.warnings);
+        assert_eq!(told.len(), warnings, "{told:?}");
+        assert!(
+            told.iter()
+                .all(|text| text.contains("server.1: says that this"))
+        );
+    }
 }
 
 #[test]
