@@ -133,7 +133,8 @@ impl Node {
         }
         if self.starting {
             self.start_service(now, tree, clients);
-            self.refuse_all_due(now, tree, watches, clients);
+            // Some of what waited for it may be answered at once.
+            return self.apply_committed(now, tree, watches, clients);
         }
         if self.owes_snapshot() {
             self.take_snapshot(tree);
@@ -427,7 +428,7 @@ impl Node {
             let reason = CloseReason::SessionExpired(session);
             clients.with(client, |c| c.close(reason));
         }
-        self.pending = grevy_tree::prepare::Pending::default();
+        self.pending.clear();
         self.reported = now.time;
         self.open_service();
         self.settle_upgrades(tree, now);

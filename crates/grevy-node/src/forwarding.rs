@@ -25,7 +25,7 @@ pub(crate) struct Waiting {
     pub client: ClientId,
     pub op: OpCode,
     pub kind: Kind,
-    /// The first number of the epoch in which it was sent to a leader.
+    /// The first number of the epoch in which it was sent to the leader that there is, or was.
     pub sent: Option<Zxid>,
 }
 

@@ -193,6 +193,8 @@ impl Node {
     /// Sends a request to the leader, if there is one; unless it, or one before it, is held back
     /// because its client may not make it.
     pub(crate) fn send_or_hold(&mut self, tree: &Tree, session: SessionId, mut waiting: Waiting) {
+        // To the leader there was before, perhaps.
+        waiting.sent = None;
         if self.service == Service::Open
             && let Some(link) = self.peer.leader_link()
             && !self.is_held(tree, session, &waiting)

@@ -315,6 +315,31 @@ fn what_is_held_back_outlives_its_leader() {
     }
 }
 
+/// Whoever takes a permission away from itself and uses it at once is refused, also if only the
+/// first of the two has come to the next leader.
+#[test]
+fn what_was_sent_to_a_lost_leader_may_be_refused_by_the_next() {
+    for seed in 1..60 {
+        let mut cluster = started(seed, true);
+        furnish(&mut cluster, perms::ALL);
+        let leader = cluster.leader().unwrap();
+        let at = (0..cluster.len()).find(|at| *at != leader).unwrap();
+        let client = connect(&mut cluster, at);
+        let taken = set_acl("/open", vec![Acl::READ]);
+        let taken = cluster.request(at, client, OpCode::SetAcl, &taken);
+        let refused = cluster.request(at, client, OpCode::SetData, &set_data("/open", -1));
+        for _ in 0..cluster.below(12) {
+            cluster.step();
+        }
+        cluster.kill(leader);
+        cluster.run_until("another leader", SECONDS, |c| {
+            c.leader().is_some() && (0..c.len()).all(|at| at == leader || c.serves(at))
+        });
+        let expected = [(taken, ErrorCode::Ok), (refused, ErrorCode::NoAuth)];
+        assert_eq!(answers(&mut cluster, at, client), expected, "seed {seed}");
+    }
+}
+
 #[test]
 fn a_session_goes_on_without_what_its_last_connection_left() {
     for seed in 1..10 {

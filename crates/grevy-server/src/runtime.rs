@@ -8,8 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// A runtime whose tasks may have others wait for names, disks and the like. Helper threads are for
-/// that, of which one is there from the beginning and stays: tokio lets work wait for it if the
-/// system refuses another thread, and panics if there is none.
+/// that. One is there from the beginning, and all stay that ever come: tokio lets work wait for
+/// them if the system refuses another thread, and panics if there is none.
 ///
 /// # Errors
 /// If the system does not give what it takes.
@@ -18,6 +18,8 @@ pub fn with_helpers() -> io::Result<Runtime> {
         .enable_all()
         .thread_keep_alive(FOREVER)
         .build()?;
+    // Rather an error here than a panic there.
+    std::thread::Builder::new().spawn(|| ())?;
     runtime.spawn_blocking(|| ());
     Ok(runtime)
 }

@@ -217,7 +217,7 @@ const ZOOKEEPER: &str = "/zookeeper";
 const CONFIG: &str = "/zookeeper/config";
 
 /// What transactions and the loader build on. Whoever changes a znode has to call
-/// [`Tree::preserve`] first, and [`Tree::update_digest`] at the end.
+/// [`Tree::preserve`] first; and who changes its data, [`Tree::update_digest`] at the end.
 impl Tree {
     /// The id of the znode with this path, the root's being empty.
     pub(crate) fn find(&self, path: &str) -> Option<u32> {

@@ -15,10 +15,11 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use grevy_proto::{Acl, Id, SessionId, StatPersisted, Zxid};
-use records::{KEPT, Records};
+use records::{KEPT, KEPT_PATH, Records};
 
 /// The leader's view of the future: all znodes that transactions change which are proposed but
-/// not yet applied, as they will be after the last of these. The default: nothing is.
+/// not yet applied, as they will be after the last of these; and some that the last ones applied
+/// have changed. The default: nothing is proposed.
 #[derive(Default)]
 pub struct Pending {
     records: Records,
@@ -145,12 +146,14 @@ impl Pending {
         if record.zxid != written.zxid {
             return;
         }
-        if record.is_quota || self.records.len() > KEPT {
+        if record.is_quota || record.path.len() > KEPT_PATH || self.records.len() > KEPT {
             return self.remove(place);
         }
-        if let Some(znode) = &record.znode
-            && znode.stat.ephemeral_owner != 0
-        {
+        if let Some(znode) = &mut self.records[place].znode {
+            // The tree has the list now, once for all who have it.
+            if let PendingAcl::New(_) = znode.acl {
+                znode.acl = PendingAcl::Applied;
+            }
             let session = SessionId(znode.stat.ephemeral_owner);
             self.ephemerals.remove(&(session, place));
         }
@@ -202,16 +205,15 @@ impl Pending {
             None => applied().map(View::Applied),
             Some(place) => {
                 let record = &self.records[place];
+                let view = record.znode.as_ref().map(|znode| match znode.acl {
+                    PendingAcl::Applied => View::Pending(znode, applied()),
+                    PendingAcl::Open | PendingAcl::New(_) => View::Pending(znode, None),
+                });
                 debug_assert!(
-                    record.zxid > self.applied || agree(applied(), record.znode.as_ref()),
+                    record.zxid > self.applied || agree(applied().map(View::Applied), view),
                     "{path} is not as it was to be"
                 );
-                let znode = record.znode.as_ref()?;
-                let applied = match &znode.acl {
-                    PendingAcl::Applied => applied(),
-                    PendingAcl::Open | PendingAcl::New(_) => None,
-                };
-                Some(View::Pending(znode, applied))
+                view
             }
         }
     }
@@ -238,7 +240,9 @@ impl Pending {
             core::mem::replace(&mut record.zxid, zxid),
             core::mem::replace(&mut record.znode, znode),
         );
-        let must_settle = record.is_quota || session.is_some();
+        let is_large = record.path.len() > KEPT_PATH
+            || (record.znode.as_ref()).is_some_and(|znode| matches!(znode.acl, PendingAcl::New(_)));
+        let must_settle = record.is_quota || is_large || session.is_some();
         self.quota_records += usize::from(record.is_quota && found.is_none());
         let old_session = found.and_then(|_| self.noted_owner(tree, &before));
         let is_first = before.0 != zxid;
@@ -354,6 +358,11 @@ impl Pending {
 
 #[cfg(test)]
 impl Pending {
+    /// How many records there are, settled ones among them.
+    pub(super) fn kept(&self) -> usize {
+        self.records.len()
+    }
+
     /// What is noted of the records beside them is so, and settled ones are what the tree says.
     pub(super) fn check(&self, tree: &Tree) {
         let mut ephemerals = BTreeSet::new();
@@ -487,13 +496,14 @@ fn owner(config: &TreeConfig, znode: Option<&PendingZnode>) -> Option<SessionId>
 }
 
 /// Whether the tree has what was to be.
-fn agree(applied: Option<Znode<'_>>, decided: Option<&PendingZnode>) -> bool {
+fn agree(applied: Option<View<'_>>, decided: Option<View<'_>>) -> bool {
     match (applied, decided) {
         (Some(applied), Some(decided)) => {
-            applied.persisted() == decided.stat
-                && applied.child_count() == decided.child_count
-                && applied.data_len() == decided.data_len
-                && applied.node_digest() == decided.digest
+            applied.stat() == decided.stat()
+                && applied.child_count() == decided.child_count()
+                && applied.acl() == decided.acl()
+                && applied.data_len() == decided.data_len()
+                && applied.digest() == decided.digest()
         }
         (applied, decided) => applied.is_none() && decided.is_none(),
     }

@@ -3,10 +3,10 @@
 use crate::place::{Place, directory, finish, grevy};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 fn objects(text: &str) -> Vec<Value> {
@@ -227,31 +227,35 @@ fn an_ensemble_on_taken_ports_is_not_started() {
     assert!(!folder.exists());
 }
 
+/// An ensemble of one that began, what it prints, and the id of its server's process; none if
+/// somebody else has one of its ports.
+fn one_server(folder: &Path, port: u16) -> Option<(Child, Lines<BufReader<ChildStdout>>, String)> {
+    let mut child = grevy(&["ensemble", "--servers", "1", "--port"])
+        .arg(port.to_string())
+        .arg("--dir")
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command can be run");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let pid = lines.find_map(|line| {
+        let line = line.expect("it is text");
+        let mut words = line.split_whitespace().skip_while(|word| *word != "pid");
+        words.nth(1).map(str::to_owned)
+    });
+    if pid.is_none() {
+        child.wait().expect("it ends");
+    }
+    Some((child, lines, pid?))
+}
+
 #[test]
 fn an_ensemble_that_nobody_reads_of_ends_with_its_servers() {
     let folder = directory("ensemble-pipe");
-    // Ports that are free in all likelihood: four in a row of their kinds.
-    let port = 20_000 + u16::try_from(std::process::id() % 10_000).expect("it is small");
-    let mut child = grevy(&[
-        "ensemble",
-        "--servers",
-        "1",
-        "--port",
-        &port.to_string(),
-        "--dir",
-    ])
-    .arg(&folder)
-    .stdout(Stdio::piped())
-    .spawn()
-    .expect("the command can be run");
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let pid = loop {
-        let line = lines.next().expect("it says more").expect("it is text");
-        let mut words = line.split_whitespace().skip_while(|word| *word != "pid");
-        if let Some(pid) = words.nth(1) {
-            break pid.to_owned();
-        }
-    };
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("it is small");
+    let mut ports = (first..).step_by(10).take(50);
+    let begun = ports.find_map(|port| one_server(&folder, port));
+    let (mut child, lines, pid) = begun.expect("ports that nobody has");
     drop(lines);
     // Something that it would tell, unless it has noticed already and has ended its servers.
     let killed = Command::new("kill").args(["-KILL", &pid]).output();

@@ -9,11 +9,15 @@ use hashbrown::HashTable;
 
 /// Above so many records, those that are settled go. With assertions there are few, so that tests
 /// and simulations get there.
-pub(super) const KEPT: usize = if cfg!(debug_assertions) { 4 } else { 1 << 14 };
+pub(super) const KEPT: usize = match () {
+    () if cfg!(test) => 4,
+    () if cfg!(debug_assertions) => 64,
+    () => 1 << 14,
+};
 /// How many places are looked at for a record that may go.
 const TRIES: usize = 8;
-/// Longer paths than usual give their memory back at once, in bytes.
-const KEPT_PATH: usize = 256;
+/// Longer paths than usual are not kept, nor is their memory, in bytes.
+pub(super) const KEPT_PATH: usize = 256;
 /// The zxid of a place without a record, later than any.
 const VACANT: Zxid = Zxid(i64::MAX);
 

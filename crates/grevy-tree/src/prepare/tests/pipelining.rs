@@ -22,6 +22,33 @@ fn what_is_applied_is_forgotten() {
     assert!(leader.pending.is_empty());
 }
 
+/// Else a few thousand of them could fill the memory.
+#[test]
+fn long_paths_are_not_kept() {
+    let mut leader = Leader::new();
+    let long = "x".repeat(1000);
+    for request in ["create", "setData", "delete"] {
+        leader.propose(&format!("{request} /{long}"));
+    }
+    assert_eq!(leader.pending.kept(), 2);
+    leader.apply_all();
+    assert_eq!(leader.pending.kept(), 1, "the parent");
+}
+
+#[test]
+fn lists_hold_on_after_they_are_applied() {
+    let mut leader = Leader::new();
+    leader.propose("create /a acl=1:world:anyone");
+    leader.propose("create /b");
+    leader.propose("setACL /b acl=1:world:anyone");
+    leader.apply_all();
+    leader.pending.check(&leader.tree);
+    for path in ["/a", "/b"] {
+        assert_eq!(leader.propose(&format!("setData {path}")), "error NoAuth");
+    }
+    leader.apply_all();
+}
+
 #[test]
 fn several_may_be_forgotten_at_once() {
     let mut leader = Leader::new();
