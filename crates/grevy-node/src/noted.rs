@@ -71,7 +71,8 @@ impl Noted {
 
 /// Under which topmost znode a hard limit has refused a request, if one has.
 fn over_quota(op: OpCode, record: &[u8], txn: &Txn<'_>) -> Option<Box<str>> {
-    let is_over = |txn: &Txn<'_>| *txn == Txn::Error(ErrorCode::QuotaExceeded.wire());
+    let over = ErrorCode::QuotaExceeded.wire();
+    let is_over = |txn: &Txn<'_>| matches!(txn, Txn::Error(code) if *code == over);
     let mut reader = Reader::new(record);
     let topmost = |path: &str| Some(path.split('/').nth(1)?.into());
     match (op, txn) {

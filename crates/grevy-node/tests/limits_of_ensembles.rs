@@ -10,12 +10,6 @@ use std::time::Duration;
 
 const SECONDS: Duration = Duration::from_secs(30);
 
-fn all_serve(cluster: &mut Cluster) {
-    cluster.run_until("all serve", SECONDS, |c| {
-        (0..c.len()).all(|at| c.serves(at))
-    });
-}
-
 #[test]
 fn observers_beyond_the_limit_come_again() {
     for seed in 1..20 {
@@ -33,7 +27,7 @@ fn observers_beyond_the_limit_come_again() {
             cluster.create(leader, client, &format!("/{n}"));
         }
         (3..7).for_each(|at| cluster.start(at));
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
         assert!(cluster.exists(6, "/0"));
         let notes = cluster.notes().join("\n");
         assert!(notes.contains("too many observers"), "{notes}");
@@ -47,7 +41,7 @@ fn a_transaction_that_is_too_long_here_is_refused() {
     let mut cluster = Cluster::new(3, 0, 1);
     cluster.configure(|config| config.max_entry = LIMIT);
     cluster.start_all();
-    all_serve(&mut cluster);
+    cluster.all_serve(SECONDS);
     let leader = cluster.leader().unwrap();
     let follower = (leader + 1) % 3;
     let setting = |data: usize| {
@@ -77,7 +71,7 @@ fn a_transaction_that_is_too_long_here_is_refused() {
         // The leader does not have it, and the history goes on without.
         cluster.kill(follower);
         cluster.start(follower);
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
     }
 }
 
@@ -86,7 +80,7 @@ fn a_leader_that_does_not_serve_still_leads() {
     let mut cluster = Cluster::new(3, 0, 1);
     cluster.configure(|config| config.leader_serves = false);
     cluster.start_all();
-    all_serve(&mut cluster);
+    cluster.all_serve(SECONDS);
     let leader = cluster.leader().unwrap();
     let refused = cluster.connect(leader);
     assert_eq!(
@@ -117,7 +111,7 @@ fn silence_counts_sooner_if_so_configured() {
         let mut cluster = Cluster::new(3, 0, 1);
         cluster.limits.silence = silence;
         cluster.start_all();
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
         let leader = cluster.leader().unwrap();
         (0..3)
             .filter(|at| *at != leader)
@@ -133,7 +127,7 @@ fn an_observer_takes_its_time_to_look_for_the_next_leader() {
     let mut cluster = Cluster::new(3, 1, 7);
     cluster.limits.observer_election_delay = Duration::from_secs(20);
     cluster.start_all();
-    all_serve(&mut cluster);
+    cluster.all_serve(SECONDS);
     let leader = cluster.leader().unwrap();
     cluster.kill(leader);
     cluster.run_until("another", SECONDS, |c| c.leader().is_some());
@@ -147,7 +141,7 @@ fn who_is_elected_and_left_again_does_not_wait() {
         let mut cluster = Cluster::new(3, 0, 1);
         cluster.limits.epoch_wait = wait;
         cluster.start_all();
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
         let first = cluster.leader().unwrap();
         cluster.kill(first);
         let elected =
@@ -162,7 +156,7 @@ fn who_is_elected_and_left_again_does_not_wait() {
         cluster.run_for(Duration::from_secs(3));
         assert_eq!(cluster.serves(leader), expected);
         cluster.start(first);
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
     }
 }
 
@@ -173,7 +167,7 @@ fn the_end_of_an_epoch_is_the_beginning_of_another() {
         let mut cluster = Cluster::new(3, 1, seed);
         cluster.limits.last_counter = 40;
         cluster.start_all();
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
         let clients: Vec<ClientId> = (0..4).map(|at| cluster.connect(at)).collect();
         cluster.run_until("sessions", SECONDS, |c| {
             (0..4).all(|at| c.session(at, clients[at]).is_some())
@@ -192,7 +186,7 @@ fn the_end_of_an_epoch_is_the_beginning_of_another() {
                 assert!(replies.iter().all(|(_, code)| *code == ErrorCode::Ok));
             }
         }
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
         cluster.run_until("the same state", SECONDS, |c| {
             (0..4).all(|at| c.last_zxid(at) == c.last_zxid(0))
         });

@@ -20,14 +20,8 @@ fn started(seed: u64, upgrade: bool) -> Cluster {
         config.upgrade_local_sessions = upgrade;
     });
     cluster.start_all();
-    all_serve(&mut cluster);
+    cluster.all_serve(SECONDS);
     cluster
-}
-
-fn all_serve(cluster: &mut Cluster) {
-    cluster.run_until("all serve", SECONDS, |c| {
-        (0..c.len()).all(|at| c.serves(at))
-    });
 }
 
 fn connect(cluster: &mut Cluster, at: usize) -> (ClientId, SessionId) {
@@ -125,7 +119,7 @@ fn ids_do_not_come_again() {
             }
             cluster.kill(at);
             cluster.start(at);
-            all_serve(&mut cluster);
+            cluster.all_serve(SECONDS);
         }
     }
 }
@@ -297,7 +291,7 @@ fn upgrades_outlive_leaders() {
             assert!(cluster.knows_session(at, session));
         }
         cluster.start(leader);
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
     }
 }
 

@@ -13,14 +13,8 @@ fn started(voters: usize, observers: usize, seed: u64) -> Cluster {
     let mut cluster = Cluster::new(voters, observers, seed);
     cluster.limits.observer_masters = true;
     cluster.start_all();
-    all_serve(&mut cluster);
+    cluster.all_serve(SECONDS * 2);
     cluster
-}
-
-fn all_serve(cluster: &mut Cluster) {
-    cluster.run_until("all serve", SECONDS * 2, |c| {
-        (0..c.len()).all(|at| c.serves(at))
-    });
 }
 
 fn open(cluster: &mut Cluster, at: usize) -> (ClientId, SessionId) {
@@ -144,7 +138,7 @@ fn an_observer_finds_another_follower() {
         let xid = cluster.create(3, client, "/a");
         await_replies(&mut cluster, 3, client, &[xid]);
         cluster.start(master);
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS * 2);
         agree(&mut cluster);
     }
 }
@@ -193,7 +187,7 @@ fn whatever_happens_servers_agree() {
                 cluster.start(at);
             }
         }
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS * 2);
         agree(&mut cluster);
     }
 }

@@ -19,14 +19,8 @@ fn started(seed: u64, eager: bool) -> Cluster {
     let mut cluster = Cluster::new(3, 1, seed);
     cluster.configure(|config| config.eager_acl_check = eager);
     cluster.start_all();
-    all_serve(&mut cluster);
+    cluster.all_serve(SECONDS);
     cluster
-}
-
-fn all_serve(cluster: &mut Cluster) {
-    cluster.run_until("all serve", SECONDS, |c| {
-        (0..c.len()).all(|at| c.serves(at))
-    });
 }
 
 fn connect(cluster: &mut Cluster, at: usize) -> ClientId {
@@ -98,6 +92,14 @@ fn furnish(cluster: &mut Cluster, perms: i32) -> Zxid {
     let replies = cluster.replies(0, owner);
     assert!(replies.iter().all(|(_, code)| *code == ErrorCode::Ok));
     quiet(cluster)
+}
+
+/// The leader is killed, and all others serve under another.
+fn lose(cluster: &mut Cluster, leader: usize) {
+    cluster.kill(leader);
+    cluster.run_until("another leader", SECONDS, |c| {
+        c.leader().is_some() && (0..c.len()).all(|at| at == leader || c.serves(at))
+    });
 }
 
 /// Nothing is under way any more: the zxid that all servers are at.
@@ -292,10 +294,7 @@ fn what_is_held_back_outlives_its_leader() {
         for _ in 0..cluster.below(30) {
             cluster.step();
         }
-        cluster.kill(leader);
-        cluster.run_until("another leader", SECONDS, |c| {
-            c.leader().is_some() && (0..c.len()).all(|at| at == leader || c.serves(at))
-        });
+        lose(&mut cluster, leader);
         cluster.run_for(SOON);
         for at in (0..cluster.len()).filter(|at| *at != leader) {
             let of_server = asked.iter().filter(|(server, ..)| *server == at);
@@ -309,7 +308,7 @@ fn what_is_held_back_outlives_its_leader() {
             assert_eq!(replies, expected, "seed {seed}, {at}");
         }
         cluster.start(leader);
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
         quiet(&mut cluster);
         cluster.check_agreement();
     }
@@ -331,10 +330,7 @@ fn what_was_sent_to_a_lost_leader_may_be_refused_by_the_next() {
         for _ in 0..cluster.below(12) {
             cluster.step();
         }
-        cluster.kill(leader);
-        cluster.run_until("another leader", SECONDS, |c| {
-            c.leader().is_some() && (0..c.len()).all(|at| at == leader || c.serves(at))
-        });
+        lose(&mut cluster, leader);
         let expected = [(taken, ErrorCode::Ok), (refused, ErrorCode::NoAuth)];
         assert_eq!(answers(&mut cluster, at, client), expected, "seed {seed}");
     }
@@ -389,7 +385,7 @@ fn local_sessions_are_screened_too() {
             config.upgrade_local_sessions = upgrades;
         });
         cluster.start_all();
-        all_serve(&mut cluster);
+        cluster.all_serve(SECONDS);
         let mut zxid = furnish(&mut cluster, perms::ALL);
         for at in 0..cluster.len() {
             let client = connect(&mut cluster, at);

@@ -52,6 +52,18 @@ pub enum WatcherType {
 }
 
 impl WatcherType {
+    /// The type with this wire value.
+    pub fn from_wire(value: i32) -> Option<Self> {
+        Some(match value {
+            1 => Self::Children,
+            2 => Self::Data,
+            3 => Self::Any,
+            4 => Self::Persistent,
+            5 => Self::PersistentRecursive,
+            _ => return None,
+        })
+    }
+
     /// Whether it includes watches of `kind`.
     pub fn includes(self, kind: WatchKind) -> bool {
         self == Self::Any || self == kind.watcher_type()

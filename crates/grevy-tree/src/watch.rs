@@ -10,6 +10,7 @@ mod path_set;
 mod report;
 
 pub use catch_up::CatchUp;
+pub use grevy_proto::watch::WatcherType;
 pub use report::{WatchSummary, WatchesByPath, WatchesByWatcher};
 
 use crate::change::ChangeKind;
@@ -59,43 +60,14 @@ impl WatchMode {
     }
 }
 
-/// Which watches checkWatches and removeWatches mean. Source: `Watcher.WatcherType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum WatcherType {
-    /// Those of getChildren.
-    Children = 1,
-    /// Those of exists and getData.
-    Data = 2,
-    /// All of them.
-    Any = 3,
-    /// Persistent ones.
-    Persistent = 4,
-    /// Persistent recursive ones.
-    PersistentRecursive = 5,
-}
-
-impl WatcherType {
-    /// The type with this wire value.
-    pub fn from_wire(value: i32) -> Option<Self> {
-        Some(match value {
-            1 => Self::Children,
-            2 => Self::Data,
-            3 => Self::Any,
-            4 => Self::Persistent,
-            5 => Self::PersistentRecursive,
-            _ => return None,
-        })
-    }
-
-    fn bits(self) -> Modes {
-        match self {
-            Self::Children => CHILD,
-            Self::Data => DATA,
-            Self::Any => ALL,
-            Self::Persistent => PERSISTENT,
-            Self::PersistentRecursive => RECURSIVE,
-        }
+/// Which modes checkWatches and removeWatches mean.
+fn modes_of(which: WatcherType) -> Modes {
+    match which {
+        WatcherType::Children => CHILD,
+        WatcherType::Data => DATA,
+        WatcherType::Any => ALL,
+        WatcherType::Persistent => PERSISTENT,
+        WatcherType::PersistentRecursive => RECURSIVE,
     }
 }
 
@@ -172,7 +144,7 @@ impl WatchTable {
     pub fn contains(&self, watcher: WatcherId, path: &str, kind: WatcherType) -> bool {
         self.paths
             .find(path)
-            .is_some_and(|id| self.paths.watches(id).get(watcher) & kind.bits() != 0)
+            .is_some_and(|id| self.paths.watches(id).get(watcher) & modes_of(kind) != 0)
     }
 
     /// Removes a watch; `false`: there is no such watch.
@@ -182,7 +154,7 @@ impl WatchTable {
         };
         let watches = self.paths.watches_mut(id);
         let old = watches.get(watcher);
-        let new = old & !kind.bits();
+        let new = old & !modes_of(kind);
         if new == old {
             return false;
         }

@@ -804,6 +804,11 @@ impl Cluster {
         }
     }
 
+    /// Runs until every server serves, or panics after `limit` of simulated time.
+    pub fn all_serve(&mut self, limit: Duration) {
+        self.run_until("all serve", limit, |c| (0..c.len()).all(|at| c.serves(at)));
+    }
+
     pub fn run_for(&mut self, time: Duration) {
         let end = self.now.time + time;
         while self.now.time < end {
